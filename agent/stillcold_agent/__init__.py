@@ -1,0 +1,1 @@
+"""The edge agent: reads meters over Modbus, signs, keeps and publishes what it read."""

@@ -1,0 +1,298 @@
+"""The batch: what a gateway read in a period, by columns, as the server stores it.
+
+A number on the wire is an integer mantissa and a power of ten, so a value decodes to the same bits everywhere, and what
+the meter resolves is all that is sent.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import cbor2
+import numpy as np
+import numpy.typing as npt
+import zstandard
+
+from stillcold_core.contract.arrays import (
+    BadBatch,
+    Ints,
+    decode_bytes,
+    decode_ints,
+    decode_words,
+    encode_bytes,
+    encode_ints,
+    encode_words,
+)
+from stillcold_core.readings import Absence, Sample, Value
+
+CONTENT_TYPE = "application/vnd.stillcold.batch+cbor+zstd"
+FORMAT = 1
+MAX_ENVELOPE = 1 << 20
+"""Bytes. A longer message is refused before anything looks into it."""
+MAX_PAYLOAD = 16 << 20
+"""Bytes after decompression."""
+CAUSES = tuple(Absence)
+"""Causes by their number on the wire; new ones are added at the end."""
+_LEVEL = 9  # measured: 3 is 4 % larger, 19 is 1 % smaller at five times the time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One quantity of one point.
+
+    Attributes
+    ----------
+    exponent : int
+        A value is ``mantissa * 10**exponent``.
+    mantissas : ndarray of int64, shape (present,)
+        Only of the samples that have a number.
+    causes : ndarray of uint8, shape (samples,)
+        0 where there is a number, else 1 + index into :data:`CAUSES`.
+    """
+
+    exponent: int
+    mantissas: Ints
+    causes: npt.NDArray[np.uint8]
+
+    def values(self) -> npt.NDArray[np.float64]:
+        """Values in the vocabulary's unit, NaN where absent; shape (samples,)."""
+        out = np.full(len(self.causes), np.nan)
+        out[self.causes == 0] = from_mantissas(self.mantissas, self.exponent)
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """What one point showed.
+
+    Attributes
+    ----------
+    point : str
+        Id of the point.
+    profile : str
+        Model of the profile that decoded it.
+    times, monotonic : ndarray of int64, shape (samples,)
+        Milliseconds: UTC since 1970, and of the gateway's monotonic clock.
+    columns : mapping of str to Column
+        By quantity.
+    raw : mapping of str to ndarray of uint16, shape (present, words)
+        Register words as they came, where the profile keeps them.
+    """
+
+    point: str
+    profile: str
+    times: Ints
+    monotonic: Ints
+    columns: Mapping[str, Column]
+    raw: Mapping[str, npt.NDArray[np.uint16]] = field(default_factory=dict)
+
+    def samples(self) -> Iterator[Sample]:
+        """The samples in order, without raw words."""
+        columns = {name: _listed(column) for name, column in self.columns.items()}
+        for i, (time, monotonic) in enumerate(zip(self.times.tolist(), self.monotonic.tolist(), strict=True)):
+            values = {name: column[i] for name, column in columns.items() if column[i] is not None}
+            yield Sample(self.point, time / 1000, values, monotonic / 1000)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One link of a gateway's chain.
+
+    Attributes
+    ----------
+    gateway : str
+        Who read it.
+    epoch : bytes, 8
+        Names one journal; a new journal begins a new epoch at sequence 1.
+    sequence : int
+        Counts from 1 in an epoch, without holes.
+    previous : bytes, 32
+        SHA-256 of the envelope before it; zeros in the first.
+    boot : bytes, 16
+        Names one boot of the gateway, within which monotonic times compare.
+    synced : bool
+        Whether the wall clock was synchronised when the batch was closed.
+    profiles : mapping of str to str
+        Version of each profile used: the first 16 hex digits of the SHA-256 of its file.
+    blocks : sequence of Block
+        One a point.
+    """
+
+    gateway: str
+    epoch: bytes
+    sequence: int
+    previous: bytes
+    boot: bytes
+    synced: bool
+    profiles: Mapping[str, str]
+    blocks: Sequence[Block]
+
+
+def encode_batch(batch: Batch) -> bytes:
+    """The payload of an envelope: zstd of CBOR."""
+    content = {
+        "v": FORMAT,
+        "gateway": batch.gateway,
+        "epoch": batch.epoch,
+        "sequence": batch.sequence,
+        "previous": batch.previous,
+        "boot": batch.boot,
+        "synced": batch.synced,
+        "profiles": dict(batch.profiles),
+        "points": [_encode_block(b) for b in batch.blocks],
+    }
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(cbor2.dumps(content))
+
+
+def decode_batch(payload: bytes) -> Batch:
+    """Read a payload whose signature has been verified.
+
+    Raises
+    ------
+    BadBatch
+        When it is no batch, or would be larger than :data:`MAX_PAYLOAD`.
+    """
+    content = _load(payload)
+    match content:
+        case {
+            "v": 1,
+            "gateway": str(gateway),
+            "epoch": bytes(epoch),
+            "sequence": int(sequence),
+            "previous": bytes(previous),
+            "boot": bytes(boot),
+            "synced": bool(synced),
+            "profiles": dict(profiles),
+            "points": list(points),
+        } if len(epoch) == 8 and len(previous) == 32 and 0 < sequence < 2**63:
+            return Batch(
+                gateway, epoch, sequence, previous, boot, synced, _texts(profiles), [_decode_block(p) for p in points]
+            )
+    raise BadBatch("a field is missing or of the wrong type")
+
+
+def block_of(samples: Sequence[Sample], profile: str, exponents: Mapping[str, int]) -> Block:
+    """Columns from the samples of one point.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Of one point, in order.
+    profile : str
+        Model of its profile.
+    exponents : mapping of str to int
+        Power of ten of each quantity that the profile reads; a quantity that a sample lacks is ``not_supported``.
+    """
+    columns, raw = {}, {}
+    for name, exponent in exponents.items():
+        values = [s.values.get(name, Absence.NOT_SUPPORTED) for s in samples]
+        causes = np.array([1 + CAUSES.index(v) if isinstance(v, Absence) else 0 for v in values], np.uint8)
+        numbers = np.array([v for v in values if not isinstance(v, Absence)], np.float64)
+        columns[name] = Column(exponent, to_mantissas(numbers, exponent), causes)
+        words = [s.raw[name] for s in samples if name in s.raw]
+        if words:
+            raw[name] = np.array(words, np.uint16)
+    times = np.array([round(s.time * 1000) for s in samples], np.int64)
+    monotonic = np.array([round(s.monotonic * 1000) for s in samples], np.int64)
+    return Block(samples[0].point, profile, times, monotonic, columns, raw)
+
+
+def to_mantissas(values: npt.NDArray[np.float64], exponent: int) -> Ints:
+    """Nearest integers to ``values / 10**exponent``."""
+    scaled = values * 10.0**-exponent if exponent < 0 else values / 10.0**exponent
+    return np.rint(scaled).astype(np.int64)
+
+
+def from_mantissas(mantissas: Ints, exponent: int) -> npt.NDArray[np.float64]:
+    """The floats nearest to ``mantissas * 10**exponent``: dividing by an exact power of ten rounds once."""
+    wide = mantissas.astype(np.float64)
+    return wide / np.float64(10.0**-exponent) if exponent < 0 else wide * np.float64(10.0**exponent)
+
+
+def _listed(column: Column) -> list[Value]:
+    return [
+        CAUSES[cause - 1] if cause else value
+        for value, cause in zip(column.values().tolist(), column.causes.tolist(), strict=True)
+    ]
+
+
+def _encode_block(block: Block) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        "point": block.point,
+        "profile": block.profile,
+        "time": encode_ints(block.times),
+        "monotonic": encode_ints(block.monotonic),
+        "columns": {name: _encode_column(c) for name, c in block.columns.items()},
+    }
+    if block.raw:
+        content["raw"] = {name: encode_words(words) for name, words in block.raw.items()}
+    return content
+
+
+def _encode_column(column: Column) -> dict[str, Any]:
+    content = {"exp": column.exponent, **encode_ints(column.mantissas)}
+    return content | {"causes": encode_bytes(column.causes)} if column.causes.any() else content
+
+
+def _decode_block(content: Any) -> Block:
+    match content:
+        case {
+            "point": str(point),
+            "profile": str(profile),
+            "time": time,
+            "monotonic": monotonic,
+            "columns": dict(columns),
+        }:
+            times = decode_ints(time)
+            raw = content.get("raw", {})
+            if not isinstance(raw, dict):
+                raise BadBatch("expected a map of register words")
+            return Block(
+                point,
+                profile,
+                times,
+                _same_length(decode_ints(monotonic), len(times)),
+                {_text(name): _decode_column(c, len(times)) for name, c in columns.items()},
+                {_text(name): decode_words(words) for name, words in raw.items()},
+            )
+    raise BadBatch("a point's field is missing or of the wrong type")
+
+
+def _decode_column(content: Any, samples: int) -> Column:
+    match content:
+        case {"exp": int(exponent)} if -18 <= exponent <= 18:
+            mantissas = decode_ints(content)
+            causes = decode_bytes(content["causes"]) if "causes" in content else np.zeros(samples, np.uint8)
+            _same_length(causes, samples)
+            if causes.max(initial=0) > len(CAUSES) or np.count_nonzero(causes == 0) != len(mantissas):
+                raise BadBatch("a column's causes do not fit its values")
+            return Column(exponent, mantissas, causes)
+    raise BadBatch("expected a column")
+
+
+def _load(payload: bytes) -> Any:
+    try:
+        size = zstandard.frame_content_size(payload)
+        if not 0 <= size <= MAX_PAYLOAD:
+            raise BadBatch("the size before compression is missing or too large", "too_large")
+        return cbor2.loads(zstandard.ZstdDecompressor().decompress(payload))
+    except (zstandard.ZstdError, cbor2.CBORDecodeError, ValueError, OverflowError, TypeError, RecursionError) as error:
+        if isinstance(error, BadBatch):
+            raise
+        raise BadBatch(f"not zstd of CBOR ({type(error).__name__})") from error
+
+
+def _texts(content: dict[Any, Any]) -> dict[str, str]:
+    return {_text(k): _text(v) for k, v in content.items()}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise BadBatch("expected text")
+    return value
+
+
+def _same_length(values: Any, count: int) -> Any:
+    if len(values) != count:
+        raise BadBatch(f"{len(values)} entries for {count} samples")
+    return values

@@ -1,0 +1,87 @@
+"""The two small messages beside the batch: the server's acknowledgement and a gateway's status."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import cbor2
+import msgspec
+
+
+class BadMessage(ValueError):
+    """Bytes that are not the message they should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What the server has on disk, and what it will never take.
+
+    Attributes
+    ----------
+    epoch : bytes, 8
+        The epoch that the sequences belong to.
+    stored : mapping of int to bytes
+        SHA-256 of the stored envelope by sequence. A gateway may forget a batch only when the hash is its own.
+    refused : mapping of int to str
+        Reason by sequence, for envelopes whose signature was right: sending them again would not help.
+    """
+
+    epoch: bytes
+    stored: Mapping[int, bytes] = field(default_factory=dict)
+    refused: Mapping[int, str] = field(default_factory=dict)
+
+
+def encode_ack(ack: Acknowledgement) -> bytes:
+    """CBOR of an acknowledgement."""
+    return cbor2.dumps({"v": 1, "epoch": ack.epoch, "stored": dict(ack.stored), "refused": dict(ack.refused)})
+
+
+def decode_ack(payload: bytes) -> Acknowledgement:
+    """Read an acknowledgement.
+
+    Raises
+    ------
+    BadMessage
+        When it is none.
+    """
+    try:
+        content: Any = cbor2.loads(payload)
+    except (cbor2.CBORDecodeError, ValueError, OverflowError, TypeError, RecursionError) as error:
+        raise BadMessage("not CBOR") from error
+    match content:
+        case {"v": 1, "epoch": bytes(epoch), "stored": dict(stored), "refused": dict(refused)}:
+            if _typed(stored, int, bytes) and _typed(refused, int, str):
+                return Acknowledgement(epoch, stored, refused)
+    raise BadMessage("expected an acknowledgement")
+
+
+class Status(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a gateway says of itself, as retained JSON, so that any MQTT client can read it."""
+
+    state: Literal["online", "offline"]
+    version: str = ""
+    epoch: str = ""
+    since: str = ""
+
+
+def encode_status(status: Status) -> bytes:
+    """JSON of a status."""
+    return msgspec.json.encode(status)
+
+
+def decode_status(payload: bytes) -> Status:
+    """Read a status.
+
+    Raises
+    ------
+    BadMessage
+        When it is none.
+    """
+    try:
+        return msgspec.json.decode(payload, type=Status)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise BadMessage(f"expected a status: {error}") from error
+
+
+def _typed(mapping: dict[Any, Any], key: type, value: type) -> bool:
+    return all(isinstance(k, key) and isinstance(v, value) for k, v in mapping.items())

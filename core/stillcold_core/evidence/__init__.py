@@ -1,0 +1,1 @@
+"""What makes a reading evidence: keys, the signed envelope and the hash chain."""

@@ -1,0 +1,137 @@
+"""The signed envelope: COSE_Sign1 (RFC 9052) with Ed25519, tag 18, payload attached.
+
+::
+
+    BadEnvelope (ValueError)     bytes that are no envelope of ours, or whose signature is not the key's
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cbor2
+
+from stillcold_core.evidence.keys import Ed25519PrivateKey, Ed25519PublicKey, verifies
+
+ALG, CONTENT_TYPE, KID = 1, 3, 4
+EDDSA = -8
+COSE_SIGN1 = 18
+GENESIS = bytes(32)
+"""Stands for the previous hash in the first batch of an epoch."""
+
+
+class BadEnvelope(ValueError):
+    """Bytes that are no envelope of ours. ``reason`` is a stable word for counters.
+
+    Reasons: ``not_cose``, ``algorithm``, ``content_type``, ``unknown_key``, ``signature``.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"envelope refused: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An envelope whose signature has been verified."""
+
+    kid: str
+    payload: bytes
+
+
+def seal(payload: bytes, *, kid: str, content_type: str, key: Ed25519PrivateKey) -> bytes:
+    """Sign ``payload``.
+
+    Parameters
+    ----------
+    payload : bytes
+        Any bytes.
+    kid : str
+        Whose key it is: the gateway's id.
+    content_type : str
+        Media type; keeps a signature over one kind of message from being used for another.
+    key : Ed25519PrivateKey
+        The signer's key.
+
+    Returns
+    -------
+    bytes
+        COSE_Sign1, tagged.
+    """
+    protected = cbor2.dumps({ALG: EDDSA, CONTENT_TYPE: content_type, KID: kid.encode()}, canonical=True)
+    signature = key.sign(_to_be_signed(protected, payload))
+    return _assemble(protected, payload, signature)
+
+
+def open_envelope(envelope: bytes, *, content_type: str, key_of: Callable[[str], Ed25519PublicKey | None]) -> Opened:
+    """Verify an envelope and hand out its payload, which has not been looked into.
+
+    Parameters
+    ----------
+    envelope : bytes
+        What came over the wire; bound its length before.
+    content_type : str
+        The media type that the envelope must carry.
+    key_of : callable
+        Gives the public key of a kid, or None for a stranger.
+
+    Raises
+    ------
+    BadEnvelope
+        With the reason.
+    """
+    protected, payload, signature = _parts(envelope)
+    header = _decode(protected, dict)
+    if header.get(ALG) != EDDSA:
+        raise BadEnvelope("algorithm")
+    if header.get(CONTENT_TYPE) != content_type:
+        raise BadEnvelope("content_type")
+    kid = _kid(header)
+    key = key_of(kid)
+    if key is None:
+        raise BadEnvelope("unknown_key")
+    if not verifies(key, signature, _to_be_signed(protected, payload)):
+        raise BadEnvelope("signature")
+    return Opened(kid, payload)
+
+
+def digest(envelope: bytes) -> bytes:
+    """SHA-256 of a whole envelope: what the next batch names as its previous, and what the server acknowledges."""
+    return hashlib.sha256(envelope).digest()
+
+
+def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
+    # RFC 9052 section 4.4: Sig_structure = [context, body_protected, external_aad, payload].
+    return cbor2.dumps(["Signature1", protected, b"", payload])
+
+
+def _parts(envelope: bytes) -> tuple[bytes, bytes, bytes]:
+    tag = _decode(envelope, cbor2.CBORTag)
+    match tag.value:
+        case [bytes() as protected, _, bytes() as payload, bytes() as signature]:
+            # One message has one encoding: otherwise a stranger could change the hash of a batch and not its signature.
+            if envelope == _assemble(protected, payload, signature):
+                return protected, payload, signature
+    raise BadEnvelope("not_cose")
+
+
+def _assemble(protected: bytes, payload: bytes, signature: bytes) -> bytes:
+    return cbor2.dumps(cbor2.CBORTag(COSE_SIGN1, [protected, {}, payload, signature]))
+
+
+def _kid(header: dict[Any, Any]) -> str:
+    kid = header.get(KID)
+    if not isinstance(kid, bytes):
+        raise BadEnvelope("not_cose")
+    return kid.decode(errors="replace")
+
+
+def _decode(data: bytes, kind: type[Any]) -> Any:
+    try:
+        value = cbor2.loads(data)
+    except (cbor2.CBORDecodeError, ValueError, OverflowError, TypeError, RecursionError, MemoryError) as error:
+        raise BadEnvelope("not_cose") from error
+    if not isinstance(value, kind):
+        raise BadEnvelope("not_cose")
+    return value

@@ -1,0 +1,113 @@
+"""Register words to values and back, by one profile, so that a simulator encodes as the agent decodes."""
+
+import math
+import struct
+from collections.abc import Sequence
+
+from stillcold_core.profiles.model import Order, Profile, Ratios, Register, Type
+from stillcold_core.quantities import QUANTITIES
+from stillcold_core.readings import Absence, Value
+
+_FORMAT: dict[Type, str] = {
+    "uint16": "H", "int16": "h", "uint32": "I", "int32": "i", "uint64": "Q", "int64": "q", "float32": "f",
+    "float64": "d", "bit": "H",
+}  # fmt: skip
+NO_RATIOS = Ratios()
+
+
+def decode(profile: Profile, register: Register, words: Sequence[int], ratios: Ratios = NO_RATIOS) -> Value:
+    """Value of a register in the vocabulary's unit.
+
+    Parameters
+    ----------
+    profile, register
+        How to read it.
+    words : sequence of int, length ``register.words``
+        As they came.
+    ratios : Ratios
+        Of the installed transformers.
+
+    Returns
+    -------
+    float or Absence
+        ``out_of_range`` where the number is NaN, infinite or not plausible.
+
+    Examples
+    --------
+    >>> from stillcold_core.profiles import load_profile
+    >>> sdm630 = load_profile("eastron-sdm630")
+    >>> decode(sdm630, sdm630.register_of("frequency"), [0x4248, 0x0000])
+    50.0
+    """
+    number = _number(register.type, words, profile.orders(register))
+    if register.transform == "four_quadrant":
+        number = _unfold(number)
+    value = _round(number * register.factor(ratios), register.exponent)
+    return value if QUANTITIES[register.quantity].plausible(value) else Absence.OUT_OF_RANGE
+
+
+def encode(profile: Profile, register: Register, value: float, ratios: Ratios = NO_RATIOS) -> tuple[int, ...]:
+    """Words that a meter would show for a value: rounded, limited to its type, rolled over at its modulus.
+
+    Parameters
+    ----------
+    value : float
+        In the vocabulary's unit; NaN gives a float register's NaN, and the largest count of an integer one.
+    """
+    number = value / register.factor(ratios)
+    if span := modulus(register):
+        number %= span
+    if not register.type.startswith("float"):
+        number = _clamp(register.type, number)
+    return _words(register.type, number, profile.orders(register))
+
+
+def modulus(register: Register) -> float:
+    """Counts at which a register that only counts up starts again from 0; 0 where it does not roll over.
+
+    Notes
+    -----
+    A float register loses steps before it rolls over, so only a stated modulus counts there.
+    """
+    if register.modulus:
+        return register.modulus / register.scale
+    if QUANTITIES[register.quantity].kind == "register" and register.type.startswith("uint"):
+        return float(2 ** (16 * register.words))
+    return 0.0
+
+
+def _number(kind: Type, words: Sequence[int], orders: tuple[Order, Order]) -> float:
+    if kind == "bit":
+        return float(words[0] != 0)
+    data = b"".join(w.to_bytes(2, orders[0]) for w in (words if orders[1] == "big" else reversed(words)))
+    return float(struct.unpack(">" + _FORMAT[kind], data)[0])
+
+
+def _words(kind: Type, number: float, orders: tuple[Order, Order]) -> tuple[int, ...]:
+    data = struct.pack(">" + _FORMAT[kind], number if kind.startswith("float") else int(number))
+    words = [int.from_bytes(data[i : i + 2], orders[0]) for i in range(0, len(data), 2)]
+    return tuple(words if orders[1] == "big" else reversed(words))
+
+
+def _round(value: float, exponent: int) -> float:
+    """Nearest ``n * 10**exponent``; NaN and infinity stay what they are."""
+    if not math.isfinite(value):
+        return value
+    return (
+        round(value * 10.0**-exponent) / 10.0**-exponent
+        if exponent < 0
+        else round(value / 10.0**exponent) * 10.0**exponent
+    )
+
+
+def _clamp(kind: Type, number: float) -> int:
+    if kind == "bit":
+        return int(number >= 0.5)
+    bits = 8 * struct.calcsize(">" + _FORMAT[kind])
+    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if kind.startswith("int") else (0, (1 << bits) - 1)
+    return high if math.isnan(number) else min(max(round(number), low), high)
+
+
+def _unfold(number: float) -> float:
+    # Schneider PowerLogic "4Q_FP_PF": 1..2 and -2..-1 mirror at ±1 to tell leading from lagging.
+    return 2 - number if number > 1 else -2 - number if number < -1 else number

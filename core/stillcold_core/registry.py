@@ -1,0 +1,163 @@
+"""The registry: sites, lines, points, gateways and permits, as ``registry.toml`` holds them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import tomli_w
+from msgspec import Meta
+
+from stillcold_core.evidence.keys import parse_public_key
+from stillcold_core.files import Step, TomlFile
+
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Time = Annotated[datetime, Meta(tz=True)]
+LineState = Literal["sealed", "permitted"]
+Measure = Literal["power_cut", "water_cut", "power_unit_removed", "sealed"]
+Role = Literal["feeder", "incomer", "water", "contacts"]
+
+
+class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A plant."""
+
+    id: Id
+    name: str
+    address: str = ""
+    longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A production line: sealed (must stay dead) or permitted (a legal feeder that is watched)."""
+
+    id: Id
+    site: Id
+    name: str
+    state: LineState
+    rated_power: Annotated[float, Meta(gt=0)]
+    """W"""
+    nominal_voltage: Annotated[float, Meta(gt=0)] = 220.0
+    """V, phase to neutral"""
+    sealed_at: Time | None = None
+    measures: tuple[Measure, ...] = ()
+    dismantle_by: date | None = None
+
+
+class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A gateway and the key that its batches must be signed with, as ``ed25519:<base64>``."""
+
+    id: Id
+    public_key: str
+    site: Id | None = None
+
+
+class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A place where something is measured; ``gateway`` is the only one that may report for it."""
+
+    id: Id
+    line: Id
+    role: Role
+    gateway: Id | None = None
+
+
+class Permit(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename={"start": "from", "end": "to"}
+):
+    """Approved activity (报备) on a line: maintenance, dismantling, a fire-pump test."""
+
+    line: Id
+    start: Time
+    end: Time
+    reason: str
+    approved_by: str
+
+
+class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Everything the server must know before a reading means anything."""
+
+    site: tuple[Site, ...] = ()
+    line: tuple[Line, ...] = ()
+    gateway: tuple[Gateway, ...] = ()
+    point: tuple[Point, ...] = ()
+    permit: tuple[Permit, ...] = ()
+
+    def points_of(self, line: str) -> list[Point]:
+        """The points of a line."""
+        return [p for p in self.point if p.line == line]
+
+
+def load_registry(path: Path) -> Registry:
+    """Read and check a registry file.
+
+    Raises
+    ------
+    BadFile
+        Naming file, line, field and value of the first thing that does not fit: a wrong type, an unknown word, a
+        second use of an id, a reference to nothing, a period that ends before it begins.
+    """
+    file = TomlFile(path)
+    registry = file.convert(Registry)
+    for steps, expected in problems(registry):
+        raise file.bad(steps, expected)
+    return registry
+
+
+def save_registry(registry: Registry, path: Path) -> None:
+    """Write a registry file that :func:`load_registry` reads back as the same registry."""
+    path.write_text(dump_registry(registry), encoding="utf-8")
+
+
+def dump_registry(registry: Registry) -> str:
+    """The text of a registry file."""
+    return tomli_w.dumps(msgspec.to_builtins(registry, builtin_types=(datetime, date)))
+
+
+def problems(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
+    """What is wrong between the entries: path of the field and what would be right."""
+    yield from _repeated(registry)
+    yield from _dangling(registry)
+    for i, line in enumerate(registry.line):
+        if line.state == "sealed" and line.sealed_at is None:
+            yield ["line", i, "sealed_at"], "missing; a sealed line needs the time it was sealed at"
+    for i, gateway in enumerate(registry.gateway):
+        try:
+            parse_public_key(gateway.public_key)
+        except ValueError as error:
+            yield ["gateway", i, "public_key"], str(error)
+    for i, permit in enumerate(registry.permit):
+        if permit.end <= permit.start:
+            yield ["permit", i, "to"], f"must be later than `from` ({permit.start.astimezone(UTC).isoformat()})"
+
+
+def _repeated(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
+    tables: dict[str, Sequence[Site | Line | Gateway | Point]] = {
+        "site": registry.site,
+        "line": registry.line,
+        "gateway": registry.gateway,
+        "point": registry.point,
+    }
+    for name, entries in tables.items():
+        first: dict[str, int] = {}
+        for i, entry in enumerate(entries):
+            if first.setdefault(entry.id, i) != i:
+                yield [name, i, "id"], f"must be unique; {name}[{first[entry.id]}] has it already"
+
+
+def _dangling(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
+    known = {
+        "site": {s.id for s in registry.site},
+        "line": {x.id for x in registry.line},
+        "gateway": {g.id for g in registry.gateway},
+    }
+    references: list[tuple[str, int, str, str | None]] = [
+        *(("line", i, "site", x.site) for i, x in enumerate(registry.line)),
+        *(("gateway", i, "site", g.site) for i, g in enumerate(registry.gateway)),
+        *(("point", i, "line", p.line) for i, p in enumerate(registry.point)),
+        *(("point", i, "gateway", p.gateway) for i, p in enumerate(registry.point)),
+        *(("permit", i, "line", p.line) for i, p in enumerate(registry.permit)),
+    ]
+    for table, i, field, target in references:
+        if target is not None and target not in known[field]:
+            yield [table, i, field], f"must be the id of a [[{field}]] in this file"

@@ -1,0 +1,1 @@
+"""The server: verifies, stores and detects, and gets a duty officer to act."""

@@ -1,0 +1,127 @@
+"""The server's one configuration file, ``server.toml``."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from stillcold_core.files import TomlFile
+
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the broker is and how to log in to it."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    client_id: str = "stillcold-server"
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+
+
+class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the console and the API are served."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    public_url: str = ""
+    """Address that officers reach the console under; links in messages begin with it."""
+    secure_cookies: bool = False
+    """Set behind a proxy that speaks HTTPS."""
+    session_hours: Annotated[float, Meta(gt=0, le=168)] = 12.0
+
+
+class Influx(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A server for the Influx protocol that gets a copy of every stored sample."""
+
+    url: str
+    bucket: str = "stillcold"
+    org: str = "stillcold"
+    token_file: str = ""
+
+
+class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to tell somebody: ``webhook`` (a JSON POST) or ``apprise`` (mail and others, by an Apprise URL)."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    kind: Literal["webhook", "apprise"]
+    url: str = ""
+    url_file: str = ""
+    """File that holds the URL, where it carries a password."""
+    secret_file: str = ""
+    """webhook: file with the key of the HMAC-SHA256 signature that each request then carries."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything the server is told."""
+
+    database: str = "sqlite:///stillcold.db"
+    language: Literal["zh", "en"] = "zh"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    mqtt: Mqtt = Mqtt()
+    http: Http = Http()
+    influx: Influx | None = None
+    channel: tuple[Channel, ...] = ()
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file; relative file names in it are taken from its folder.
+
+    Raises
+    ------
+    BadFile
+        Naming file, line, field and value of the first thing that does not fit.
+    """
+    file = TomlFile(path)
+    config = file.convert(Config)
+    _check_http(file, config.http)
+    _check_channels(file, config.channel)
+    return _anchored(config, path.resolve().parent)
+
+
+def _check_http(file: TomlFile, http: Http) -> None:
+    try:
+        ipaddress.ip_address(http.host)
+    except ValueError:
+        raise file.bad(["http", "host"], "expected an IP address to listen on, e.g. 127.0.0.1 or 0.0.0.0") from None
+
+
+def _check_channels(file: TomlFile, channels: tuple[Channel, ...]) -> None:
+    first: dict[str, int] = {}
+    for i, channel in enumerate(channels):
+        if first.setdefault(channel.id, i) != i:
+            raise file.bad(["channel", i, "id"], f"must be unique; channel[{first[channel.id]}] has it already")
+        if bool(channel.url) == bool(channel.url_file):
+            raise file.bad(["channel", i, "url"], "expected exactly one of url and url_file")
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """The configuration with every relative file name made absolute."""
+
+    def at(name: str) -> str:
+        return str(folder / name) if name else ""
+
+    replace = msgspec.structs.replace
+    mqtt, prefix = config.mqtt, "sqlite:///"
+    database = (
+        prefix + at(config.database.removeprefix(prefix)) if config.database.startswith(prefix) else config.database
+    )
+    return replace(
+        config,
+        database=database,
+        mqtt=replace(
+            mqtt,
+            password_file=at(mqtt.password_file),
+            ca_file=at(mqtt.ca_file),
+            cert_file=at(mqtt.cert_file),
+            key_file=at(mqtt.key_file),
+        ),
+        influx=config.influx and replace(config.influx, token_file=at(config.influx.token_file)),
+        channel=tuple(replace(c, url_file=at(c.url_file), secret_file=at(c.secret_file)) for c in config.channel),
+    )

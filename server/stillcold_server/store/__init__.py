@@ -1,0 +1,1 @@
+"""The database: tables, migrations, and reading series back out of stored batches."""

@@ -1,0 +1,181 @@
+"""Tables. Every time is UTC in whole milliseconds since 1970 (``*_at``, ``first``, ``last``, ``began``, …)."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_ROW_ID = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER PRIMARY KEY counts up by itself in SQLite
+
+
+def _text(name: str, *, nullable: bool = False, primary_key: bool = False) -> Column[str]:
+    return Column(name, String, nullable=nullable, primary_key=primary_key)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+# --- registry ---------------------------------------------------------------------------------------------------------
+
+site = Table(
+    "site", metadata,
+    _text("id", primary_key=True), _text("name"), _text("address"),
+    Column("longitude", Float), Column("latitude", Float),
+)  # fmt: skip
+
+line = Table(
+    "line", metadata,
+    _text("id", primary_key=True), Column("site", ForeignKey("site.id"), nullable=False), _text("name"), _text("state"),
+    Column("rated_power", Float, nullable=False), Column("nominal_voltage", Float, nullable=False),
+    _time("sealed_at", nullable=True), Column("measures", JSON, nullable=False), _text("dismantle_by", nullable=True),
+)  # fmt: skip
+
+gateway = Table(
+    "gateway", metadata,
+    _text("id", primary_key=True), _text("public_key"), Column("site", ForeignKey("site.id")),
+    _text("status", nullable=True), _time("status_at", nullable=True),
+)  # fmt: skip
+
+point = Table(
+    "point", metadata,
+    _text("id", primary_key=True), Column("line", ForeignKey("line.id"), nullable=False), _text("role"),
+    Column("gateway", ForeignKey("gateway.id")),
+)  # fmt: skip
+
+permit = Table(
+    "permit", metadata,
+    Column("id", _ROW_ID, primary_key=True), Column("line", ForeignKey("line.id"), nullable=False),
+    _time("from_at"), _time("to_at"), _text("reason"), _text("approved_by"),
+    UniqueConstraint("line", "from_at", "to_at"),
+)  # fmt: skip
+
+# --- evidence ---------------------------------------------------------------------------------------------------------
+
+batch = Table(
+    "batch", metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    _text("gateway"), Column("epoch", LargeBinary(8), nullable=False), Column("sequence", BigInteger, nullable=False),
+    Column("hash", LargeBinary(32), nullable=False), Column("previous", LargeBinary(32), nullable=False),
+    _time("received_at"), Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("gateway", "epoch", "sequence"),
+)  # fmt: skip
+"""``body`` is the signed envelope as it came: telemetry and evidence are the same bytes."""
+
+batch_point = Table(
+    "batch_point", metadata,
+    Column("batch", ForeignKey("batch.id"), primary_key=True), _text("point", primary_key=True),
+    _time("first"), _time("last"), Column("samples", Integer, nullable=False),
+    Index("ix_batch_point_point_last", "point", "last"),
+)  # fmt: skip
+
+chain_note = Table(
+    "chain_note", metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    _text("gateway"), Column("epoch", LargeBinary(8), nullable=False), _text("kind"),
+    Column("sequence", BigInteger, nullable=False), _text("detail"),
+    _time("noted_at"), _time("closed_at", nullable=True),
+    UniqueConstraint("gateway", "epoch", "kind", "sequence"),
+)  # fmt: skip
+"""``kind``: gap (a sequence is missing; closed when it comes), fork (a second envelope for one), broken (a batch does
+not name the hash of the one before it)."""
+
+refusal = Table(
+    "refusal", metadata,
+    _text("reason", primary_key=True), _text("gateway", primary_key=True),
+    Column("count", BigInteger, nullable=False), _time("last_at"),
+)  # fmt: skip
+
+cursor = Table(
+    "cursor", metadata,
+    _text("name", primary_key=True), Column("position", BigInteger, nullable=False),
+)  # fmt: skip
+"""How far each follower of the batches has come: the id of the last one it has done."""
+
+rollup = Table(
+    "rollup", metadata,
+    _text("point", primary_key=True), Column("resolution", Integer, primary_key=True),
+    Column("start", BigInteger, primary_key=True), Column("columns", LargeBinary, nullable=False),
+)  # fmt: skip
+
+# --- detection and alerts ---------------------------------------------------------------------------------------------
+
+line_status = Table(
+    "line_status", metadata,
+    Column("line", ForeignKey("line.id"), primary_key=True),
+    _text("condition"), _time("since"), _time("sampled_at", nullable=True), Column("interval", Float, nullable=False),
+    Column("dead_s", Float, nullable=False), Column("live_s", Float, nullable=False),
+    Column("unknown_s", Float, nullable=False), Column("state", LargeBinary, nullable=False),
+)  # fmt: skip
+"""``condition``: dead, live or unknown. ``state`` is the detectors' checkpoint, in step with the cursor."""
+
+incident = Table(
+    "incident", metadata,
+    _text("id", primary_key=True), Column("line", ForeignKey("line.id"), nullable=False),
+    _time("opened_at"), _time("closed_at", nullable=True),
+)  # fmt: skip
+
+alert = Table(
+    "alert", metadata,
+    _text("id", primary_key=True), Column("incident", ForeignKey("incident.id"), nullable=False),
+    _text("kind"), _text("severity"), _text("site"), _text("line"), _text("point"),
+    _time("began"), _time("detected"), _time("ended", nullable=True), _time("raised_at"),
+    _text("reason"), Column("evidence", JSON, nullable=False),
+    _text("state"), _text("acknowledged_by", nullable=True), _time("acknowledged_at", nullable=True),
+    Index("ix_alert_state_detected", "state", "detected"), Index("ix_alert_line", "line"),
+)  # fmt: skip
+"""``state`` after ISA-18.2: unacknowledged, acknowledged, returned (ended, unacknowledged), latched (ended and
+acknowledged, waiting for a reset), normal. ``began`` and ``detected`` are times of samples, ``raised_at`` is the
+server's."""
+
+alert_journal = Table(
+    "alert_journal", metadata,
+    Column("id", _ROW_ID, primary_key=True), Column("alert", ForeignKey("alert.id"), nullable=False),
+    _time("at"), _text("actor"), _text("transition"), _text("reason"), _text("note"),
+    Index("ix_alert_journal_alert", "alert"),
+)  # fmt: skip
+"""Append-only."""
+
+delivery = Table(
+    "delivery", metadata,
+    Column("id", _ROW_ID, primary_key=True), Column("alert", ForeignKey("alert.id"), nullable=False),
+    _text("channel"), _text("state"), Column("attempts", Integer, nullable=False), _time("due_at"),
+    _time("delivered_at", nullable=True), _text("detail"),
+    UniqueConstraint("alert", "channel"), Index("ix_delivery_state_due_at", "state", "due_at"),
+)  # fmt: skip
+"""``state``: waiting, delivered, failed (given up), skipped (with the reason in ``detail``)."""
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+user = Table(
+    "user_account", metadata,
+    _text("name", primary_key=True), _text("role"), _text("password_hash"),
+    Column("must_change", Boolean, nullable=False), Column("disabled", Boolean, nullable=False), _time("created_at"),
+)  # fmt: skip
+"""``role``: viewer, officer or admin."""
+
+session = Table(
+    "login_session", metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("user", ForeignKey("user_account.name"), nullable=False), _time("created_at"), _time("expires_at"),
+    Index("ix_login_session_expires_at", "expires_at"),
+)  # fmt: skip
