@@ -1,0 +1,114 @@
+"""The dead-line rule: what one sample of a sealed line may show, used at the edge and by the restart detector."""
+
+from dataclasses import dataclass
+
+from stillcold_core.quantities import PHASES
+from stillcold_core.readings import Sample
+
+VOLTAGES = tuple(f"voltage_{p}" for p in PHASES)
+CURRENTS = tuple(f"current_{p}" for p in PHASES)
+POWERS = tuple(f"active_power_{p}" for p in PHASES)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLineLimits:
+    """Limits of a dead line, from its rating.
+
+    Attributes
+    ----------
+    rated_power : float
+        W
+    nominal_voltage : float
+        V, phase to neutral.
+    power_cut : bool
+        Whether the line was cut off from power, so that voltage alone proves that somebody undid it.
+
+    Notes
+    -----
+    Shares of the rating are choices, not physics: a current transformer of class 0.5 may show 1 % of its primary as
+    noise at worst (IEC 61869-2 bounds its error down to 5 % only), the smallest furnace of the field takes 350 kW.
+    """
+
+    rated_power: float
+    nominal_voltage: float = 220.0
+    power_cut: bool = True
+    floor: float = 0.01
+    """Share of the rated power and current above which a line is live."""
+    voltage_dead: float = 0.1
+    """Share of the nominal voltage below which a conductor is dead."""
+    voltage_live: float = 0.5
+    """Share of the nominal voltage above which a conductor is live."""
+    energy_allowance: float = 0.002
+    """Energy register: hours at rated power that never count, for settings work and rounding."""
+    standby: float = 0.001
+    """Share of the rated power that is tolerated for any length of time: lighting, a cabinet heater."""
+
+    @property
+    def power(self) -> float:
+        """W above which a line is live."""
+        return self.floor * self.rated_power
+
+    @property
+    def current(self) -> float:
+        """A above which a phase is live."""
+        return self.floor * self.rated_power / (3 * self.nominal_voltage)
+
+    @property
+    def energy(self) -> float:
+        """Wh that never count."""
+        return self.energy_allowance * self.rated_power
+
+
+def power_of(sample: Sample) -> float | None:
+    """Largest of what a meter says of active power, W: total or sum of phases, the sign put aside.
+
+    A reversed current transformer shows a melting furnace as export; a line is no less live for it.
+    """
+    phases = sample.numbers(*POWERS)
+    shown = [*sample.numbers("active_power"), *([sum(abs(p) for p in phases)] if phases else [])]
+    return max((abs(p) for p in shown), default=None)
+
+
+def current_of(sample: Sample) -> float | None:
+    """Largest phase current, A."""
+    return max((abs(i) for i in sample.numbers(*CURRENTS)), default=None)
+
+
+def voltage_of(sample: Sample) -> float | None:
+    """Largest phase voltage, V."""
+    return max(sample.numbers(*VOLTAGES), default=None)
+
+
+def energised(sample: Sample, limits: DeadLineLimits, energy_before: float | None = None) -> str | None:
+    """Why a sample shows that a sealed line is not dead.
+
+    Parameters
+    ----------
+    sample : Sample
+        One moment of the line.
+    limits : DeadLineLimits
+        Of the line.
+    energy_before : float, optional
+        Wh; the energy register as last read, before any gap.
+
+    Returns
+    -------
+    "power", "current", "voltage", "energy" or None
+        None where nothing shows life, which is no proof of death: values may be missing.
+
+    Examples
+    --------
+    >>> limits = DeadLineLimits(rated_power=750e3)
+    >>> energised(Sample("p", 0.0, {"active_power": 90e3}), limits)
+    'power'
+    """
+    if (power_of(sample) or 0) > limits.power:
+        return "power"
+    if (current_of(sample) or 0) > limits.current:
+        return "current"
+    if limits.power_cut and (voltage_of(sample) or 0) > limits.voltage_live * limits.nominal_voltage:
+        return "voltage"
+    energy = sample.number("active_energy_import")
+    if energy is not None and energy_before is not None and energy - energy_before > limits.energy:
+        return "energy"
+    return None
