@@ -1,11 +1,13 @@
 """The dead-line rule: what one sample of a sealed line may show, used at the edge and by the restart detector."""
 
+import math
 from dataclasses import dataclass
 
-from stillcold_core.quantities import PHASES
+from stillcold_core.quantities import LINE_PAIRS, PHASES
 from stillcold_core.readings import Sample
 
 VOLTAGES = tuple(f"voltage_{p}" for p in PHASES)
+LINE_VOLTAGES = tuple(f"voltage_{p}" for p in LINE_PAIRS)
 CURRENTS = tuple(f"current_{p}" for p in PHASES)
 POWERS = tuple(f"active_power_{p}" for p in PHASES)
 
@@ -75,8 +77,9 @@ def current_of(sample: Sample) -> float | None:
 
 
 def voltage_of(sample: Sample) -> float | None:
-    """Largest phase voltage, V."""
-    return max(sample.numbers(*VOLTAGES), default=None)
+    """Largest voltage, V phase to neutral; of a meter that shows only line voltages, those over √3."""
+    shown = [*sample.numbers(*VOLTAGES), *(v / math.sqrt(3) for v in sample.numbers(*LINE_VOLTAGES))]
+    return max(shown, default=None)
 
 
 def energised(sample: Sample, limits: DeadLineLimits, energy_before: float | None = None) -> str | None:

@@ -1,0 +1,130 @@
+"""The energy register as a witness: a leaky bucket over its increments, which also counts across a gap."""
+
+import msgspec
+
+from stillcold_core.detect.deadline import DeadLineLimits
+
+_COARSEST = 1e4  # Wh; registers of the field step by 1 Wh to 10 kWh
+_OVERLOAD = 10.0  # multiple of the rated power above which an increment is not believed at once
+
+
+class EnergyWitness(msgspec.Struct, frozen=True):
+    """What the register has shown.
+
+    Attributes
+    ----------
+    reading, time : float, optional
+        Wh and s of the last reading that was believed.
+    step : float
+        Wh; coarsest power of ten that divides every reading so far.
+    level : float
+        Wh in the bucket.
+    began, anchor : float, optional
+        s and Wh of the last reading before the bucket began to fill.
+    grew : float, optional
+        s of the last increment.
+    active : bool
+        Whether the level has passed the threshold and the register has not come to rest since.
+    doubt : tuple of float, optional
+        s and Wh of a reading that does not follow from the last one, until another one confirms it.
+    """
+
+    reading: float | None = None
+    time: float | None = None
+    step: float = _COARSEST
+    level: float = 0.0
+    began: float | None = None
+    anchor: float | None = None
+    grew: float | None = None
+    active: bool = False
+    doubt: tuple[float, float] | None = None
+
+
+def observe(
+    witness: EnergyWitness, time: float, reading: float, limits: DeadLineLimits, *, after_gap: bool
+) -> EnergyWitness:
+    """One more reading of the register.
+
+    Energy flows into a bucket that leaks at the tolerated standby power; above ``limits.energy`` plus one step of the
+    register the line has run. That is a one-sided CUSUM (Page 1954) of the mean power with the standby power as its
+    reference value, and it needs no regular samples.
+
+    Parameters
+    ----------
+    witness : EnergyWitness
+        Before the reading.
+    time, reading : float
+        s and Wh.
+    limits : DeadLineLimits
+        Of the line.
+    after_gap : bool
+        Whether readings are missing before this one. Then it decides alone; otherwise the reading that passes the
+        threshold needs another one that does not fall behind it.
+
+    Notes
+    -----
+    Zero after anything else is no reading: meters that start up or are busy answer it. A reading below the last one (a
+    roll-over, a changed meter), or above it by more than ten times the rated power could give, is held in doubt until
+    the next one: when that follows from the doubtful one, counting goes on from there without an increment; otherwise
+    the doubtful one is forgotten.
+    """
+    if witness.reading is None or witness.time is None:
+        return msgspec.structs.replace(witness, reading=reading, time=time, step=_step(witness.step, reading))
+    if reading == 0 and witness.reading > 0:
+        return witness
+    if _follows(witness, (witness.time, witness.reading), time, reading, limits):
+        return _grow(witness, time, reading, limits, after_gap)
+    if witness.doubt is not None and _follows(witness, witness.doubt, time, reading, limits):
+        kept = witness if witness.active else emptied(witness)
+        return msgspec.structs.replace(kept, reading=reading, time=time, doubt=None)
+    return msgspec.structs.replace(witness, doubt=(time, reading))
+
+
+def threshold(witness: EnergyWitness, limits: DeadLineLimits) -> float:
+    """Wh in the bucket above which the line has run."""
+    return limits.energy + witness.step
+
+
+def at_rest(witness: EnergyWitness, time: float, rest: float) -> bool:
+    """Whether the register has stood still for ``rest`` seconds at ``time``."""
+    return witness.grew is None or time - witness.grew >= rest
+
+
+def emptied(witness: EnergyWitness) -> EnergyWitness:
+    """The same witness with an empty bucket, for the next run of the line."""
+    return msgspec.structs.replace(witness, level=0.0, began=None, anchor=None, grew=None, active=False)
+
+
+def _follows(
+    witness: EnergyWitness, last: tuple[float, float], time: float, reading: float, limits: DeadLineLimits
+) -> bool:
+    most = _OVERLOAD * limits.rated_power * (time - last[0]) / 3600 + limits.energy
+    return 0 <= reading - last[1] <= max(most, 2 * witness.step)
+
+
+def _grow(
+    witness: EnergyWitness, time: float, reading: float, limits: DeadLineLimits, after_gap: bool
+) -> EnergyWitness:
+    added = reading - (witness.reading or 0.0)
+    leak = limits.standby * limits.rated_power * (time - (witness.time or time)) / 3600
+    starts = witness.level == 0 and added > 0
+    grown = msgspec.structs.replace(
+        witness,
+        reading=reading,
+        time=time,
+        step=_step(witness.step, reading),
+        level=max(0.0, witness.level + added - leak),
+        began=witness.time if starts else witness.began,
+        anchor=witness.reading if starts else witness.anchor,
+        grew=time if added > 0 else witness.grew,
+        doubt=None,
+    )
+    limit = threshold(grown, limits)
+    passed = grown.level > limit and (after_gap or witness.level > limit)
+    return msgspec.structs.replace(grown, active=grown.active or passed)
+
+
+def _step(step: float, reading: float) -> float:
+    while step > 1 and round(reading) % step:
+        step /= 10
+    return step
