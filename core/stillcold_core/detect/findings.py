@@ -43,14 +43,15 @@ class Finding(msgspec.Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """Natural key: the same finding has the same id in every run, live or over files.
+        """Natural key: the same finding has the same id in every run, live or over files, fit for a URL.
 
         Examples
         --------
         >>> Finding("restart.power", "critical", "s", "l", "p", 0.5, 6.0, "", {}).id
-        'l/p/restart.power/1970-01-01T00:00:00.500Z'
+        'l:p:restart.power:19700101T000000.500Z'
         """
-        return f"{self.line}/{self.point}/{self.kind}/{iso(self.began)}"
+        began = iso(self.began).replace("-", "").replace(":", "")
+        return f"{self.line}:{self.point}:{self.kind}:{began}"
 
 
 def iso(time: float) -> str:

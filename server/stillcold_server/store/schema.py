@@ -92,12 +92,12 @@ chain_note = Table(
     "chain_note", metadata,
     Column("id", _ROW_ID, primary_key=True),
     _text("gateway"), Column("epoch", LargeBinary(8), nullable=False), _text("kind"),
-    Column("sequence", BigInteger, nullable=False), _text("detail"),
+    Column("sequence", BigInteger, nullable=False), Column("until", BigInteger, nullable=False), _text("detail"),
     _time("noted_at"), _time("closed_at", nullable=True),
     UniqueConstraint("gateway", "epoch", "kind", "sequence"),
 )  # fmt: skip
-"""``kind``: gap (a sequence is missing; closed when it comes), fork (a second envelope for one), broken (a batch does
-not name the hash of the one before it)."""
+"""``kind``: gap (``sequence`` to ``until`` are missing; closed when they have come), fork (a second envelope for one),
+broken (a batch does not name the hash of the one before it)."""
 
 refusal = Table(
     "refusal", metadata,

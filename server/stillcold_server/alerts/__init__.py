@@ -1,0 +1,1 @@
+"""Alerts: their life after ISA-18.2, and getting them to a person."""

@@ -1,0 +1,166 @@
+"""The life of an alert after ISA-18.2 / IEC 62682, each transition written to an append-only journal.
+
+::
+
+    AlertError (Exception)
+    ├── UnknownAlert          there is no such alert
+    └── NotAllowed            the alert's state does not allow it; ``reason`` is a stable word
+
+States: ``unacknowledged`` → ``acknowledged`` or ``returned`` (over, but nobody has looked) → ``latched`` (over and
+acknowledged; a restart that has stopped is still an offence and waits for a reset) → ``normal``.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from stillcold_core.detect.findings import Finding
+from stillcold_server.store.schema import alert, alert_journal, incident
+
+OPEN = ("unacknowledged", "acknowledged", "returned", "latched")
+_LATCHED_FAMILIES = ("restart", "furnace")
+SYSTEM = "system"
+
+
+class AlertError(Exception):
+    """What can be wrong with a request about an alert."""
+
+
+class UnknownAlert(AlertError):
+    """There is no such alert."""
+
+
+class NotAllowed(AlertError):
+    """The alert's state does not allow it. Reasons: ``already_acknowledged``, ``still_active``, ``not_acknowledged``,
+    ``closed``.
+    """
+
+    def __init__(self, reason: str, state: str) -> None:
+        self.reason = reason
+        super().__init__(f"not allowed while the alert is {state}: {reason}")
+
+
+def record(connection: Connection, finding: Finding, now: int) -> bool:
+    """Take a finding, or its end, into the alerts.
+
+    Parameters
+    ----------
+    finding : Finding
+        Its id is the alert's: taking it twice changes nothing.
+    now : int
+        ms
+
+    Returns
+    -------
+    bool
+        Whether the alert is new.
+    """
+    known = connection.execute(select(alert).where(alert.c.id == finding.id)).one_or_none()
+    if known is None:
+        _raise(connection, finding, now)
+    if finding.ended is not None and (known is None or known.ended is None):
+        state = "unacknowledged" if known is None else known.state
+        _end(connection, finding, state, now)
+    return known is None
+
+
+def acknowledge(connection: Connection, alert_id: str, *, actor: str, note: str, now: int) -> None:
+    """Somebody has taken the alert up.
+
+    Raises
+    ------
+    UnknownAlert, NotAllowed
+    """
+    row = _find(connection, alert_id)
+    if row.state not in ("unacknowledged", "returned"):
+        raise NotAllowed("closed" if row.state == "normal" else "already_acknowledged", row.state)
+    ended = row.state == "returned"
+    state = "acknowledged" if not ended else "latched" if latches(row.kind) else "normal"
+    values = {"acknowledged_by": actor, "acknowledged_at": now}
+    _move(connection, row, state, "acknowledge", actor=actor, reason="officer", note=note, now=now, **values)
+
+
+def reset(connection: Connection, alert_id: str, *, actor: str, note: str, now: int) -> None:
+    """Close a latched alert, after somebody has looked at the line.
+
+    Raises
+    ------
+    UnknownAlert, NotAllowed
+    """
+    row = _find(connection, alert_id)
+    refusals = {
+        "unacknowledged": "not_acknowledged",
+        "returned": "not_acknowledged",
+        "acknowledged": "still_active",
+        "normal": "closed",
+    }
+    if row.state in refusals:
+        raise NotAllowed(refusals[row.state], row.state)
+    _move(connection, row, "normal", "reset", actor=actor, reason="officer", note=note, now=now)
+
+
+def latches(kind: str) -> bool:
+    """Whether an alert of this kind stays until somebody resets it."""
+    return kind.split(".", maxsplit=1)[0] in _LATCHED_FAMILIES
+
+
+def _find(connection: Connection, alert_id: str) -> Row[Any]:
+    row = connection.execute(select(alert).where(alert.c.id == alert_id)).one_or_none()
+    if row is None:
+        raise UnknownAlert(alert_id)
+    return row
+
+
+def _raise(connection: Connection, finding: Finding, now: int) -> None:
+    row = {
+        "id": finding.id, "incident": _incident(connection, finding, now), "kind": finding.kind,
+        "severity": finding.severity, "site": finding.site, "line": finding.line, "point": finding.point,
+        "began": _ms(finding.began), "detected": _ms(finding.detected), "ended": None, "raised_at": now,
+        "reason": finding.reason, "evidence": dict(finding.evidence), "state": "unacknowledged",
+    }  # fmt: skip
+    connection.execute(alert.insert(), row)
+    _write(connection, finding.id, "raise", actor=SYSTEM, reason=finding.kind, note=finding.reason, now=now)
+
+
+def _end(connection: Connection, finding: Finding, state: str, now: int) -> None:
+    row = _find(connection, finding.id)
+    after = {"unacknowledged": "returned", "acknowledged": "latched" if latches(finding.kind) else "normal"}
+    ended = _ms(finding.ended or finding.detected)
+    _move(
+        connection, row, after.get(state, state), "end",
+        actor=SYSTEM, reason=finding.kind, note=finding.reason, now=now, ended=ended,
+    )  # fmt: skip
+
+
+def _incident(connection: Connection, finding: Finding, now: int) -> str:
+    """The line's open incident, or a new one that takes the name of its first alert."""
+    found = connection.scalar(
+        select(incident.c.id).where(incident.c.line == finding.line, incident.c.closed_at.is_(None))
+    )
+    if found is None:
+        found = finding.id
+        connection.execute(incident.insert(), {"id": found, "line": finding.line, "opened_at": now})
+    return found
+
+
+def _move(
+    connection: Connection, row: Row[Any], state: str, transition: str, *,
+    actor: str, reason: str, note: str, now: int, **values: Any,
+) -> None:  # fmt: skip
+    connection.execute(update(alert).where(alert.c.id == row.id).values(state=state, **values))
+    _write(connection, row.id, transition, actor=actor, reason=reason, note=note, now=now)
+    if state == "normal" and not connection.scalar(
+        select(alert.c.id).where(alert.c.incident == row.incident, alert.c.state != "normal").limit(1)
+    ):
+        connection.execute(update(incident).where(incident.c.id == row.incident).values(closed_at=now))
+
+
+def _write(
+    connection: Connection, alert_id: str, transition: str, *, actor: str, reason: str, note: str, now: int
+) -> None:
+    entry = {"alert": alert_id, "at": now, "actor": actor, "transition": transition, "reason": reason, "note": note}
+    connection.execute(alert_journal.insert(), entry)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

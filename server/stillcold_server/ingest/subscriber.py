@@ -1,0 +1,181 @@
+"""The broker's side of ingest: what arrives waits in a bounded queue and is acknowledged only when it is on disk."""
+
+import logging
+import queue
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from sqlalchemy.exc import OperationalError
+
+from stillcold_core.contract.messages import BadMessage, Status, decode_status, encode_ack
+from stillcold_core.contract.topics import ack_topic, batch_topic, gateway_of, status_topic
+from stillcold_server.config import Mqtt
+from stillcold_server.ingest.writer import Writer
+from stillcold_server.metrics import Metrics
+
+log = logging.getLogger(__name__)
+_WINDOW = 200
+"""Messages that the broker may have on the way to us (MQTT 5 receive maximum): the queue below never overflows."""
+_TOGETHER = 100
+_SESSION = 7 * 86400  # s that the broker keeps our session while we are away
+_RETRY = 1.0  # s between tries at a database that does not answer
+
+
+class Subscriber:
+    """Receives batches and status messages.
+
+    Parameters
+    ----------
+    config : Mqtt
+        Broker and login.
+    writer : Writer
+        Stores batches.
+    on_stored : callable
+        Called after each commit that stored something.
+    on_status : callable
+        Called with gateway and status.
+    metrics : Metrics
+        Counts what failed.
+    """
+
+    def __init__(
+        self,
+        config: Mqtt,
+        writer: Writer,
+        *,
+        on_stored: Callable[[], None],
+        on_status: Callable[[str, Status], None],
+        metrics: Metrics,
+    ) -> None:
+        self._config, self._writer, self._metrics = config, writer, metrics
+        self._on_stored, self._on_status = on_stored, on_status
+        self._waiting: queue.Queue[mqtt.MQTTMessage] = queue.Queue(2 * _WINDOW)
+        self._stopping = threading.Event()
+        self._client = self._make_client()
+        self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker answers."""
+        return self._client.is_connected()
+
+    def start(self) -> None:
+        """Begin; the connection is made, and made again, in the background."""
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+        properties.SessionExpiryInterval = _SESSION
+        properties.ReceiveMaximum = _WINDOW
+        self._thread.start()
+        self._client.connect_async(
+            self._config.host, self._config.port, keepalive=30, clean_start=False, properties=properties
+        )
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """End; what is stored is acknowledged, the rest the broker keeps."""
+        self._stopping.set()
+        self._thread.join()
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _make_client(self) -> mqtt.Client:
+        config = self._config
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id=config.client_id, protocol=mqtt.MQTTv5, manual_ack=True
+        )
+        if config.username:
+            password = Path(config.password_file).read_text().strip() if config.password_file else None
+            client.username_pw_set(config.username, password)
+        if config.ca_file:
+            client.tls_set(
+                config.ca_file, config.cert_file or None, config.key_file or None, tls_version=ssl.PROTOCOL_TLS_CLIENT
+            )
+        client.reconnect_delay_set(1, 30)
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            log.error("broker refused the login: %s", reason)
+            return
+        log.info("connected to the broker at %s:%s", self._config.host, self._config.port)
+        client.subscribe([(batch_topic("+"), 1), (status_topic("+"), 1)])
+
+    def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if not self._stopping.is_set():
+            log.warning("lost the broker: %s", reason)
+
+    def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        self._waiting.put(message)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                messages = [self._waiting.get(timeout=0.2)]
+            except queue.Empty:
+                continue
+            while len(messages) < _TOGETHER and not self._waiting.empty():
+                messages.append(self._waiting.get_nowait())
+            self._handle(messages)
+
+    def _handle(self, messages: Sequence[mqtt.MQTTMessage]) -> None:
+        batches = [m for m in messages if m.topic.endswith("/batch")]
+        for message in messages:
+            if message not in batches:
+                self._take_status(message)
+        if batches and not self._store(batches):
+            return  # not on disk: the broker keeps them
+        for message in messages:
+            self._client.ack(message.mid, message.qos)
+
+    def _store(self, batches: Sequence[mqtt.MQTTMessage]) -> bool:
+        """Store them, however long it takes; False when we are stopped before it is done."""
+        while not self._stopping.is_set():
+            try:
+                self._take(batches)
+            except OperationalError as error:
+                log.error("the database does not take what came, trying again: %s", error.orig)
+                self._stopping.wait(_RETRY)
+            except Exception:
+                # One message that nobody foresaw must not stop the others: find it, count it, go on.
+                log.exception("storing %d messages together failed; each is tried alone", len(batches))
+                for message in batches:
+                    self._store_alone(message)
+                return True
+            else:
+                return True
+        return False
+
+    def _store_alone(self, message: mqtt.MQTTMessage) -> None:
+        try:
+            self._take([message])
+        except Exception:
+            log.exception("a message on %s cannot be stored", message.topic)
+            self._metrics.refused("internal")
+
+    def _take(self, batches: Sequence[mqtt.MQTTMessage]) -> None:
+        pairs = [(gateway_of(m.topic) or "", bytes(m.payload)) for m in batches]
+        acks = self._writer.take(pairs, time.time_ns() // 1_000_000)
+        if acks:
+            self._on_stored()
+        for gateway, replies in acks.items():
+            for reply in replies:
+                self._client.publish(ack_topic(gateway), encode_ack(reply), qos=1)
+
+    def _take_status(self, message: mqtt.MQTTMessage) -> None:
+        gateway = gateway_of(message.topic)
+        try:
+            if gateway is not None:
+                self._on_status(gateway, decode_status(bytes(message.payload)))
+        except BadMessage as error:
+            log.warning("status of %s refused: %s", gateway, error)
+            self._metrics.refused("status")

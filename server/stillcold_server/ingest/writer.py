@@ -1,0 +1,110 @@
+"""Storing what came: one transaction for all that waits, then one acknowledgement a chain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from stillcold_core.contract.messages import Acknowledgement
+from stillcold_core.evidence.keys import Ed25519PublicKey, parse_public_key
+from stillcold_server.ingest.chain import close_gaps, place
+from stillcold_server.ingest.verify import Refused, Verified, verify
+from stillcold_server.metrics import Metrics
+from stillcold_server.store import schema
+from stillcold_server.store.database import read, write
+from stillcold_server.store.refusals import STRANGER, count_refusals
+
+
+@dataclass
+class _Reply:
+    stored: dict[int, bytes] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+class Writer:
+    """Verifies and stores messages.
+
+    Parameters
+    ----------
+    engine : Engine
+        The database.
+    metrics : Metrics
+        Counts what is stored and refused.
+    """
+
+    def __init__(self, engine: Engine, metrics: Metrics) -> None:
+        self._engine = engine
+        self._metrics = metrics
+
+    def take(self, messages: Sequence[tuple[str, bytes]], now: int) -> dict[str, list[Acknowledgement]]:
+        """Store the good ones among some messages and count the others.
+
+        Parameters
+        ----------
+        messages : sequence of (gateway, payload)
+            In the order in which they came; the gateway by the topic.
+        now : int
+            ms
+
+        Returns
+        -------
+        dict
+            Acknowledgements by gateway. When this returns, what they acknowledge is on disk.
+        """
+        keys = self._keys()
+        checked = [verify(payload, gateway, keys.get) for gateway, payload in messages]
+        refused = [(c.reason, c.gateway if c.gateway in keys else STRANGER) for c in checked if isinstance(c, Refused)]
+        replies: dict[tuple[str, bytes], _Reply] = {}
+        with write(self._engine) as connection:
+            for verified in (c for c in checked if isinstance(c, Verified)):
+                chain = (verified.batch.gateway, verified.batch.epoch)
+                self._store(connection, verified, now, replies.setdefault(chain, _Reply()), refused)
+            count_refusals(connection, refused, now)
+        for reason, _ in refused:
+            self._metrics.refused(reason)
+        acks: dict[str, list[Acknowledgement]] = {}
+        for (gateway, epoch), reply in replies.items():
+            acks.setdefault(gateway, []).append(Acknowledgement(epoch, reply.stored, reply.refused))
+        return acks
+
+    def _keys(self) -> dict[str, Ed25519PublicKey]:
+        with read(self._engine) as connection:
+            rows = connection.execute(select(schema.gateway.c.id, schema.gateway.c.public_key)).all()
+        return {row.id: parse_public_key(row.public_key) for row in rows}
+
+    def _store(
+        self, connection: Connection, verified: Verified, now: int, reply: _Reply, refused: list[tuple[str, str]]
+    ) -> None:
+        sequence = verified.batch.sequence
+        match place(connection, verified, now):
+            case "fork":
+                reply.refused[sequence] = "fork"
+                refused.append(("fork", verified.batch.gateway))
+            case "double":
+                reply.stored[sequence] = verified.hash
+                self._metrics.doubled()
+            case "new":
+                insert_batch(connection, verified, now)
+                close_gaps(connection, verified, now)
+                reply.stored[sequence] = verified.hash
+                self._metrics.stored(sum(len(b.times) for b in verified.batch.blocks))
+
+
+def insert_batch(connection: Connection, verified: Verified, now: int) -> None:
+    """Write the row of a batch and the index of its points."""
+    b = verified.batch
+    row = {
+        "gateway": b.gateway, "epoch": b.epoch, "sequence": b.sequence, "hash": verified.hash, "previous": b.previous,
+        "received_at": now, "body": verified.envelope,
+    }  # fmt: skip
+    key = connection.scalar(insert(schema.batch).values(row).returning(schema.batch.c.id))
+    points = [
+        {
+            "batch": key, "point": block.point, "first": int(block.times.min()), "last": int(block.times.max()),
+            "samples": len(block.times),
+        }
+        for block in b.blocks
+        if len(block.times)
+    ]  # fmt: skip
+    if points:
+        connection.execute(insert(schema.batch_point), points)

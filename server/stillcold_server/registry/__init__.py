@@ -1,0 +1,1 @@
+"""The ledger of sites, lines, points, gateways and permits."""

@@ -1,0 +1,95 @@
+"""The registry in the database: import from and export to ``registry.toml``'s form."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from stillcold_core.registry import Gateway, Line, Permit, Point, Registry, Site
+from stillcold_server.store import schema
+from stillcold_server.store.database import upsert
+
+
+def import_registry(connection: Connection, registry: Registry) -> None:
+    """Put every entry of a registry into the database; an entry with an id that is there already replaces it.
+
+    Entries that the registry does not name stay: what has been measured must keep its line.
+    """
+    upsert(connection, schema.site, [_site(s) for s in registry.site])
+    upsert(connection, schema.line, [_line(x) for x in registry.line])
+    upsert(connection, schema.gateway, [_gateway(g) for g in registry.gateway])
+    upsert(
+        connection,
+        schema.point,
+        [{"id": p.id, "line": p.line, "role": p.role, "gateway": p.gateway} for p in registry.point],
+    )
+    known = {(p.line, p.from_at, p.to_at) for p in connection.execute(select(schema.permit))}
+    fresh = [p for p in map(_permit, registry.permit) if (p["line"], p["from_at"], p["to_at"]) not in known]
+    if fresh:
+        connection.execute(schema.permit.insert(), fresh)
+
+
+def export_registry(connection: Connection) -> Registry:
+    """The whole ledger as a registry."""
+
+    def rows(table: Any, order: Any) -> list[Row[Any]]:
+        return list(connection.execute(select(table).order_by(order)))
+
+    return Registry(
+        site=tuple(Site(r.id, r.name, r.address, r.longitude, r.latitude) for r in rows(schema.site, schema.site.c.id)),
+        line=tuple(_read_line(r) for r in rows(schema.line, schema.line.c.id)),
+        gateway=tuple(Gateway(r.id, r.public_key, r.site) for r in rows(schema.gateway, schema.gateway.c.id)),
+        point=tuple(Point(r.id, r.line, r.role, r.gateway) for r in rows(schema.point, schema.point.c.id)),
+        permit=tuple(
+            Permit(r.line, _moment(r.from_at), _moment(r.to_at), r.reason, r.approved_by)
+            for r in rows(schema.permit, schema.permit.c.id)
+        ),
+    )
+
+
+def _site(site: Site) -> dict[str, Any]:
+    return {
+        "id": site.id, "name": site.name, "address": site.address, "longitude": site.longitude,
+        "latitude": site.latitude,
+    }  # fmt: skip
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "id": line.id, "site": line.site, "name": line.name, "state": line.state, "rated_power": line.rated_power,
+        "nominal_voltage": line.nominal_voltage, "sealed_at": line.sealed_at and _ms(line.sealed_at),
+        "measures": list(line.measures), "dismantle_by": line.dismantle_by and line.dismantle_by.isoformat(),
+    }  # fmt: skip
+
+
+def _gateway(gateway: Gateway) -> dict[str, Any]:
+    return {"id": gateway.id, "public_key": gateway.public_key, "site": gateway.site}
+
+
+def _permit(permit: Permit) -> dict[str, Any]:
+    return {
+        "line": permit.line, "from_at": _ms(permit.start), "to_at": _ms(permit.end), "reason": permit.reason,
+        "approved_by": permit.approved_by,
+    }  # fmt: skip
+
+
+def _read_line(row: Row[Any]) -> Line:
+    return Line(
+        row.id,
+        row.site,
+        row.name,
+        row.state,
+        row.rated_power,
+        row.nominal_voltage,
+        None if row.sealed_at is None else _moment(row.sealed_at),
+        tuple(row.measures),
+        None if row.dismantle_by is None else date.fromisoformat(row.dismantle_by),
+    )
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
