@@ -1,0 +1,49 @@
+"""Fixtures for every room."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import Authority, MailServer, Mosquitto, VictoriaMetrics, WebhookReceiver
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running broker that lets everybody in."""
+    with Mosquitto(tmp_path / "mosquitto") as broker:
+        yield broker
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """A certificate authority."""
+    return Authority(tmp_path / "authority")
+
+
+@pytest.fixture
+def mosquitto_tls(tmp_path: Path, authority: Authority) -> Iterator[Mosquitto]:
+    """A running broker with the production configuration; ``authority`` issues its clients' certificates."""
+    with Mosquitto.production(tmp_path / "mosquitto-tls", authority) as broker:
+        yield broker
+
+
+@pytest.fixture
+def victoria_metrics(tmp_path: Path) -> Iterator[VictoriaMetrics]:
+    """A running server for the Influx protocol."""
+    with VictoriaMetrics(tmp_path / "victoria-metrics") as database:
+        yield database
+
+
+@pytest.fixture
+def webhook() -> Iterator[WebhookReceiver]:
+    """A running web-hook receiver."""
+    with WebhookReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    """A running mail server."""
+    with MailServer() as server:
+        yield server

@@ -1,0 +1,72 @@
+"""A certificate authority for tests."""
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+_LIFE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """PEM files of a certificate and its key."""
+
+    cert_file: Path
+    key_file: Path
+
+
+class Authority:
+    """Issues certificates into a folder; ``ca_file`` is what the others must trust."""
+
+    def __init__(self, folder: Path, name: str = "Test CA") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.ca_file = folder, folder / "ca.crt"
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _subject(name)
+        builder = _builder(self._name, self._name, self._key.public_key())
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        self.ca_file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
+
+    def server(self, name: str = "localhost") -> Certificate:
+        """A certificate for a server on this machine."""
+        hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        return self._issue(name, x509.SubjectAlternativeName(hosts), ExtendedKeyUsageOID.SERVER_AUTH)
+
+    def client(self, name: str) -> Certificate:
+        """A certificate for a client whose common name is ``name``."""
+        return self._issue(name, x509.SubjectAlternativeName([x509.DNSName(name)]), ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    def _issue(self, name: str, names: x509.SubjectAlternativeName, use: x509.ObjectIdentifier) -> Certificate:
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = _builder(_subject(name), self._name, key.public_key())
+        builder = builder.add_extension(names, critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+        files = Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key")
+        files.cert_file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
+        files.key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return files
+
+
+def _subject(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return x509.CertificateBuilder(
+        issuer, subject, key, x509.random_serial_number(), now - timedelta(hours=1), now + _LIFE
+    )
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
