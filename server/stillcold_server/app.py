@@ -1,0 +1,154 @@
+"""The server's composition root: what is made of what, what starts before what, and the end of it all in reverse."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from sqlalchemy import Connection, select, update
+
+from stillcold_core.contract.messages import Status
+from stillcold_core.detect.findings import Finding
+from stillcold_server.alerts.delivery import Outbox
+from stillcold_server.alerts.lifecycle import record
+from stillcold_server.alerts.senders import make_sender
+from stillcold_server.alerts.stages import Situation, enqueue
+from stillcold_server.api.app import create_app
+from stillcold_server.config import Config
+from stillcold_server.detection.live import Detection
+from stillcold_server.followers import Follower
+from stillcold_server.ingest.subscriber import Subscriber
+from stillcold_server.ingest.writer import Writer
+from stillcold_server.live import Hub
+from stillcold_server.metrics import Metrics
+from stillcold_server.mirror import make_mirror
+from stillcold_server.people.accounts import ensure_first_admin
+from stillcold_server.store import rollups, schema
+from stillcold_server.store.database import open_database, write
+from stillcold_server.store.migrate import prepare
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """Everything that runs beside the web server.
+
+    Parameters
+    ----------
+    config : Config
+        A checked configuration.
+
+    Raises
+    ------
+    BadFile
+        When a file that the configuration names cannot be used; nothing has been opened then but the database.
+    NotMigrated
+        When the database is of another version.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.metrics = Metrics()
+        self.hub = Hub()
+        senders = {channel.id: make_sender(channel) for channel in config.channel}
+        self.engine = open_database(config.database)
+        prepare(self.engine)
+        self.outbox = Outbox(self.engine, senders, self.metrics, config.http.public_url)
+        self._mirror, self._close_mirror = make_mirror(self.engine, config.influx) if config.influx else (None, None)
+        self.followers = self._make_followers()
+        self.subscriber = Subscriber(
+            config.mqtt,
+            Writer(self.engine, self.metrics),
+            on_stored=self._ring,
+            on_status=self._status,
+            metrics=self.metrics,
+        )
+
+    def first_password(self) -> str | None:
+        """One-time password of the first administrator, when there is no user yet."""
+        with write(self.engine) as connection:
+            return ensure_first_admin(connection)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Sinks start before sources and stop after them."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.engine.dispose)
+            if self._close_mirror:
+                stack.callback(self._close_mirror)
+            for part in (self.outbox, *self.followers, self.subscriber):
+                part.start()
+                stack.callback(part.stop)
+            yield
+
+    def _make_followers(self) -> list[Follower]:
+        detection = Detection(self._found)
+        followers = [
+            Follower("detection", self.engine, handle=detection.handle, after=self._judged),
+            Follower("rollup", self.engine, handle=rollups.handle),
+        ]
+        return [*followers, self._mirror] if self._mirror else followers
+
+    def _found(self, connection: Connection, finding: Finding) -> None:
+        """A finding becomes an alert and its deliveries in the transaction that moves detection's cursor."""
+        now = _now()
+        if record(connection, finding, now):
+            incident = connection.scalar(select(schema.alert.c.incident).where(schema.alert.c.id == finding.id))
+            enqueue(connection, Situation(finding, incident or finding.id, now), self.outbox.channels)
+            self.metrics.alert(finding.kind, now / 1000 - finding.detected)
+
+    def _judged(self) -> None:
+        self.outbox.ring()
+        self.hub.publish("alerts")
+        self.hub.publish("lines")
+
+    def _ring(self) -> None:
+        for follower in self.followers:
+            follower.ring()
+
+    def _status(self, gateway: str, status: Status) -> None:
+        g = schema.gateway
+        with write(self.engine) as connection:
+            connection.execute(update(g).where(g.c.id == gateway).values(status=status.state, status_at=_now()))
+        self.hub.publish("lines")
+
+
+def serve(config: Config, announce: Callable[[str], None]) -> None:
+    """Run until SIGINT or SIGTERM.
+
+    Parameters
+    ----------
+    config : Config
+        A checked configuration.
+    announce : callable
+        Shows the first administrator's one-time password to whoever started the server; it is kept nowhere.
+
+    Raises
+    ------
+    BadFile, NotMigrated
+        Before anything has started.
+    """
+    logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    server = Server(config)
+    password = server.first_password()
+    if password is not None:
+        announce(f"First start: log in as admin with the one-time password {password}")
+    app = create_app(server.engine, config, server.hub, server.metrics)
+    web = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=config.http.host,
+            port=config.http.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    with server.running():
+        web.run()
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,111 @@
+"""``stillcold-server``: run, migrate, scan, create-user, import-registry."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+from sqlalchemy import Engine
+
+from stillcold_core.files import BadFile
+from stillcold_core.registry import load_registry
+from stillcold_server.app import serve
+from stillcold_server.config import Config, load_config
+from stillcold_server.detection.scan import scan_files
+from stillcold_server.people.accounts import ROLES, create_user
+from stillcold_server.registry.ledger import import_registry
+from stillcold_server.store.database import open_database, write
+from stillcold_server.store.migrate import NotMigrated, migrate, prepare
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_config = click.option(
+    "--config", "-c", "config_file", type=_FILE, default="server.toml", show_default=True, help="Configuration file."
+)
+
+
+def _plain_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Show a file or database that cannot be used as one line and end with 2."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (BadFile, NotMigrated) as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+
+    return run
+
+
+@click.group()
+@click.version_option(package_name="stillcold-server")
+def main() -> None:
+    """Stillcold's server: verifies and stores signed readings, detects restarts, gets an officer to act."""
+
+
+@main.command()
+@_config
+@_plain_errors
+def run(config_file: Path) -> None:
+    """Receive, store, detect, tell, and serve the console until stopped."""
+    serve(load_config(config_file), click.echo)
+
+
+@main.command("migrate")
+@_config
+@_plain_errors
+def migrate_command(config_file: Path) -> None:
+    """Bring the database to the form that this version needs."""
+    migrate(open_database(load_config(config_file).database))
+    click.echo("database is up to date")
+
+
+@main.command("import-registry")
+@click.argument("registry_file", type=_FILE)
+@_config
+@_plain_errors
+def import_registry_command(registry_file: Path, config_file: Path) -> None:
+    """Put the sites, lines, gateways, points and permits of a registry file into the database."""
+    registry = load_registry(registry_file)
+    with write(_prepared(load_config(config_file))) as connection:
+        import_registry(connection, registry)
+    click.echo(
+        f"imported {len(registry.site)} sites, {len(registry.line)} lines, {len(registry.gateway)} gateways, "
+        f"{len(registry.point)} points, {len(registry.permit)} permits"
+    )
+
+
+@main.command("create-user")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@_config
+@_plain_errors
+def create_user_command(name: str, role: str, config_file: Path) -> None:
+    """Add a user; prints a one-time password that must be changed at the first login."""
+    with write(_prepared(load_config(config_file))) as connection:
+        try:
+            password = create_user(connection, name, role)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+    click.echo(f"one-time password of {name}: {password}")
+
+
+@main.command()
+@click.option("--registry", "-r", "registry_file", type=_FILE, required=True, help="Registry file.")
+@click.option("--measurements", "-m", type=_FILE, multiple=True, required=True, help="CSV file; may be repeated.")
+@click.option("--alerts", "-o", "alerts_file", type=_FILE, required=True, help="Where to write the alerts, JSON lines.")
+@_plain_errors
+def scan(registry_file: Path, measurements: tuple[Path, ...], alerts_file: Path) -> None:
+    """Run the detection over files of measurements, exactly as it runs live."""
+    count = scan_files(load_registry(registry_file), measurements, alerts_file)
+    click.echo(f"{count} alerts written to {alerts_file}")
+
+
+def _prepared(config: Config) -> Engine:
+    engine = open_database(config.database)
+    prepare(engine)
+    return engine
