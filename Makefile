@@ -1,0 +1,42 @@
+# Needs make and Python 3.11 or newer. uv is put into .uv/, everything else into .venv/.
+PYTHON ?= python3
+UV := .uv/uv
+RUN := $(UV) run --no-sync
+ARGS ?=
+
+.PHONY: help demo setup test check bench agent-alone clean
+.DELETE_ON_ERROR:
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(UV) ## Play the story on this machine and open the console; ARGS=--once plays it at speed and checks it
+	$(UV) sync --quiet --frozen --inexact --no-dev --group demo
+	$(RUN) --no-dev --group demo stillcold-sim demo $(ARGS)
+
+setup: $(UV) ## Make .venv with everything that developing needs
+	$(UV) sync --quiet --locked --all-packages --group dev
+
+test: setup ## Everything that must hold: make check, then all tests; ARGS go to pytest
+	sh tools/install_test_programs.sh
+	$(MAKE) --no-print-directory check
+	$(RUN) pytest $(ARGS)
+
+check: setup ## Lint, format, types, import arrows
+	$(RUN) ruff check --quiet
+	$(RUN) ruff format --check --quiet
+	$(RUN) mypy
+	$(RUN) lint-imports --no-cache
+
+bench: setup ## Measurements, with their figures printed; ARGS go to pytest
+	$(RUN) pytest tests/bench -o python_files='bench_*.py' -s $(ARGS)
+
+agent-alone: $(UV) ## Prove that the agent runs in an environment that holds nothing of the server
+	sh tools/prove_agent_alone.sh
+
+clean: ## Remove what the other targets made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache run
+	rm -rf server/console/node_modules server/stillcold_server/console/static
+
+$(UV): tools/get_uv.py
+	@$(PYTHON) tools/get_uv.py
