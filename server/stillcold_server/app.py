@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import uvicorn
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from stillcold_core.contract.messages import Status
 from stillcold_core.detect.findings import Finding
@@ -93,9 +93,8 @@ class Server:
     def _found(self, connection: Connection, finding: Finding) -> None:
         """A finding becomes an alert and its deliveries in the transaction that moves detection's cursor."""
         now = _now()
-        if record(connection, finding, now):
-            incident = connection.scalar(select(schema.alert.c.incident).where(schema.alert.c.id == finding.id))
-            enqueue(connection, Situation(finding, incident or finding.id, now), self.outbox.channels)
+        if incident := record(connection, finding, now):
+            enqueue(connection, Situation(finding, incident, now), self.outbox.channels)
             self.metrics.alert(finding.kind, now / 1000 - finding.detected)
 
     def _judged(self) -> None:

@@ -40,7 +40,7 @@ class NotAllowed(AlertError):
         super().__init__(f"not allowed while the alert is {state}: {reason}")
 
 
-def record(connection: Connection, finding: Finding, now: int) -> bool:
+def record(connection: Connection, finding: Finding, now: int) -> str | None:
     """Take a finding, or its end, into the alerts.
 
     Parameters
@@ -52,16 +52,15 @@ def record(connection: Connection, finding: Finding, now: int) -> bool:
 
     Returns
     -------
-    bool
-        Whether the alert is new.
+    str or None
+        The incident that a new alert has joined or opened; None where the alert is known.
     """
     known = connection.execute(select(alert).where(alert.c.id == finding.id)).one_or_none()
-    if known is None:
-        _raise(connection, finding, now)
+    joined = _raise(connection, finding, now) if known is None else None
     if finding.ended is not None and (known is None or known.ended is None):
         state = "unacknowledged" if known is None else known.state
         _end(connection, finding, state, now)
-    return known is None
+    return joined
 
 
 def acknowledge(connection: Connection, alert_id: str, *, actor: str, note: str, now: int) -> None:
@@ -111,15 +110,17 @@ def _find(connection: Connection, alert_id: str) -> Row[Any]:
     return row
 
 
-def _raise(connection: Connection, finding: Finding, now: int) -> None:
+def _raise(connection: Connection, finding: Finding, now: int) -> str:
+    joined = _incident(connection, finding, now)
     row = {
-        "id": finding.id, "incident": _incident(connection, finding, now), "kind": finding.kind,
+        "id": finding.id, "incident": joined, "kind": finding.kind,
         "severity": finding.severity, "site": finding.site, "line": finding.line, "point": finding.point,
         "began": _ms(finding.began), "detected": _ms(finding.detected), "ended": None, "raised_at": now,
         "reason": finding.reason, "evidence": dict(finding.evidence), "state": "unacknowledged",
     }  # fmt: skip
     connection.execute(alert.insert(), row)
     _write(connection, finding.id, "raise", actor=SYSTEM, reason=finding.kind, note=finding.reason, now=now)
+    return joined
 
 
 def _end(connection: Connection, finding: Finding, state: str, now: int) -> None:

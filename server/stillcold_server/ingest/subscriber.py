@@ -58,14 +58,15 @@ class Subscriber:
         self._config, self._writer, self._metrics = config, writer, metrics
         self._on_stored, self._on_status = on_stored, on_status
         self._waiting: queue.Queue[mqtt.MQTTMessage] = queue.Queue(2 * _WINDOW)
+        self._subscribed = threading.Event()
         self._stopping = threading.Event()
         self._client = self._make_client()
         self._thread = threading.Thread(target=self._run, name="ingest", daemon=True)
 
     @property
     def connected(self) -> bool:
-        """Whether the broker answers."""
-        return self._client.is_connected()
+        """Whether the broker has confirmed the subscriptions."""
+        return self._subscribed.is_set() and self._client.is_connected()
 
     def start(self) -> None:
         """Begin; the connection is made, and made again, in the background."""
@@ -99,6 +100,7 @@ class Subscriber:
             )
         client.reconnect_delay_set(1, 30)
         client.on_connect = self._on_connect
+        client.on_subscribe = lambda *_: self._subscribed.set()
         client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
         return client
@@ -111,6 +113,7 @@ class Subscriber:
         client.subscribe([(batch_topic("+"), 1), (status_topic("+"), 1)])
 
     def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._subscribed.clear()
         if not self._stopping.is_set():
             log.warning("lost the broker: %s", reason)
 

@@ -1,0 +1,58 @@
+"""What the server counts, for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+
+class Metrics:
+    """The server's counters, in a registry of their own.
+
+    Attributes
+    ----------
+    registry : CollectorRegistry
+        Holds them all; ``/metrics`` shows it.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._batches = Counter("stillcold_ingest_batches", "Batches stored.", registry=self.registry)
+        self._samples = Counter("stillcold_ingest_samples", "Samples stored.", registry=self.registry)
+        self._doubles = Counter("stillcold_ingest_doubles", "Batches that came again.", registry=self.registry)
+        self._refused = Counter(
+            "stillcold_ingest_refused", "Messages not taken, by reason.", ["reason"], registry=self.registry
+        )
+        self._deliveries = Counter(
+            "stillcold_deliveries", "Tries to tell somebody.", ["channel", "outcome"], registry=self.registry
+        )
+        self._alerts = Counter("stillcold_alerts", "Alerts raised, by kind.", ["kind"], registry=self.registry)
+        self._latency = Histogram(
+            "stillcold_alert_latency_seconds",
+            "From the deciding sample to the alert.",
+            buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600),
+            registry=self.registry,
+        )
+
+    def stored(self, samples: int) -> None:
+        """One more batch is on disk."""
+        self._batches.inc()
+        self._samples.inc(samples)
+
+    def doubled(self) -> None:
+        """A batch came that is stored already."""
+        self._doubles.inc()
+
+    def refused(self, reason: str) -> None:
+        """A message was not taken."""
+        self._refused.labels(reason).inc()
+
+    def delivery(self, channel: str, outcome: str) -> None:
+        """A try to tell somebody: ``delivered``, ``retried`` or ``failed``."""
+        self._deliveries.labels(channel, outcome).inc()
+
+    def alert(self, kind: str, latency: float) -> None:
+        """An alert was raised, ``latency`` seconds after the sample that decided it."""
+        self._alerts.labels(kind).inc()
+        self._latency.observe(max(latency, 0.0))
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)

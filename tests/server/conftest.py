@@ -1,0 +1,48 @@
+"""A database with one plant in it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from stillcold_core.registry import Gateway, Line, Permit, Point, Registry, Site
+from stillcold_server.registry.ledger import import_registry
+from stillcold_server.store.database import open_database, write
+from stillcold_server.store.migrate import prepare
+from support.gateway import SignedGateway
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """An empty database with all tables."""
+    engine = open_database(f"sqlite:///{tmp_path / 'server.db'}")
+    prepare(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def gateway() -> SignedGateway:
+    """A gateway that the ledger of ``plant`` knows."""
+    return SignedGateway()
+
+
+@pytest.fixture
+def plant(engine: Engine, gateway: SignedGateway) -> Registry:
+    """One site with a sealed and a permitted line, imported."""
+    sealed = datetime(2026, 1, 1, tzinfo=UTC)
+    registry = Registry(
+        site=(Site("kc-017", "宽城铸造", "宽城区 1 号", 125.3, 43.9),),
+        line=(
+            Line("f1", "kc-017", "1 t 中频炉", "sealed", 750e3, sealed_at=sealed, measures=("power_cut", "sealed")),
+            Line("mill", "kc-017", "轧机", "permitted", 400e3),
+        ),
+        gateway=(Gateway("gw-1", gateway.public_key, "kc-017"),),
+        point=(Point("p1", "f1", "feeder", "gw-1"), Point("p2", "mill", "feeder", "gw-1")),
+        permit=(Permit("f1", datetime(2027, 3, 1, tzinfo=UTC), datetime(2027, 3, 2, tzinfo=UTC), "拆除", "发改"),),
+    )
+    with write(engine) as connection:
+        import_registry(connection, registry)
+    return registry

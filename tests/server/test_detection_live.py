@@ -1,0 +1,169 @@
+"""Detection over the store: followers, checkpoints, alerts, deliveries; and the same over files."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, select
+
+from stillcold_core.detect.findings import Finding
+from stillcold_core.readings import Absence, Sample
+from stillcold_core.registry import Registry, save_registry
+from stillcold_server.alerts.lifecycle import record
+from stillcold_server.alerts.stages import Situation, enqueue
+from stillcold_server.detection.live import Detection
+from stillcold_server.detection.scan import scan_files
+from stillcold_server.followers import Follower, lag
+from stillcold_server.ingest.writer import Writer
+from stillcold_server.metrics import Metrics
+from stillcold_server.store import schema
+from stillcold_server.store.database import read
+from support.gateway import DEAD, LIVE, SignedGateway, steady
+
+NOW = 1_800_000_100_000
+START = 1_800_000_000.0
+
+
+def story(point: str = "p1") -> list[Sample]:
+    """A dead line, a night restart of 40 s, a dead line."""
+    return [
+        *steady(DEAD, start=START, count=60, point=point),
+        *steady(LIVE, start=START + 60, count=40, point=point),
+        *steady(
+            {**DEAD, "active_energy_import": LIVE["active_energy_import"]}, start=START + 100, count=120, point=point
+        ),
+    ]
+
+
+def follow(engine: Engine) -> Follower:
+    def found(connection: Connection, finding: Finding) -> None:
+        if incident := record(connection, finding, NOW):
+            enqueue(connection, Situation(finding, incident, NOW), ["hook"])
+
+    return Follower("detection", engine, handle=Detection(found).handle)
+
+
+def send(engine: Engine, gateway: SignedGateway, samples: Sequence[Sample], size: int = 10) -> None:
+    writer = Writer(engine, Metrics())
+    envelopes = [gateway.batch(samples[i : i + size]) for i in range(0, len(samples), size)]
+    writer.take([(gateway.name, e) for e in envelopes], NOW)
+
+
+def alerts(engine: Engine) -> dict[str, tuple[str, str, int, int | None]]:
+    with read(engine) as connection:
+        rows = connection.execute(select(schema.alert)).all()
+    return {r.kind: (r.incident, r.state, r.detected, r.ended) for r in rows}
+
+
+@pytest.mark.requirement("detection.restart-to-alert")
+def test_a_restart_becomes_one_incident_with_its_kinds(engine: Engine, plant: Registry, gateway: SignedGateway) -> None:
+    send(engine, gateway, story())
+    follow(engine).catch_up()
+    found = alerts(engine)
+    assert set(found) == {"restart.power", "restart.current", "restart.voltage"}
+    assert {incident for incident, *_ in found.values()} == {"f1:p1:restart.power:20270115T080100.000Z"}
+    assert found["restart.power"][1:] == ("returned", 1_800_000_065_000, 1_800_000_100_000)
+    with read(engine) as connection:
+        status = connection.execute(select(schema.line_status)).one()
+        deliveries = connection.execute(select(schema.delivery.c.state, schema.delivery.c.detail)).all()
+    assert (status.line, status.condition, status.sampled_at) == ("f1", "dead", 1_800_000_219_000)
+    assert (status.dead_s, status.live_s, status.unknown_s) == (pytest.approx(179), pytest.approx(40), 0)
+    assert sorted(tuple(d) for d in deliveries) == [
+        ("skipped", "joined_incident"), ("skipped", "joined_incident"), ("waiting", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.requirement("detection.crash-safe")
+def test_a_crash_anywhere_gives_the_same_alerts_once(engine: Engine, plant: Registry, gateway: SignedGateway) -> None:
+    """Every transaction fails once, half done; what is committed is what an undisturbed run gives."""
+    send(engine, gateway, story(), size=7)
+
+    struck: set[tuple[str, float | None]] = set()
+
+    def found(connection: Connection, finding: Finding) -> None:
+        if incident := record(connection, finding, NOW):
+            enqueue(connection, Situation(finding, incident, NOW), ["hook"])
+        if (finding.id, finding.ended) not in struck:
+            struck.add((finding.id, finding.ended))
+            raise RuntimeError("power cut")
+
+    disturbed = Follower("detection", engine, handle=Detection(found).handle)
+    for _ in range(50):
+        try:
+            if not disturbed.catch_up():
+                break
+        except RuntimeError:
+            continue
+    with read(engine) as connection:
+        assert lag(connection, "detection") == 0
+        journal = connection.execute(select(schema.alert_journal.c.transition)).scalars().all()
+        assert len(connection.execute(select(schema.delivery)).all()) == 3
+    assert len(struck) == 6
+    assert sorted(journal) == ["end"] * 3 + ["raise"] * 3
+    assert set(alerts(engine)) == {"restart.power", "restart.current", "restart.voltage"}
+
+
+def test_a_permitted_line_may_run(engine: Engine, plant: Registry, gateway: SignedGateway) -> None:
+    send(engine, gateway, story("p2"))
+    follow(engine).catch_up()
+    assert alerts(engine) == {}
+
+
+@pytest.mark.requirement("detection.permit")
+def test_approved_activity_is_recorded_and_tells_nobody(
+    engine: Engine, plant: Registry, gateway: SignedGateway
+) -> None:
+    permit = plant.permit[0].start.timestamp()
+    moved = [Sample(s.point, s.time - START + permit + 3600, s.values) for s in story()]
+    writer = Writer(engine, Metrics())
+    writer.take([("gw-1", gateway.batch(moved))], round(permit * 1000) + 7_200_000)
+    follow(engine).catch_up()
+    assert len(alerts(engine)) == 3
+    with read(engine) as connection:
+        details = connection.execute(select(schema.delivery.c.state, schema.delivery.c.detail)).all()
+    assert {tuple(d) for d in details} == {("skipped", "permit")}
+
+
+@pytest.mark.requirement("ingest.bound-points")
+def test_a_gateway_speaks_only_for_its_own_points(engine: Engine, plant: Registry, gateway: SignedGateway) -> None:
+    send(engine, gateway, story("p9"))
+    follow(engine).catch_up()
+    with read(engine) as connection:
+        counted = connection.execute(select(schema.refusal.c.reason, schema.refusal.c.count)).all()
+    assert [tuple(c) for c in counted] == [("unbound_point", 22)]
+    assert alerts(engine) == {}
+
+
+def test_samples_from_the_future_are_not_judged(engine: Engine, plant: Registry, gateway: SignedGateway) -> None:
+    send(engine, gateway, [Sample("p1", s.time + 10 * 86400, s.values) for s in story()])
+    send(engine, gateway, story())
+    follow(engine).catch_up()
+    assert set(alerts(engine)) == {"restart.power", "restart.current", "restart.voltage"}
+
+
+def write_csv(path: Path, samples: Sequence[Sample]) -> Path:
+    names = list(DEAD)
+    lines = [",".join(["time", "point", *names])]
+    for s in samples:
+        cells = ["" if isinstance(v := s.values.get(n, ""), Absence) else str(v) for n in names]
+        lines.append(",".join([str(s.time), s.point, *cells]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.requirement("detection.scan-is-live")
+def test_scan_finds_over_files_what_live_finds(
+    engine: Engine, plant: Registry, gateway: SignedGateway, tmp_path: Path
+) -> None:
+    send(engine, gateway, story())
+    follow(engine).catch_up()
+    save_registry(plant, tmp_path / "registry.toml")
+    count = scan_files(plant, [write_csv(tmp_path / "m.csv", story())], tmp_path / "alerts.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    with read(engine) as connection:
+        live = {r.id: (r.kind, r.reason, r.evidence) for r in connection.execute(select(schema.alert))}
+    assert count == len(lines) == 3
+    assert {a["id"]: (a["kind"], a["reason"], a["evidence"]) for a in lines} == live
+    assert lines[0]["began"] == "2027-01-15T08:01:00.000Z"
+    assert lines[0]["ended"] == "2027-01-15T08:01:40.000Z"
