@@ -1,6 +1,8 @@
 """What the server counts, for Prometheus."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
 class Metrics:
@@ -31,6 +33,14 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._logins = Counter("stillcold_logins", "Tries to log in, by outcome.", ["outcome"], registry=self.registry)
+        self._lag = Gauge(
+            "stillcold_follower_lag_batches", "Stored batches still to do.", ["follower"], registry=self.registry
+        )
+        self._open = Gauge(
+            "stillcold_alerts_unacknowledged", "Alerts nobody has acknowledged.", ["severity"], registry=self.registry
+        )
+
     def stored(self, samples: int) -> None:
         """One more batch is on disk."""
         self._batches.inc()
@@ -52,6 +62,17 @@ class Metrics:
         """An alert was raised, ``latency`` seconds after the sample that decided it."""
         self._alerts.labels(kind).inc()
         self._latency.observe(max(latency, 0.0))
+
+    def login(self, outcome: str) -> None:
+        """A try to log in: ``ok``, ``refused`` or ``throttled``."""
+        self._logins.labels(outcome).inc()
+
+    def situation(self, lags: Mapping[str, int], unacknowledged: Mapping[str, int]) -> None:
+        """What the database shows now: batches still to do by follower, unacknowledged alerts by severity."""
+        for follower, batches in lags.items():
+            self._lag.labels(follower).set(batches)
+        for severity, count in unacknowledged.items():
+            self._open.labels(severity).set(count)
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""
