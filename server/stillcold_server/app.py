@@ -4,6 +4,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import uvicorn
 from sqlalchemy import Connection, update
@@ -31,6 +32,16 @@ from stillcold_server.store.migrate import prepare
 log = logging.getLogger(__name__)
 
 
+class Part(Protocol):
+    """Something that runs."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End, cleanly."""
+
+
 class Server:
     """Everything that runs beside the web server.
 
@@ -55,7 +66,6 @@ class Server:
         self.engine = open_database(config.database)
         prepare(self.engine)
         self.outbox = Outbox(self.engine, senders, self.metrics, config.http.public_url)
-        self._mirror, self._close_mirror = make_mirror(self.engine, config.influx) if config.influx else (None, None)
         self.followers = self._make_followers()
         self.subscriber = Subscriber(
             config.mqtt,
@@ -75,20 +85,19 @@ class Server:
         """Sinks start before sources and stop after them."""
         with contextlib.ExitStack() as stack:
             stack.callback(self.engine.dispose)
-            if self._close_mirror:
-                stack.callback(self._close_mirror)
-            for part in (self.outbox, *self.followers, self.subscriber):
+            parts: tuple[Part, ...] = (self.outbox, *self.followers, self.subscriber)
+            for part in parts:
                 part.start()
                 stack.callback(part.stop)
             yield
 
     def _make_followers(self) -> list[Follower]:
         detection = Detection(self._found)
-        followers = [
+        return [
             Follower("detection", self.engine, handle=detection.handle, after=self._judged),
             Follower("rollup", self.engine, handle=rollups.handle),
+            *([make_mirror(self.engine, self.config.influx)] if self.config.influx else []),
         ]
-        return [*followers, self._mirror] if self._mirror else followers
 
     def _found(self, connection: Connection, finding: Finding) -> None:
         """A finding becomes an alert and its deliveries in the transaction that moves detection's cursor."""

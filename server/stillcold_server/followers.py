@@ -48,6 +48,8 @@ class Follower:
         Called with the transaction that also moves the cursor.
     after : callable, optional
         Called when that is committed.
+    closed : callable, optional
+        Called when the follower has stopped.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class Follower:
         prepare: Callable[[Sequence[Stored]], None] | None = None,
         handle: Callable[[Connection, Sequence[Stored]], None] | None = None,
         after: Callable[[], None] | None = None,
+        closed: Callable[[], None] | None = None,
     ) -> None:
         self.name, self._engine = name, engine
         self._prepare, self._handle, self._after = prepare, handle, after
+        self._closed = closed
         self._bell = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -79,6 +83,8 @@ class Follower:
         self._bell.set()
         if self._thread.is_alive():
             self._thread.join()
+        if self._closed:
+            self._closed()
 
     def catch_up(self) -> int:
         """Do all that is stored and not done yet; the number of batches done."""

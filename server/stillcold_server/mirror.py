@@ -3,7 +3,7 @@
 At least once: after a crash the last batches may be written again, with the same timestamps, which overwrites them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,8 @@ MEASUREMENT = "reading"
 CURSOR = "mirror"
 
 
-def make_mirror(engine: Engine, config: Influx) -> tuple[Follower, Callable[[], None]]:
-    """The mirror's follower, and what closes its connection.
+def make_mirror(engine: Engine, config: Influx) -> Follower:
+    """The mirror's follower.
 
     A write that the server refuses or does not answer raises, so the cursor stays and the follower tries again.
     """
@@ -33,13 +33,13 @@ def make_mirror(engine: Engine, config: Influx) -> tuple[Follower, Callable[[], 
     def prepare(batches: Sequence[Stored]) -> None:
         lines = list(lines_of(batches, _tags(engine)))
         if lines:
-            writer.write(config.bucket, config.org, lines, write_precision="ms")
+            writer.write(config.bucket, config.org, lines)
 
-    return Follower(CURSOR, engine, prepare=prepare), client.close
+    return Follower(CURSOR, engine, prepare=prepare, closed=client.close)
 
 
 def lines_of(batches: Sequence[Stored], tags: Mapping[str, str]) -> Iterator[str]:
-    """Line protocol of stored batches: measurement ``reading``, tags of the point, a field a quantity, times in ms."""
+    """Line protocol of stored batches: measurement ``reading``, tags of the point, a field a quantity, times in ns."""
     for stored in batches:
         for block in stored.batch.blocks:
             yield from _block_lines(block, tags.get(block.point, f",point={escape(block.point)}"))
@@ -68,4 +68,4 @@ def _block_lines(block: Block, tags: str) -> Iterator[str]:
     for i, time in enumerate(block.times.tolist()):
         fields = [f"{name}={float(values[i])!r}" for name, values in columns.items() if not np.isnan(values[i])]
         if fields:
-            yield f"{MEASUREMENT}{tags} {','.join(fields)} {time}"
+            yield f"{MEASUREMENT}{tags} {','.join(fields)} {time * 1_000_000}"

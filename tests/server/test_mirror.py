@@ -42,9 +42,9 @@ def test_every_stored_number_is_in_the_copy_and_no_absence(
     samples = steady(DEAD, start=START)
     samples[3] = Sample("p1", samples[3].time, dict.fromkeys(DEAD, Absence.TIMEOUT))
     fill(engine, gateway, samples)
-    follower, close = make_mirror(engine, Influx(victoria_metrics.url))
+    follower = make_mirror(engine, Influx(victoria_metrics.url))
     assert follower.catch_up() == 1
-    close()
+    follower.stop()
     (series,) = wait_for(lambda: export(victoria_metrics, "reading_active_energy_import"))
     labels = series["metric"]
     assert isinstance(labels, dict)
@@ -59,7 +59,7 @@ def test_a_database_that_is_away_holds_the_cursor_and_gets_everything_later(
 ) -> None:
     fill(engine, gateway, steady(DEAD, start=START))
     victoria_metrics.stop()
-    follower, close = make_mirror(engine, Influx(victoria_metrics.url))
+    follower = make_mirror(engine, Influx(victoria_metrics.url))
     with pytest.raises(Exception, match=r"refused|Max retries"):
         follower.catch_up()
     with read(engine) as connection:
@@ -67,5 +67,5 @@ def test_a_database_that_is_away_holds_the_cursor_and_gets_everything_later(
     victoria_metrics.start()
     fill(engine, gateway, steady(DEAD, start=START + 10))
     assert follower.catch_up() == 2
-    close()
+    follower.stop()
     wait_for(lambda: [len(s["timestamps"]) for s in export(victoria_metrics, "reading_active_power")] == [20])  # type: ignore[arg-type]
