@@ -1,0 +1,89 @@
+"""``stillcold-sim``: simulated meters for testers."""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from stillcold_core.files import BadFile
+from stillcold_sim.scenario import Scenario, find_scenario, load_scenario, scenario_names
+from stillcold_sim.serve import Served, serving
+
+
+@click.group()
+def main() -> None:
+    """Simulated meters, loads and faults over real Modbus."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+
+
+@main.command("list")
+def list_scenarios() -> None:
+    """List the scenarios that ship with Stillcold."""
+    for name in scenario_names():
+        click.echo(f"{name:18} {load_scenario(find_scenario(name)).file.title}")
+
+
+@main.command()
+@click.argument("scenario")
+@click.option("--speed", type=click.FloatRange(min=0, min_open=True), help="Simulated seconds in a real one.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the random numbers.")
+@click.option("--truth", type=click.Path(path_type=Path), help="Write what is played to this file, JSON lines.")
+@click.option("--ports-file", type=click.Path(path_type=Path), help="Write what listens where to this file, JSON.")
+@click.option("--stay", is_flag=True, help="Keep serving when the story is over.")
+def serve(
+    scenario: str, speed: float | None, seed: int | None, truth: Path | None, ports_file: Path | None, stay: bool
+) -> None:
+    """Play SCENARIO: a file, or the name of a shipped scenario."""
+    try:
+        loaded = load_scenario(find_scenario(scenario))
+        asyncio.run(_serve(loaded, {"speed": speed, "seed": seed, "truth": truth}, ports_file, stay))
+    except BadFile as error:
+        click.echo(error, err=True)
+        sys.exit(2)
+    except OSError as error:
+        click.echo(f"cannot serve: {error}", err=True)
+        sys.exit(1)
+
+
+async def _serve(scenario: Scenario, options: dict[str, Any], ports_file: Path | None, stay: bool) -> None:
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    async with serving(scenario, **options) as served:
+        listing = served.listing()
+        _print(listing)
+        if ports_file:
+            _write(ports_file, json.dumps(listing, ensure_ascii=False, indent=1))
+        await _until(told, served, stay)
+
+
+async def _until(told: asyncio.Event, served: Served, stay: bool) -> None:
+    waits: set[asyncio.Task[object]] = {asyncio.create_task(told.wait())}
+    if not stay:
+        waits.add(asyncio.create_task(served.ended()))
+    done, waiting = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+def _print(listing: dict[str, Any]) -> None:
+    for name, port in listing["ports"].items():
+        where = f"{port['host']}:{port['port']}" if port["kind"] == "tcp" else port["link"] or port["device"]
+        click.echo(f"{name}: Modbus {port['kind'].upper()} on {where}")
+        for meter, m in listing["meters"].items():
+            if m["port"] == name:
+                click.echo(f"  unit {m['unit']:3}  {m['profile']}  {meter}, point {m['point']}")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that is never seen half written."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

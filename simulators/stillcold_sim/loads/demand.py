@@ -1,0 +1,161 @@
+"""What a load asks of the grid, and the electrical state that follows from it."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from stillcold_core.quantities import HARMONIC_ORDERS, LINE_PAIRS, PHASES
+
+Three = tuple[float, float, float]
+EVEN: Three = (1 / 3, 1 / 3, 1 / 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One step of simulated time.
+
+    Attributes
+    ----------
+    t : float
+        s since the scenario began.
+    step : float
+        s that the step lasts.
+    time_of_day : float
+        s since local midnight.
+    """
+
+    t: float
+    step: float
+    time_of_day: float
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a load takes during one step.
+
+    Attributes
+    ----------
+    active_power : float
+        W, three phases together.
+    power_factor : float
+        Of the fundamental, P / √(P² + Q²), lagging.
+    shares : tuple of three float
+        Of the phases in power; they add up to 1.
+    current_thd : float
+        %
+    voltage_thd : float
+        %, added to what the grid has.
+    harmonics : mapping of int to float
+        Current harmonics by their order, % of the fundamental.
+    distortion : float
+        U·I / √(P² + Q²) - 1: current that a meter's kVA does not show.
+    sag : float
+        Share of the voltage that the load pulls it down by.
+    event : str
+        What began with this step, for the truth file; mostly nothing.
+    """
+
+    active_power: float = 0.0
+    power_factor: float = 1.0
+    shares: Three = EVEN
+    current_thd: float = 0.0
+    voltage_thd: float = 0.0
+    harmonics: Mapping[int, float] = field(default_factory=dict)
+    distortion: float = 0.0
+    sag: float = 0.0
+    event: str = ""
+
+
+class Run(Protocol):
+    """A load at work. Steps come in order and without a gap."""
+
+    def step(self, moment: Moment, running: bool, /) -> Demand:
+        """What it takes during this step; ``running`` says whether somebody has it switched on."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a perfect meter would find on the three conductors; units of the vocabulary."""
+
+    voltage: Three
+    frequency: float
+    current: Three
+    active_power: Three
+    reactive_power: float
+    current_thd: float
+    voltage_thd: float
+    harmonics: Mapping[int, float]
+
+
+def electrical(demand: Demand, voltage: Three, frequency: float, background_thd: float) -> State:
+    """Electrical state of a load on a grid.
+
+    Parameters
+    ----------
+    voltage : tuple of three float
+        V phase to neutral, before the load's own sag; all 0 where the conductor is dead, and so is the load then.
+    frequency : float
+        Hz
+    background_thd : float
+        Voltage THD without the load, %.
+    """
+    if not any(voltage):
+        none = (0.0, 0.0, 0.0)
+        return State(none, 0.0, none, none, 0.0, 0.0, 0.0, {})
+    sagged = _three(v * (1 - demand.sag) for v in voltage)
+    power = _three(demand.active_power * s for s in demand.shares)
+    rms = (1 + demand.distortion) / demand.power_factor
+    return State(
+        voltage=sagged,
+        frequency=frequency,
+        current=_three(p * rms / v for p, v in zip(power, sagged, strict=True)),
+        active_power=power,
+        reactive_power=demand.active_power * math.tan(math.acos(demand.power_factor)),
+        current_thd=demand.current_thd,
+        voltage_thd=background_thd + demand.voltage_thd,
+        harmonics=demand.harmonics,
+    )
+
+
+def quantities(state: State) -> dict[str, float]:
+    """The state in the vocabulary's words; energy is the meter's to count.
+
+    A meter's apparent power is √(P² + Q²), without distortion, as the common ones show it.
+    """
+    active = sum(state.active_power)
+    apparent = math.hypot(active, state.reactive_power)
+    values = {
+        "active_power": active,
+        "reactive_power": state.reactive_power,
+        "apparent_power": apparent,
+        "power_factor": active / apparent if apparent else 0.0,
+        "frequency": state.frequency,
+        "current_n": _vector_sum(state.current),
+    }
+    for i, phase in enumerate(PHASES):
+        values[f"voltage_{phase}"] = state.voltage[i]
+        values[f"current_{phase}"] = state.current[i]
+        values[f"active_power_{phase}"] = state.active_power[i]
+        values[f"current_thd_{phase}"] = state.current_thd
+        values[f"voltage_thd_{phase}"] = state.voltage_thd
+        for order in HARMONIC_ORDERS:
+            values[f"current_h{order}_{phase}"] = state.harmonics.get(order, 0.0)
+    for i, pair in enumerate(LINE_PAIRS):
+        values[f"voltage_{pair}"] = _between(state.voltage[i], state.voltage[(i + 1) % 3])
+    return values
+
+
+def _three(values: Iterable[float]) -> Three:
+    a, b, c = values
+    return a, b, c
+
+
+def _vector_sum(current: Three) -> float:
+    a, b, c = current
+    return math.sqrt(max(0.0, a * a + b * b + c * c - a * b - b * c - c * a))
+
+
+def _between(a: float, b: float) -> float:
+    """Voltage between two phases 120° apart."""
+    return math.sqrt(a * a + b * b + a * b)

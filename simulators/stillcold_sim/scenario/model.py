@@ -1,0 +1,256 @@
+"""What a scenario file says, as types."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from stillcold_core.profiles.model import Ratios
+from stillcold_core.registry import Id
+from stillcold_sim.loads import Load
+
+Clock = Annotated[str, Meta(pattern=r"^\d+:[0-5]\d:[0-5]\d$")]
+Seconds = Annotated[float, Meta(ge=0)] | Clock
+Unit = Annotated[int, Meta(ge=1, le=247)]
+
+
+def seconds(value: float | str) -> float:
+    """A time of a scenario file in seconds.
+
+    Examples
+    --------
+    >>> seconds(90), seconds("1:30:00")
+    (90.0, 5400.0)
+    """
+    if not isinstance(value, str):
+        return float(value)
+    hours, minutes, rest = (int(part) for part in value.split(":"))
+    return float(3600 * hours + 60 * minutes + rest)
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True, rename={"lasts": "for"}):
+    """A part of the time axis: from ``at``, ``for`` so long or to the end."""
+
+    at: Seconds
+    lasts: Seconds | None = None
+
+    @property
+    def begin(self) -> float:
+        """s"""
+        return seconds(self.at)
+
+    @property
+    def end(self) -> float:
+        """s; infinite where it does not end."""
+        return float("inf") if self.lasts is None else self.begin + seconds(self.lasts)
+
+    def covers(self, t: float) -> bool:
+        """Whether ``t`` lies in it."""
+        return self.begin <= t < self.end
+
+
+class Event(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that is done to a line or to its meter.
+
+    ``run`` switches the load on (and voltage with it), ``stop`` off; ``energise`` gives voltage without load, ``cut``
+    takes it away; ``set`` makes the meter show ``values`` whatever the load does.
+    """
+
+    meter: Id
+    what: Literal["run", "stop", "energise", "cut", "set"]
+    values: dict[str, float] = {}
+
+
+class Fault(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that goes wrong between a meter and who reads it.
+
+    Attributes
+    ----------
+    meter, port : str, optional
+        What it happens to; one of the two. On a port it happens to each of its meters.
+    what : str
+        ``silence``, ``exception``, ``garbage``, ``wrong_unit``, ``delay``, or ``refused`` (the TCP port refuses).
+    code : int
+        Of the exception.
+    delay_ms : float
+        ms of real time by which answers come late.
+    """
+
+    what: Literal["silence", "exception", "garbage", "wrong_unit", "delay", "refused"]
+    meter: Id | None = None
+    port: Id | None = None
+    code: Annotated[int, Meta(ge=1, le=255)] = 4
+    delay_ms: Annotated[float, Meta(ge=0, le=60000)] = 1000.0
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where meters are reached.
+
+    Attributes
+    ----------
+    kind : "tcp" or "rtu"
+        Modbus TCP, or Modbus RTU on a pseudo-terminal.
+    host, port : str, int
+        tcp: where to listen; port 0 takes a free one.
+    link : str
+        rtu: stable path to open, a symbolic link to the pseudo-terminal; empty for none.
+    """
+
+    id: Id
+    kind: Literal["tcp", "rtu"] = "tcp"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+    link: str = ""
+
+
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which column of a CSV file a quantity is played from: ``value * scale`` in ``unit``."""
+
+    column: str
+    unit: str | None = None
+    scale: float = 1.0
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A recording to play.
+
+    Attributes
+    ----------
+    file : str
+        CSV, or CSV packed by gzip; relative to the scenario.
+    columns : mapping of str to Column or str
+        Quantity of the vocabulary by where it comes from; a plain string is a column already in SI units.
+    time : str, optional
+        Column of time stamps, ISO 8601 or epoch seconds; only their distance from the first one counts.
+    interval : float
+        s from row to row where there is no ``time``.
+    first_row, rows : int
+        Which part to play; all by default.
+    """
+
+    file: str
+    columns: dict[str, Column | str]
+    time: str | None = None
+    interval: Annotated[float, Meta(gt=0)] = 60.0
+    first_row: Annotated[int, Meta(ge=0)] = 0
+    rows: Annotated[int, Meta(ge=1)] | None = None
+
+
+class Meter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A meter, or ``count`` of them alike with numbers behind id and point and successive units.
+
+    Attributes
+    ----------
+    id : str
+        Name in this file.
+    profile : str
+        Model that ships with Stillcold, or path of a profile file relative to the scenario.
+    port, unit : str, int
+        Where it answers.
+    point : str
+        What it measures, in the registry.
+    count : int
+        How many.
+    ratios : Ratios
+        Of its transformers.
+    load : Load, optional
+        What hangs behind it.
+    replay : Replay, optional
+        What it plays instead.
+    voltage : float
+        V phase to neutral, nominal.
+    energised : bool
+        Whether there is voltage to begin with.
+    running : bool
+        Whether the load is switched on to begin with.
+    background_thd : float
+        Voltage THD without the load, %.
+    ct_noise : float
+        A that the current transformers show on a dead line (standard deviation); it does not turn the register.
+    energy, energy_export : float
+        Wh on the registers to begin with.
+    values : mapping of str to float
+        What it shows of quantities that load or recording do not give.
+    """
+
+    id: Id
+    profile: str
+    port: Id
+    unit: Unit
+    point: Id
+    count: Annotated[int, Meta(ge=1, le=247)] = 1
+    ratios: Ratios = Ratios()
+    load: Load | None = None
+    replay: Replay | None = None
+    voltage: Annotated[float, Meta(gt=0)] = 220.0
+    energised: bool = True
+    running: bool = True
+    background_thd: Annotated[float, Meta(ge=0)] = 1.6
+    ct_noise: Annotated[float, Meta(ge=0)] = 0.0
+    energy: Annotated[float, Meta(ge=0)] = 0.0
+    energy_export: Annotated[float, Meta(ge=0)] = 0.0
+    values: dict[str, float] = {}
+
+
+class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Alerts that a server must raise on a line, so that the scenario is a test.
+
+    Attributes
+    ----------
+    line : str
+        In the registry.
+    at : float or str
+        When the cause begins.
+    kinds : sequence of str
+        Alerts that must come; none where the line must stay quiet.
+    may : sequence of str
+        Alerts that may come beside them.
+    within : float or str
+        From ``at`` until they must be there.
+    """
+
+    line: Id
+    at: Seconds = 0.0
+    kinds: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+    within: Seconds = 30.0
+
+
+class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole scenario file.
+
+    Attributes
+    ----------
+    name, title, description : str
+        For people; the name is the file's.
+    registry : str, optional
+        Registry that points and lines must be in; relative to the scenario.
+    seed : int
+        Of every random number.
+    speed : float
+        Simulated seconds in a real one.
+    duration : float or str
+        Length of the story; 0 where it has no end.
+    step : float
+        s of simulated time from one state to the next.
+    time_of_day : str
+        Local time at the beginning.
+    truth_interval : float
+        s between the values in the truth file.
+    """
+
+    name: str
+    title: str = ""
+    description: str = ""
+    registry: str | None = None
+    seed: Annotated[int, Meta(ge=0)] = 1
+    speed: Annotated[float, Meta(gt=0)] = 1.0
+    duration: Seconds = 0.0
+    step: Annotated[float, Meta(gt=0, le=60)] = 1.0
+    time_of_day: Clock = "0:00:00"
+    truth_interval: Annotated[float, Meta(gt=0)] = 10.0
+    port: tuple[Port, ...]
+    meter: tuple[Meter, ...]
+    event: tuple[Event, ...] = ()
+    fault: tuple[Fault, ...] = ()
+    expect: tuple[Expect, ...] = ()

@@ -1,0 +1,198 @@
+"""Playing a scenario: its ports are open, and time runs."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from stillcold_sim.clock import Clock, iso
+from stillcold_sim.meter import Refused, SimMeter
+from stillcold_sim.modbus import PtyPort, TcpPort
+from stillcold_sim.plant import Plant, Record
+from stillcold_sim.scenario import Fault, Port, Scenario, seconds
+
+_TICK = 0.02  # s of real time between two looks at the clock
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A scenario that is being played.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What is played.
+    plant : Plant
+        Its meters.
+    clock : Clock
+        Its time.
+    ports : dict of str to TcpPort or PtyPort
+        By the id of the port.
+    """
+
+    scenario: Scenario
+    plant: Plant
+    clock: Clock
+    ports: dict[str, TcpPort | PtyPort]
+    _runner: asyncio.Task[None]
+
+    def tcp(self, port: str) -> tuple[str, int]:
+        """Host and number of a TCP port.
+
+        Raises
+        ------
+        KeyError
+            When the scenario has no TCP port of that id.
+        """
+        found = self.ports[port]
+        if not isinstance(found, TcpPort):
+            raise KeyError(port)
+        return found.host, found.port
+
+    def pty(self, port: str) -> str:
+        """Device of an RTU port.
+
+        Raises
+        ------
+        KeyError
+            When the scenario has no RTU port of that id.
+        """
+        found = self.ports[port]
+        if not isinstance(found, PtyPort):
+            raise KeyError(port)
+        return found.device
+
+    async def reached(self, t: float) -> None:
+        """Wait until simulated time is ``t`` (s) and everything up to then has been played."""
+        await asyncio.sleep(max(0.0, t - self.clock.now()) / self.clock.speed)
+        self.plant.advance(t)
+
+    async def ended(self) -> None:
+        """Wait until the story is over; for ever where it has no end."""
+        duration = seconds(self.scenario.file.duration)
+        over: asyncio.Task[object] = asyncio.create_task(self.reached(duration) if duration else _never())
+        try:
+            await asyncio.wait({over, self._runner}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+        for task in (self._runner, over):
+            if task.done():
+                task.result()
+
+    def listing(self) -> dict[str, Any]:
+        """What listens where, for programs."""
+        file = self.scenario.file
+        return {
+            "scenario": file.name,
+            "speed": self.clock.speed,
+            "started": iso(self.clock.started),
+            "ports": {name: _place(port) for name, port in self.ports.items()},
+            "meters": {
+                m.id: {"port": m.port, "unit": m.unit, "profile": m.profile, "point": m.point} for m in file.meter
+            },
+        }
+
+
+@asynccontextmanager
+async def serving(
+    scenario: Scenario, *, speed: float | None = None, seed: int | None = None, truth: Path | None = None
+) -> AsyncIterator[Served]:
+    """Open a scenario's ports and let its time run until the block is left.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What to play.
+    speed, seed : optional
+        Instead of the scenario's.
+    truth : Path, optional
+        File to write the truth to, JSON lines.
+
+    Raises
+    ------
+    OSError
+        When a port cannot be opened or the truth file not be written.
+    """
+    async with AsyncExitStack() as stack:
+        lines = stack.enter_context(truth.open("w", encoding="utf-8")) if truth else None
+        units: dict[str, dict[int, _Unit]] = {p.id: {} for p in scenario.file.port}
+        ports: dict[str, TcpPort | PtyPort] = {}
+        for port in scenario.file.port:
+            ports[port.id] = _open(port, units[port.id])
+            stack.push_async_callback(ports[port.id].close)
+        clock = Clock(speed or scenario.file.speed)
+        plant = Plant(scenario, seed, _writer(lines, clock))
+        for meter in plant.meters.values():
+            units[meter.plan.spec.port][meter.plan.spec.unit] = _Unit(meter, plant, clock)
+        doors = [(ports[p.id], scenario.refusals(p)) for p in scenario.file.port]
+        await _set_doors(doors, 0.0)
+        runner = asyncio.create_task(_run(plant, clock, doors, lines))
+        stack.push_async_callback(_stop, runner)
+        yield Served(scenario, plant, clock, ports, runner)
+
+
+_Doors = Sequence[tuple[TcpPort | PtyPort, Sequence[Fault]]]
+
+
+class _Unit:
+    """A meter as the wire sees it, now."""
+
+    def __init__(self, meter: SimMeter, plant: Plant, clock: Clock) -> None:
+        self._meter, self._plant, self._clock = meter, plant, clock
+
+    def read(self, function: int, address: int, count: int) -> Sequence[int] | Refused:
+        self._plant.advance(self._clock.now())
+        return self._meter.read(function, address, count)
+
+    def troubles(self) -> Sequence[Fault]:
+        now = self._clock.now()
+        self._plant.advance(now)
+        return self._meter.troubles(now)
+
+
+def _open(port: Port, units: Mapping[int, _Unit]) -> TcpPort | PtyPort:
+    return TcpPort(units, port.host, port.port) if port.kind == "tcp" else PtyPort(units, port.link)
+
+
+async def _run(plant: Plant, clock: Clock, doors: _Doors, lines: IO[str] | None) -> None:
+    while True:
+        now = clock.now()
+        plant.advance(now)
+        await _set_doors(doors, now)
+        if lines:
+            lines.flush()
+        await asyncio.sleep(_TICK)
+
+
+async def _set_doors(doors: _Doors, now: float) -> None:
+    for port, refusals in doors:
+        if isinstance(port, TcpPort):
+            await port.accept(not any(r.covers(now) for r in refusals))
+
+
+async def _never() -> None:
+    await asyncio.Event().wait()
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _writer(lines: IO[str] | None, clock: Clock) -> Callable[[Record], None]:
+    def write(record: Record) -> None:
+        if lines:
+            line = {"t": record["t"], "time": iso(clock.wall(record["t"])), **record}
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    return write
+
+
+def _place(port: TcpPort | PtyPort) -> dict[str, str | int]:
+    if isinstance(port, TcpPort):
+        return {"kind": "tcp", "host": port.host, "port": port.port}
+    return {"kind": "rtu", "device": port.device, "link": port.link}
