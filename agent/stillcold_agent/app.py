@@ -1,0 +1,170 @@
+"""The agent put together: register → bus → edge rule → batch → journal → broker."""
+
+import asyncio
+import fcntl
+import functools
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stillcold_agent.batcher import Batcher, Collected
+from stillcold_agent.boot import now
+from stillcold_agent.config import Config
+from stillcold_agent.counts import Counts
+from stillcold_agent.edge import Watch
+from stillcold_agent.identity import load_or_make_key
+from stillcold_agent.journal.keeper import Keeper
+from stillcold_agent.journal.sealing import Sealer
+from stillcold_agent.journal.store import JOURNAL_FILE, Journal
+from stillcold_agent.meters import Meter, meters_of
+from stillcold_agent.modbus.bus import Bus
+from stillcold_agent.modbus.poller import Poller
+from stillcold_agent.uplink.uplink import Uplink
+from stillcold_core.files import BadFile
+from stillcold_core.readings import Sample
+
+log = logging.getLogger(__name__)
+_DRAIN = 5.0  # s that the server gets to acknowledge what is left
+_TICK = 0.1  # s between looks at the open batch's deadline
+
+
+class Agent:
+    """One gateway at work.
+
+    Parameters
+    ----------
+    config : Config
+        Checked.
+
+    Raises
+    ------
+    BadFile
+        When the key, the journal or a certificate cannot be used.
+    """
+
+    def __init__(self, config: Config) -> None:
+        data_dir = Path(config.data_dir)
+        self._counts = Counts()
+        self._failure: asyncio.Future[None] | None = None
+        meters = {m.point: m for m in meters_of(config)}
+        self._watches = {point: Watch(meter) for point, meter in meters.items()}
+        self._batcher = Batcher(config.batch)
+        sealer = Sealer(config.gateway, load_or_make_key(data_dir), meters)
+        self._journal = Journal(data_dir / JOURNAL_FILE, config.journal.max_megabytes * 1_000_000, self._counts)
+        self._uplink = Uplink(
+            config.mqtt, config.gateway, self._journal, on_failure=self._fail_from_thread, counts=self._counts
+        )
+        self._keeper = Keeper(
+            sealer,
+            self._journal,
+            on_kept=self._uplink.notify,
+            on_failure=self._fail_from_thread,
+            counts=self._counts,
+        )
+        self._pollers = _pollers(config, list(meters.values()), self._take, self._counts)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set: sinks start before sources, and stop after them.
+
+        Raises
+        ------
+        Exception
+            Whatever ended one of the parts; the others are stopped in order first.
+        """
+        self._failure = asyncio.get_running_loop().create_future()
+        self._uplink.start()
+        self._keeper.start()
+        work = [*(p.run() for p in self._pollers), self._close_when_due(), _until(stop)]
+        tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(w) for w in work]
+        try:
+            done, _ = await asyncio.wait({self._failure, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await self._stop(tasks)
+
+    async def _stop(self, tasks: list[asyncio.Future[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._hand_over(self._batcher.close("stop"))
+        await asyncio.to_thread(self._keeper.stop)
+        await asyncio.to_thread(self._uplink.stop, _DRAIN)
+        self._journal.close()
+        log.info("stopped; counted: %s", self._counts.totals() or "nothing")
+
+    def _take(self, sample: Sample) -> None:
+        verdict = self._watches[sample.point].judge(sample)
+        if verdict.began:
+            log.warning("%s: the sealed line is energised (%s)", sample.point, verdict.live)
+        self._hand_over(self._batcher.add(sample, verdict, now().monotonic))
+
+    async def _close_when_due(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            self._hand_over(self._batcher.due(now().monotonic))
+
+    def _hand_over(self, collected: Collected | None) -> None:
+        if collected is not None:
+            self._keeper.put(collected)
+
+    def _fail_from_thread(self, error: BaseException) -> None:
+        failure = self._failure
+        if failure is not None:
+            failure.get_loop().call_soon_threadsafe(functools.partial(_set_failure, failure, error))
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+def _set_failure(failure: asyncio.Future[None], error: BaseException) -> None:
+    if not failure.done():
+        failure.set_exception(error)
+
+
+def _pollers(config: Config, meters: list[Meter], take: Callable[[Sample], None], counts: Counts) -> list[Poller]:
+    pollers = []
+    for settings in config.bus:
+        mine = [m for m in meters if m.bus == settings.id]
+        if mine:
+            pollers.append(Poller(Bus(settings, mine), mine, take, counts))
+    return pollers
+
+
+@contextmanager
+def sole_use(data_dir: Path) -> Iterator[None]:
+    """The folder, made if needed, for one agent only: two would publish under one name.
+
+    Raises
+    ------
+    BadFile
+        When another agent runs in it, or it cannot be made.
+    """
+    make_data_dir(data_dir)
+    descriptor = os.open(data_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise BadFile(data_dir, "another agent runs in it; expected one folder for each") from error
+    finally:
+        os.close(descriptor)
+
+
+def make_data_dir(data_dir: Path) -> None:
+    """Make the folder, for its owner only, if there is none.
+
+    Raises
+    ------
+    BadFile
+        When it cannot be made or written to.
+    """
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadFile(data_dir, f"cannot be made ({error.strerror}); expected a folder to write to") from error
+    if not os.access(data_dir, os.W_OK | os.X_OK):
+        raise BadFile(data_dir, "cannot be written to; expected a folder of the user that runs the agent")

@@ -1,0 +1,71 @@
+"""The open batch: what was read since the last one, and when it is closed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stillcold_agent.config import Batch
+from stillcold_agent.edge import Verdict
+from stillcold_core.readings import Sample
+
+MOST_VALUES = 80_000
+"""Values in a batch. Even if none of them compressed, its envelope would stay under the wire's limit of 1 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A closed batch, not yet signed.
+
+    Attributes
+    ----------
+    samples : mapping of str to sequence of Sample
+        By point, in order of time.
+    reason : str
+        Why it was closed: ``quiet``, ``change``, ``live``, ``full`` or ``stop``.
+    """
+
+    samples: Mapping[str, Sequence[Sample]]
+    reason: str
+
+
+class Batcher:
+    """Collects samples; every moment comes in as a value, in seconds of one monotonic clock.
+
+    Parameters
+    ----------
+    periods : Batch
+        When batches are closed.
+    """
+
+    def __init__(self, periods: Batch) -> None:
+        self._periods = periods
+        self._samples: dict[str, list[Sample]] = {}
+        self._values = 0
+        self._deadline, self._reason = float("inf"), "quiet"
+
+    def add(self, sample: Sample, verdict: Verdict, monotonic: float) -> Collected | None:
+        """Take a sample; the closed batch, when it must go out now."""
+        if not self._samples:
+            self._deadline, self._reason = monotonic + self._periods.quiet, "quiet"
+        self._samples.setdefault(sample.point, []).append(sample)
+        self._values += len(sample.values)
+        if verdict.began:
+            return self.close("live")
+        if verdict.live:
+            self._close_by(monotonic + self._periods.live, "live")
+        if verdict.change:
+            self._close_by(monotonic + self._periods.change, "change")
+        return self.close("full") if self._values >= MOST_VALUES else None
+
+    def due(self, monotonic: float) -> Collected | None:
+        """The closed batch, when its time has come."""
+        return self.close(self._reason) if monotonic >= self._deadline else None
+
+    def close(self, reason: str) -> Collected | None:
+        """The closed batch; None where nothing was collected."""
+        samples, self._samples = self._samples, {}
+        self._values, self._deadline = 0, float("inf")
+        return Collected(samples, reason) if samples else None
+
+    def _close_by(self, deadline: float, reason: str) -> None:
+        if deadline < self._deadline:
+            self._deadline, self._reason = deadline, reason

@@ -1,0 +1,113 @@
+"""The command line, ``stillcold-agent``."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+import stillcold_agent
+from stillcold_agent.app import Agent, make_data_dir, sole_use
+from stillcold_agent.config import Config, load_config
+from stillcold_agent.identity import load_or_make_key
+from stillcold_agent.meters import meters_of
+from stillcold_agent.report import plan_lines, read_once, registry_lines, table
+from stillcold_agent.uplink.client import tls_context
+from stillcold_core.files import BadFile
+
+P = ParamSpec("P")
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def _clear_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """A file that cannot be used is one line on stderr and exit code 2."""
+
+    @wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except BadFile as error:
+            click.echo(f"stillcold-agent: {error}", err=True)
+            sys.exit(2)
+
+    return guarded
+
+
+_config = click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("/etc/stillcold/agent.toml"),
+    show_default=True,
+    help="The configuration file.",
+)
+
+
+@click.group()
+@click.version_option(stillcold_agent.__version__)
+def main() -> None:
+    """Read meters over Modbus, sign what they show, keep it, and publish it until the server has it."""
+
+
+@main.command()
+@_config
+@_clear_errors
+def run(path: Path) -> None:
+    """Work until SIGTERM or SIGINT."""
+    config = _load(path)
+    _log_at(config.log_level)
+    with sole_use(Path(config.data_dir)):
+        asyncio.run(_run(Agent(config)))
+
+
+@main.command("check-config")
+@_config
+@_clear_errors
+def check_config(path: Path) -> None:
+    """Check the file, and print what would be read and how the server must register this gateway.
+
+    The gateway's key is made if there is none.
+    """
+    config = _load(path)
+    make_data_dir(Path(config.data_dir))
+    key = load_or_make_key(Path(config.data_dir))
+    click.echo("\n".join(plan_lines(meters_of(config))))
+    click.echo("\n# for the server's registry.toml")
+    click.echo(registry_lines(config.gateway, key))
+
+
+@main.command("read-once")
+@_config
+@_clear_errors
+def read_once_command(path: Path) -> None:
+    """Read every meter once and print what it shows; exit code 1 if one did not answer."""
+    config = _load(path)
+    _log_at("error")
+    readings = asyncio.run(read_once(config))
+    click.echo("\n".join(table(readings)))
+    sys.exit(0 if all(r.answered for r in readings) else 1)
+
+
+def _load(path: Path) -> Config:
+    """The configuration, checked with the files that it names before anything is opened."""
+    config = load_config(path)
+    tls_context(config.mqtt)
+    return config
+
+
+async def _run(agent: Agent) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await agent.run(stop)
+
+
+def _log_at(level: str) -> None:
+    logging.basicConfig(level=level.upper(), format=_FORMAT, stream=sys.stderr)
+    # The bus says in its own words what the library says request by request.
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)

@@ -1,0 +1,230 @@
+"""The agent's one configuration file, ``agent.toml``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from stillcold_core.files import BadFile, Step, TomlFile, read_text
+from stillcold_core.profiles import Profile, load_profile, load_profile_file
+from stillcold_core.registry import Id
+
+Seconds = Annotated[float, Meta(ge=0.05, le=3600)]
+Timeout = Annotated[float, Meta(ge=0.05, le=30)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the broker is and how to log in to it."""
+
+    host: Text = "127.0.0.1"
+    port: Port = 1883
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    """Certificate authority of the broker; with it the connection is TLS."""
+    cert_file: str = ""
+    """This gateway's certificate."""
+    key_file: str = ""
+    """The key of that certificate; not the key that signs batches."""
+
+
+class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the open batch is closed, signed and sent: seconds."""
+
+    quiet: Seconds = 60.0
+    """After it was opened, where nothing happened."""
+    change: Seconds = 5.0
+    """After something changed."""
+    live: Seconds = 5.0
+    """After the last one, while a sealed line is energised; the first goes out at once."""
+
+
+class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is kept until the server has it."""
+
+    max_megabytes: Annotated[int, Meta(ge=1, le=1_000_000)] = 1024
+
+
+class TcpBus(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="tcp"):
+    """Meters behind one Modbus TCP address."""
+
+    id: Id
+    host: Text
+    port: Port = 502
+    timeout: Timeout = 1.0
+
+
+class RtuBus(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rtu"):
+    """Meters on one serial line."""
+
+    id: Id
+    device: Text
+    """Path; one of ``/dev/serial/by-id/`` stays the same when adapters are plugged in another order."""
+    baud_rate: Annotated[int, Meta(ge=300, le=1_000_000)] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+    timeout: Timeout = 1.0
+
+
+Bus = TcpBus | RtuBus
+
+
+class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One meter, and the point that it measures."""
+
+    bus: Id
+    unit: Annotated[int, Meta(ge=0, le=255)]
+    profile: Text
+    point: Id
+    interval: Seconds = 1.0
+    ct: Annotated[float, Meta(gt=0)] = 1.0
+    pt: Annotated[float, Meta(gt=0)] = 1.0
+    sealed: bool = False
+    rated_power: Annotated[float, Meta(gt=0)] | None = None
+    """W"""
+    nominal_voltage: Annotated[float, Meta(gt=0)] = 220.0
+    """V, phase to neutral"""
+    power_cut: bool = True
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything the agent is told."""
+
+    gateway: Id
+    data_dir: Text = "/var/lib/stillcold-agent"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    mqtt: Mqtt = Mqtt()
+    batch: Batch = Batch()
+    journal: Journal = Journal()
+    bus: tuple[Bus, ...] = ()
+    device: tuple[Device, ...] = ()
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file; relative file names in it are taken from its folder.
+
+    Raises
+    ------
+    BadFile
+        Naming file, line, field and value of the first thing that does not fit.
+    """
+    file = TomlFile(path)
+    config = _anchored(file.convert(Config), path.resolve().parent)
+    _check_mqtt(file, config.mqtt)
+    _check_buses(file, config)
+    _check_devices(file, config)
+    return config
+
+
+def profile_of(device: Device) -> Profile:
+    """The profile that a device names: a shipped one, or a file's.
+
+    Raises
+    ------
+    BadFile
+        When there is none, or the file is no profile.
+    """
+    if _is_path(device.profile):
+        return load_profile_file(Path(device.profile))
+    return load_profile(device.profile)
+
+
+def _is_path(profile: str) -> bool:
+    return "/" in profile or profile.endswith(".toml")
+
+
+def _check_mqtt(file: TomlFile, mqtt: Mqtt) -> None:
+    for name, needed in (("cert_file", "ca_file"), ("cert_file", "key_file"), ("key_file", "cert_file")):
+        if getattr(mqtt, name) and not getattr(mqtt, needed):
+            raise file.bad(["mqtt", needed], f"missing; {name} needs it")
+    if mqtt.password_file and not mqtt.username:
+        raise file.bad(["mqtt", "username"], "missing; password_file needs it")
+    for name in ("password_file", "ca_file", "cert_file", "key_file"):
+        if getattr(mqtt, name):
+            _check_readable(file, ["mqtt", name], Path(getattr(mqtt, name)))
+
+
+def _check_readable(file: TomlFile, steps: list[Step], path: Path) -> None:
+    try:
+        read_text(path)
+    except BadFile as error:
+        raise file.bad(steps, f"{path}: {error.expected}") from error
+
+
+def _check_buses(file: TomlFile, config: Config) -> None:
+    if not config.bus:
+        raise file.bad(["bus"], "missing; expected at least one [[bus]]")
+    _check_unique(file, "bus", "id", [b.id for b in config.bus])
+    places = [b.device if isinstance(b, RtuBus) else f"{b.host}:{b.port}" for b in config.bus]
+    for i, bus in enumerate(config.bus):
+        field = "device" if isinstance(bus, RtuBus) else "host"
+        if places.index(places[i]) != i:
+            raise file.bad(["bus", i, field], f"must be unique; bus[{places.index(places[i])}] is the same place")
+
+
+def _check_devices(file: TomlFile, config: Config) -> None:
+    if not config.device:
+        raise file.bad(["device"], "missing; expected at least one [[device]]")
+    _check_unique(file, "device", "point", [d.point for d in config.device])
+    _check_unique(file, "device", "unit", [(d.bus, d.unit) for d in config.device])
+    buses = {b.id: b for b in config.bus}
+    for i, device in enumerate(config.device):
+        if device.bus not in buses:
+            raise file.bad(["device", i, "bus"], f"must be the id of a [[bus]]: {', '.join(buses)}")
+        if isinstance(buses[device.bus], RtuBus) and not 1 <= device.unit <= 247:
+            raise file.bad(["device", i, "unit"], "expected 1 to 247 on a serial line")
+        if device.sealed and device.rated_power is None:
+            raise file.bad(["device", i, "rated_power"], "missing; a sealed line needs its rated power in W")
+        _check_profile(file, i, device)
+
+
+def _check_profile(file: TomlFile, i: int, device: Device) -> None:
+    try:
+        profile = profile_of(device)
+    except BadFile as error:
+        if _is_path(device.profile) and Path(device.profile).exists():
+            raise  # the profile's own file says more
+        raise file.bad(["device", i, "profile"], error.expected) from error
+    if device.only and device.skip:
+        raise file.bad(["device", i, "skip"], "expected at most one of only and skip")
+    for name in ("only", "skip"):
+        for j, quantity in enumerate(getattr(device, name)):
+            if quantity not in profile.by_quantity:
+                known = ", ".join(profile.by_quantity)
+                raise file.bad(["device", i, name, j], f"{profile.model} has only: {known}")
+    if set(device.skip) >= set(profile.by_quantity):
+        raise file.bad(["device", i, "skip"], "leaves nothing to read")
+
+
+def _check_unique(file: TomlFile, table: str, field: str, keys: list[str] | list[tuple[str, int]]) -> None:
+    first: dict[object, int] = {}
+    for i, key in enumerate(keys):
+        if first.setdefault(key, i) != i:
+            raise file.bad([table, i, field], f"must be unique; {table}[{first[key]}] has it already")
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """The configuration with every relative file name made absolute."""
+
+    def at(name: str) -> str:
+        return str(folder / name) if name else ""
+
+    replace = msgspec.structs.replace
+    mqtt = config.mqtt
+    return replace(
+        config,
+        data_dir=at(config.data_dir),
+        mqtt=replace(
+            mqtt,
+            password_file=at(mqtt.password_file),
+            ca_file=at(mqtt.ca_file),
+            cert_file=at(mqtt.cert_file),
+            key_file=at(mqtt.key_file),
+        ),
+        device=tuple(replace(d, profile=at(d.profile)) if _is_path(d.profile) else d for d in config.device),
+    )

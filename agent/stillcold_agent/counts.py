@@ -1,0 +1,23 @@
+"""Counts of what was dropped, refused or missed, each under a named reason."""
+
+import threading
+from collections import Counter
+
+
+class Counts:
+    """Counters by reason, shared by the threads of one agent."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_reason: Counter[str] = Counter()
+
+    def add(self, reason: str, count: int = 1) -> int:
+        """Count ``reason``, and give its total."""
+        with self._lock:
+            self._by_reason[reason] += count
+            return self._by_reason[reason]
+
+    def totals(self) -> dict[str, int]:
+        """Totals by reason."""
+        with self._lock:
+            return dict(self._by_reason)

@@ -1,0 +1,111 @@
+"""The rules at the edge: which sample must go out at once, and which soon."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stillcold_agent.meters import Meter
+from stillcold_core.detect.deadline import energised, power_of
+from stillcold_core.quantities import QUANTITIES, Kind
+from stillcold_core.readings import Sample
+
+_STEP = 0.02
+"""Share of the rated power that makes a change of power worth telling soon."""
+
+
+class Change(StrEnum):
+    """Why a batch is closed soon, without a line being energised."""
+
+    FIRST = "first"
+    """The first sample of this run."""
+    SILENT = "silent"
+    """The meter has ceased to answer."""
+    BACK = "back"
+    """The meter answers again."""
+    CONTACT = "contact"
+    """A contact opened or closed."""
+    STEP = "step"
+    """The active power moved by more than 2 % of the rated power."""
+    DEAD = "dead"
+    """A sealed line shows no life any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a sample means for the open batch.
+
+    Attributes
+    ----------
+    live : str or None
+        Why the sealed line is not dead: ``power``, ``current``, ``voltage`` or ``energy``.
+    began : bool
+        Whether the sample before did not show it.
+    change : Change or None
+        What changed otherwise.
+    """
+
+    live: str | None = None
+    began: bool = False
+    change: Change | None = None
+
+
+class Watch:
+    """Follows the samples of one meter.
+
+    Parameters
+    ----------
+    meter : Meter
+        Whose.
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._last: Sample | None = None
+        self._live: str | None = None
+        self._energy: float | None = None
+        self._power: float | None = None
+
+    def judge(self, sample: Sample) -> Verdict:
+        """What ``sample`` means, after those before it."""
+        limits = self._meter.limits
+        live = energised(sample, limits, self._energy) if limits else None
+        change = self._change(sample, live)
+        began = live is not None and (self._live is None or not self._answered_before())
+        if _answered(sample):
+            self._live = live
+        self._last = sample
+        energy = sample.number("active_energy_import")
+        self._energy = self._energy if energy is None else energy
+        return Verdict(live, began, change)
+
+    def _change(self, sample: Sample, live: str | None) -> Change | None:
+        if self._last is None:
+            return Change.FIRST
+        if _answered(sample) != _answered(self._last):
+            return Change.BACK if _answered(sample) else Change.SILENT
+        if any(sample.number(c) != self._last.number(c) for c in self._contacts(sample)):
+            return Change.CONTACT
+        if self._live and not live and _answered(sample):
+            return Change.DEAD
+        return Change.STEP if self._stepped(sample) else None
+
+    def _answered_before(self) -> bool:
+        return self._last is not None and _answered(self._last)
+
+    def _contacts(self, sample: Sample) -> list[str]:
+        return [q for q in sample.values if QUANTITIES[q].kind is Kind.CONTACT]
+
+    def _stepped(self, sample: Sample) -> bool:
+        """Compares with the power that was last told, so that a slow rise is told too."""
+        power = power_of(sample)
+        if self._meter.rated_power is None or power is None:
+            return False
+        if self._power is None:
+            self._power = power
+        if abs(power - self._power) <= _STEP * self._meter.rated_power:
+            return False
+        self._power = power
+        return True
+
+
+def _answered(sample: Sample) -> bool:
+    return any(isinstance(v, float) for v in sample.values.values())

@@ -1,0 +1,71 @@
+"""The gateway's own key: made here at the first start, and never given out."""
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from stillcold_core.evidence.keys import Ed25519PrivateKey
+from stillcold_core.files import BadFile
+
+KEY_FILE = "gateway-key.pem"
+
+
+def load_or_make_key(data_dir: Path) -> Ed25519PrivateKey:
+    """The gateway's Ed25519 key, made if there is none.
+
+    Parameters
+    ----------
+    data_dir : Path
+        Folder that holds it as PEM (PKCS #8), readable by its owner only.
+
+    Raises
+    ------
+    BadFile
+        When the file is no such key, or others may read it.
+    """
+    path = data_dir / KEY_FILE
+    if not path.exists():
+        _make_key(path)
+    return _load_key(path)
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key beside its place and move it in whole, so that a power cut leaves a key or none."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    sync_folder(path.parent)
+
+
+def _load_key(path: Path) -> Ed25519PrivateKey:
+    try:
+        mode = path.stat().st_mode & 0o777
+        pem = path.read_bytes()
+    except OSError as error:
+        raise BadFile(path, f"cannot be read ({error.strerror}); expected this gateway's key") from error
+    if mode & 0o077:
+        raise BadFile(path, "others may read it; expected 0o600", field="mode", value=oct(mode))
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise BadFile(path, "expected an Ed25519 private key in PEM (PKCS #8) without a password") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BadFile(path, "expected an Ed25519 key", value=type(key).__name__)
+    return key
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's entries on the disk, so that a file made in it outlives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

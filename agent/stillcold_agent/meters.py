@@ -1,0 +1,102 @@
+"""The meters of a configuration: what is asked of each, and how its answers become a sample."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from stillcold_agent.boot import Moment
+from stillcold_agent.config import Config, Device, profile_of
+from stillcold_core.detect.deadline import DeadLineLimits
+from stillcold_core.profiles import Profile, Ratios, Read, Register, decode, plan_reads
+from stillcold_core.readings import Absence, Sample, Value
+
+Answer = tuple[int, ...] | Absence
+"""Register words (or bits) of one request, or why there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One meter as it is read.
+
+    Attributes
+    ----------
+    point : str
+        Point that it measures.
+    bus : str
+        Id of its bus.
+    unit : int
+        Its address there.
+    interval : float
+        Seconds between readings.
+    profile : Profile
+        Its model.
+    ratios : Ratios
+        Of the installed transformers.
+    reads : tuple of Read
+        Requests of one reading.
+    exponents : mapping of str to int
+        Power of ten on the wire by quantity that is read.
+    limits : DeadLineLimits or None
+        Of the sealed line that it watches.
+    rated_power : float or None
+        W
+    """
+
+    point: str
+    bus: str
+    unit: int
+    interval: float
+    profile: Profile
+    ratios: Ratios
+    reads: tuple[Read, ...]
+    exponents: Mapping[str, int]
+    limits: DeadLineLimits | None = None
+    rated_power: float | None = None
+
+    def sample(self, moment: Moment, answers: Iterable[Answer]) -> Sample:
+        """The reading that ``answers`` make, one for each of :attr:`reads`, in order."""
+        values: dict[str, Value] = {}
+        raw: dict[str, tuple[int, ...]] = {}
+        for register, answer in self.words(answers):
+            value = answer if isinstance(answer, Absence) else decode(self.profile, register, answer, self.ratios)
+            values[register.quantity] = value
+            if register.raw and not isinstance(answer, Absence) and not isinstance(value, Absence):
+                raw[register.quantity] = answer
+        return Sample(self.point, moment.time, values, moment.monotonic, raw)
+
+    def words(self, answers: Iterable[Answer]) -> Iterator[tuple[Register, Answer]]:
+        """Each register with its own words, or why there are none."""
+        for read, answer in zip(self.reads, answers, strict=True):
+            for register, offset in read.registers:
+                if isinstance(answer, Absence):
+                    yield register, answer
+                else:
+                    yield register, answer[offset : offset + register.words]
+
+
+def meters_of(config: Config) -> list[Meter]:
+    """The meters of a checked configuration, in its order."""
+    return [_meter(device) for device in config.device]
+
+
+def _meter(device: Device) -> Meter:
+    profile = profile_of(device)
+    chosen = [r for r in profile.register if _wanted(device, r.quantity)]
+    limits = None
+    if device.sealed and device.rated_power is not None:
+        limits = DeadLineLimits(device.rated_power, device.nominal_voltage, device.power_cut)
+    return Meter(
+        point=device.point,
+        bus=device.bus,
+        unit=device.unit,
+        interval=device.interval,
+        profile=profile,
+        ratios=Ratios(ct=device.ct, pt=device.pt),
+        reads=plan_reads(profile, chosen),
+        exponents={r.quantity: r.exponent for r in chosen},
+        limits=limits,
+        rated_power=device.rated_power,
+    )
+
+
+def _wanted(device: Device, quantity: str) -> bool:
+    return quantity in device.only if device.only else quantity not in device.skip

@@ -1,0 +1,1 @@
+"""The meters' side: one owner per serial line or socket."""

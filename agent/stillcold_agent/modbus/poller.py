@@ -1,0 +1,58 @@
+"""When each meter of a bus is read: at whole multiples of its interval, by the wall clock."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+from stillcold_agent.counts import Counts
+from stillcold_agent.meters import Meter
+from stillcold_agent.modbus.bus import Bus
+from stillcold_core.readings import Sample
+
+_CLOCK_JUMP = 60
+"""Slots; a longer step between two readings is the wall clock's, not the bus's."""
+
+
+class Poller:
+    """Reads the meters of one bus, for ever.
+
+    Parameters
+    ----------
+    bus : Bus
+        Theirs.
+    meters : sequence of Meter
+        In the order of reading.
+    take : callable
+        Gets each sample.
+    counts : Counts
+        ``reading_skipped`` counts readings that the bus was too slow for.
+    """
+
+    def __init__(self, bus: Bus, meters: Sequence[Meter], take: Callable[[Sample], None], counts: Counts) -> None:
+        self._bus, self._meters, self._take, self._counts = bus, meters, take, counts
+        self._slots: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        try:
+            while True:
+                for meter in self._meters:
+                    if self._is_due(meter):
+                        self._take(await self._bus.read(meter))
+                await asyncio.sleep(self._until_next())
+        finally:
+            self._bus.close()
+
+    def _is_due(self, meter: Meter) -> bool:
+        """Whether a new slot of the meter has begun. A wall clock that jumps, either way, costs no more than a slot."""
+        slot, last = int(time.time() // meter.interval), self._slots.get(meter.point)
+        if slot == last:
+            return False
+        if last is not None and 1 < slot - last <= _CLOCK_JUMP:
+            self._counts.add("reading_skipped", slot - last - 1)
+        self._slots[meter.point] = slot
+        return True
+
+    def _until_next(self) -> float:
+        wall = time.time()
+        return max(0.0, min((wall // m.interval + 1) * m.interval - wall for m in self._meters))

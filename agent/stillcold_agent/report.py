@@ -1,0 +1,84 @@
+"""What the command line prints for the person who mounts the gateway."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from stillcold_agent.config import Config
+from stillcold_agent.meters import Meter, meters_of
+from stillcold_agent.modbus.bus import Bus
+from stillcold_core.evidence.keys import Ed25519PrivateKey, format_public_key
+from stillcold_core.quantities import QUANTITIES
+from stillcold_core.readings import Absence, Sample
+from stillcold_core.registry import Gateway, Registry, dump_registry
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of one meter, and every register word that came."""
+
+    meter: Meter
+    sample: Sample
+    words: dict[str, tuple[int, ...]]
+
+    @property
+    def answered(self) -> bool:
+        """Whether any number came."""
+        return any(not isinstance(v, Absence) for v in self.sample.values.values())
+
+
+def plan_lines(meters: Sequence[Meter]) -> Iterator[str]:
+    """What is asked of each meter: requests, registers and what lies in them."""
+    for meter in meters:
+        sealed = ", sealed" if meter.limits else ""
+        yield (
+            f"{meter.point}: {meter.profile.model} at {meter.bus} unit {meter.unit}, every {meter.interval:g} s{sealed}"
+            f", {len(meter.reads)} requests, {len(meter.exponents)} quantities"
+        )
+        for read in meter.reads:
+            names = " ".join(register.quantity for register, _ in read.registers)
+            yield f"  function {read.function}  {read.address:5} +{read.count:<3} {names}"
+
+
+def registry_lines(gateway: str, key: Ed25519PrivateKey) -> str:
+    """The entry that makes a server accept this gateway."""
+    entry = Gateway(id=gateway, public_key=format_public_key(key.public_key()))
+    return dump_registry(Registry(gateway=(entry,))).strip()
+
+
+async def read_once(config: Config) -> list[Reading]:
+    """One reading of every meter, in the configuration's order; all buses at the same time."""
+    meters = meters_of(config)
+    per_bus = [(settings, [m for m in meters if m.bus == settings.id]) for settings in config.bus]
+    buses = [(Bus(settings, mine), mine) for settings, mine in per_bus]
+    found = [r for part in await asyncio.gather(*(_read_bus(*b) for b in buses)) for r in part]
+    return sorted(found, key=lambda r: meters.index(r.meter))
+
+
+async def _read_bus(bus: Bus, meters: Sequence[Meter]) -> list[Reading]:
+    try:
+        return [await _read(bus, meter) for meter in meters]
+    finally:
+        bus.close()
+
+
+async def _read(bus: Bus, meter: Meter) -> Reading:
+    moment, answers = await bus.ask(meter)
+    words = {register.quantity: w for register, w in meter.words(answers) if not isinstance(w, Absence)}
+    return Reading(meter, meter.sample(moment, answers), words)
+
+
+def table(readings: Sequence[Reading]) -> list[str]:
+    """Readings as lines: point, quantity, value, unit, register words in hex, cause of absence."""
+    head = ("point", "quantity", "value", "unit", "raw", "absent")
+    rows = [head, *(row for r in readings for row in _rows(r))]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _rows(reading: Reading) -> Iterator[tuple[str, ...]]:
+    for quantity, value in reading.sample.values.items():
+        decimals = max(0, -reading.meter.exponents[quantity])
+        shown, absent = ("", value.value) if isinstance(value, Absence) else (f"{value:.{decimals}f}", "")
+        raw = " ".join(f"{word:04x}" for word in reading.words.get(quantity, ()))
+        yield reading.meter.point, quantity, shown, QUANTITIES[quantity].unit, raw, absent

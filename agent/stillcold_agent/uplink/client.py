@@ -1,0 +1,57 @@
+"""The connection to the broker, as configured."""
+
+import ssl
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from stillcold_agent.config import Mqtt
+from stillcold_core.contract.messages import Status, encode_status
+from stillcold_core.contract.topics import status_topic
+from stillcold_core.files import BadFile, read_text
+
+_MOST_QUEUED = 64
+
+
+def make_client(config: Mqtt, gateway: str) -> mqtt.Client:
+    """An MQTT 5 client that is not connected yet; its last will says that the gateway is offline.
+
+    Raises
+    ------
+    BadFile
+        When a certificate, key or password file cannot be used.
+    """
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=gateway, protocol=mqtt.MQTTv5)
+    if config.username:
+        password = read_text(Path(config.password_file)).strip() if config.password_file else None
+        client.username_pw_set(config.username, password)
+    if context := tls_context(config):
+        client.tls_set_context(context)
+    client.will_set(status_topic(gateway), encode_status(Status("offline")), qos=1, retain=True)
+    client.reconnect_delay_set(1, 30)
+    client.max_queued_messages_set(_MOST_QUEUED)
+    return client
+
+
+def tls_context(config: Mqtt) -> ssl.SSLContext | None:
+    """What TLS trusts and shows; None without ``ca_file``.
+
+    Raises
+    ------
+    BadFile
+        When a file is no certificate, no key, or the key is another certificate's.
+    """
+    if not config.ca_file:
+        return None
+    try:
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=config.ca_file)
+    except ssl.SSLError as error:
+        raise BadFile(config.ca_file, f"expected certificates in PEM ({error.reason})") from error
+    if config.cert_file:
+        try:
+            context.load_cert_chain(config.cert_file, config.key_file, password="")
+        except ssl.SSLError as error:
+            right = f"expected a certificate in PEM whose key is {config.key_file}, without a password"
+            raise BadFile(config.cert_file, f"{right} ({error.reason})") from error
+    return context

@@ -1,0 +1,202 @@
+"""Publishes the journal in order and keeps doing so until the server has acknowledged each batch."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import paho.mqtt.client as mqtt
+
+import stillcold_agent
+from stillcold_agent.config import Mqtt
+from stillcold_agent.counts import Counts
+from stillcold_agent.journal.store import Journal, Kept
+from stillcold_agent.threads import reporting
+from stillcold_agent.uplink.client import make_client
+from stillcold_core.contract.messages import BadMessage, Status, decode_ack, encode_status
+from stillcold_core.contract.topics import ack_topic, batch_topic, status_topic
+
+log = logging.getLogger(__name__)
+WINDOW = 16
+"""Batches on the way at a time; the journal is the queue."""
+_MOST_WAITING = 256
+_IDLE = 1.0  # s between looks at the deadlines when nothing else happens
+_KEEPALIVE = 30  # s
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A batch on its way."""
+
+    kept: Kept
+    mid: int
+    deadline: float
+
+
+class Uplink:
+    """The gateway's side of the broker.
+
+    Parameters
+    ----------
+    config : Mqtt
+        Broker and login.
+    gateway : str
+        Whose batches they are.
+    journal : Journal
+        Where they wait.
+    on_failure : callable
+        Gets the error that nobody foresaw and that has ended the thread.
+    counts : Counts
+        ``sent_again`` counts batches that the server did not acknowledge in time, ``ack_malformed`` and ``ack_full``
+        acknowledgements that could not be used, ``publish_refused`` batches that the broker did not take.
+    patience : float
+        Seconds after which a batch without the server's acknowledgement is published again. This is the only retry.
+    """
+
+    def __init__(
+        self,
+        config: Mqtt,
+        gateway: str,
+        journal: Journal,
+        *,
+        on_failure: Callable[[BaseException], None],
+        counts: Counts,
+        patience: float = 10.0,
+    ) -> None:
+        self._config, self._gateway, self._journal, self._counts = config, gateway, journal, counts
+        self._patience = patience
+        self._since = datetime.now(UTC).isoformat(timespec="seconds")
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._reconnected = threading.Event()
+        self._acks: queue.Queue[bytes] = queue.Queue(_MOST_WAITING)
+        self._window: dict[int, _Sent] = {}
+        self._receipts: set[int] = set()
+        self._client = make_client(config, gateway)
+        self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
+        self._thread = threading.Thread(target=reporting(self._run, on_failure), name="uplink")
+
+    def start(self) -> None:
+        """Begin; the connection is made, and made again, in the background."""
+        self._client.connect_async(self._config.host, self._config.port, keepalive=_KEEPALIVE, clean_start=True)
+        self._client.loop_start()
+        self._thread.start()
+
+    def notify(self) -> None:
+        """The journal has something new."""
+        self._wake.set()
+
+    def stop(self, seconds: float) -> None:
+        """Give the server ``seconds`` to acknowledge what is left, say that this gateway goes offline, and end."""
+        self._drain(seconds)
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join()
+        if self._client.is_connected():
+            self._say_offline()
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _drain(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self._client.is_connected() and self._journal.count_pending() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _say_offline(self) -> None:
+        info = self._publish_status("offline")
+        if info.rc == mqtt.MQTT_ERR_SUCCESS:
+            info.wait_for_publish(2.0)
+
+    def _publish_status(self, state: Literal["online", "offline"]) -> mqtt.MQTTMessageInfo:
+        status = Status(state, stillcold_agent.__version__, self._journal.epoch.hex(), self._since)
+        return self._client.publish(status_topic(self._gateway), encode_status(status), qos=1, retain=True)
+
+    # The library's thread: hands over and returns.
+
+    def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if reason.is_failure:
+            log.error("the broker refused the login: %s", reason)
+            return
+        log.info("connected to the broker at %s:%s", self._config.host, self._config.port)
+        client.drop_out_messages()  # what was on the way is published anew from the journal, by one owner
+        client.subscribe(ack_topic(self._gateway), qos=1)
+        self._publish_status("online")
+        self._reconnected.set()
+        self._wake.set()
+
+    def _on_connect_fail(self, _client: mqtt.Client, _data: Any) -> None:
+        log.warning("cannot reach the broker at %s:%s", self._config.host, self._config.port)
+
+    def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if not self._stopping.is_set():
+            log.warning("lost the broker: %s", reason)
+
+    def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        try:
+            self._acks.put_nowait(bytes(message.payload))
+        except queue.Full:
+            self._counts.add("ack_full")  # the batch is published again, and acknowledged again
+        self._wake.set()
+
+    def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
+        self._receipts.add(mid)
+        if reason.is_failure:
+            total = self._counts.add("publish_refused")
+            log.error("the broker refused a message: %s, %d so far", reason, total)
+
+    # Our own thread.
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait(_IDLE)
+            self._wake.clear()
+            if self._reconnected.is_set():
+                self._reconnected.clear()
+                self._window.clear()
+                self._receipts.clear()
+            self._take_acks()
+            if self._client.is_connected():
+                self._send_again()
+                self._fill()
+
+    def _take_acks(self) -> None:
+        while not self._acks.empty():
+            try:
+                ack = decode_ack(self._acks.get_nowait())
+            except BadMessage as error:
+                log.warning("acknowledgement refused: %s", error)
+                self._counts.add("ack_malformed")
+                continue
+            for sequence in self._journal.settle(ack):
+                if sent := self._window.pop(sequence, None):
+                    self._receipts.discard(sent.mid)
+
+    def _send_again(self) -> None:
+        now = time.monotonic()
+        for sent in list(self._window.values()):
+            # Without the broker's receipt the message is still on its way, or the connection is about to break.
+            if now >= sent.deadline and sent.mid in self._receipts:
+                self._counts.add("sent_again")
+                self._receipts.discard(sent.mid)
+                self._publish(sent.kept)
+
+    def _fill(self) -> None:
+        after = max(self._window, default=0)
+        for kept in self._journal.pending(after, WINDOW - len(self._window)):
+            if not self._publish(kept):
+                return
+
+    def _publish(self, kept: Kept) -> bool:
+        info = self._client.publish(batch_topic(self._gateway), kept.envelope, qos=1)
+        if info.rc != mqtt.MQTT_ERR_SUCCESS:
+            return False  # not connected: it is published when we are again
+        self._window[kept.sequence] = _Sent(kept, info.mid, time.monotonic() + self._patience)
+        return True
