@@ -16,6 +16,7 @@ import msgspec
 T = TypeVar("T")
 Step = str | int
 _AT = re.compile(r" - at `\$(.*)`$")
+_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]")
 
@@ -104,8 +105,9 @@ class TomlFile:
             return msgspec.convert(self.data, kind)
         except msgspec.ValidationError as error:
             message = str(error)
-            at = _AT.search(message)
-            raise self.bad(parse_path(at[1] if at else ""), _AT.sub("", message)) from error
+            at, unknown = _AT.search(message), _UNKNOWN.search(message)
+            steps = [*parse_path(at[1] if at else ""), *([unknown[1]] if unknown else [])]
+            raise self.bad(steps, _AT.sub("", message)) from error
 
     def bad(self, steps: Sequence[Step], expected: str) -> BadFile:
         """An error about the field at ``steps``, with its line and the value that stands there."""
@@ -165,10 +167,10 @@ def find_line(text: str, steps: Sequence[Step]) -> int:
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
             table = _enter(header[2], header[1] == "[[", seen)
-            reached = len(table) if list(steps[: len(table)]) == table else 0
+            reached = min(len(table), len(steps)) if list(steps[: len(table)]) == table[: len(steps)] else 0
         else:
-            key = line.split("=", 1)[0].strip().strip("\"'") if "=" in line else None
-            reached = len(table) + 1 if key and [*table, key] == list(steps[: len(table) + 1]) else 0
+            path = [*table, *_keys(line.split("=", 1)[0])] if "=" in line else []
+            reached = len(path) if path == list(steps[: len(path)]) else 0
         if reached > depth:
             best, depth = number, reached
     return best
@@ -176,7 +178,7 @@ def find_line(text: str, steps: Sequence[Step]) -> int:
 
 def _enter(name: str, is_array: bool, seen: dict[tuple[Step, ...], int]) -> list[Step]:
     """Path of the table that a header opens; ``seen`` counts the elements of each array of tables."""
-    parts = [p.strip().strip("\"'") for p in name.split(".")]
+    parts = _keys(name)
     path: list[Step] = []
     for part in parts[:-1]:
         path.append(part)
@@ -187,3 +189,7 @@ def _enter(name: str, is_array: bool, seen: dict[tuple[Step, ...], int]) -> list
         seen[tuple(path)] = seen.get(tuple(path), -1) + 1
         path.append(seen[tuple(path)])
     return path
+
+
+def _keys(dotted: str) -> list[str]:
+    return [key.strip().strip("\"'") for key in dotted.split(".")]

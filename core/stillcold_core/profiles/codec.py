@@ -90,8 +90,8 @@ def _words(kind: Type, number: float, orders: tuple[Order, Order]) -> tuple[int,
 
 
 def _round(value: float, exponent: int) -> float:
-    """Nearest ``n * 10**exponent``; NaN and infinity stay what they are."""
-    if not math.isfinite(value):
+    """Nearest ``n * 10**exponent``; NaN, infinity and what is far beyond every bound stay what they are."""
+    if not abs(value) < 1e18:
         return value
     return (
         round(value * 10.0**-exponent) / 10.0**-exponent
@@ -110,4 +110,6 @@ def _clamp(kind: Type, number: float) -> int:
 
 def _unfold(number: float) -> float:
     # Schneider PowerLogic "4Q_FP_PF": 1..2 and -2..-1 mirror at ±1 to tell leading from lagging.
+    if abs(number) > 2:
+        return math.nan
     return 2 - number if number > 1 else -2 - number if number < -1 else number
