@@ -1,7 +1,7 @@
 """What a profile says, as types."""
 
 import math
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Literal
 
 import msgspec
@@ -107,7 +107,7 @@ class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def exponent(self) -> int:
         """Power of ten on the wire that keeps :attr:`step` exactly, to 9 decimal places."""
-        return next((e for e in range(6, -9, -1) if _is_whole(self.step / 10.0**e)), -9)
+        return _exponent(self.step)
 
     def factor(self, ratios: Ratios) -> float:
         """Vocabulary's unit per count, signed."""
@@ -213,6 +213,11 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
             if r.words > self.max_registers:
                 found.append(([*at, "type"], f"does not fit a request of max_registers = {self.max_registers}"))
         return found
+
+
+@cache  # every decoded value asks for it
+def _exponent(step: float) -> int:
+    return next((e for e in range(6, -9, -1) if _is_whole(step / 10.0**e)), -9)
 
 
 def _is_whole(number: float) -> bool:
