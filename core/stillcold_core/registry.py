@@ -110,8 +110,9 @@ def save_registry(registry: Registry, path: Path) -> None:
 
 
 def dump_registry(registry: Registry) -> str:
-    """The text of a registry file."""
-    return tomli_w.dumps(msgspec.to_builtins(registry, builtin_types=(datetime, date)))
+    """The text of a registry file: one table an entry, one key a line."""
+    tables: dict[str, list[dict[str, object]]] = msgspec.to_builtins(registry, builtin_types=(datetime, date))
+    return "\n".join(f"[[{name}]]\n{tomli_w.dumps(entry)}" for name, entries in tables.items() for entry in entries)
 
 
 def problems(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:

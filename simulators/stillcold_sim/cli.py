@@ -6,11 +6,12 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from stillcold_core.files import BadFile
+from stillcold_sim.demo import Failed, run_demo
 from stillcold_sim.scenario import Scenario, find_scenario, load_scenario, scenario_names
 from stillcold_sim.serve import Served, serving
 
@@ -48,6 +49,27 @@ def serve(
     except OSError as error:
         click.echo(f"cannot serve: {error}", err=True)
         sys.exit(1)
+
+
+@main.command()
+@click.option(
+    "--once", is_flag=True, help="End with the story; exit code 1 unless every expected alert came, and no other."
+)
+@click.option("--story", default="demo", show_default=True, help="Scenario to play; it must name a registry.")
+@click.option(
+    "--broker", type=click.Choice(["mosquitto", "iotcore"]), help="By default mosquitto where it is installed."
+)
+@click.option("--browse/--no-browse", default=True, help="Open the console in a browser.")
+def demo(once: bool, story: str, broker: Literal["mosquitto", "iotcore"] | None, browse: bool) -> None:
+    """Run all of Stillcold on this machine, with a story going through it, until Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+    try:
+        sys.exit(0 if run_demo(once=once, story=story, broker=broker, browse=browse) else 1)
+    except (BadFile, Failed) as error:
+        click.echo(error, err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 async def _serve(scenario: Scenario, options: dict[str, Any], ports_file: Path | None, stay: bool) -> None:

@@ -1,0 +1,63 @@
+"""The demo's hands on the server's REST API."""
+
+import secrets
+from typing import Any
+
+import httpx
+
+
+class Console:
+    """A logged-in program.
+
+    Parameters
+    ----------
+    url : str
+        Address of the server.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.password = ""
+        self._http = httpx.Client(base_url=url, timeout=10)
+
+    def up(self) -> bool:
+        """Whether the server answers."""
+        try:
+            return self._http.get("/healthz").is_success
+        except httpx.TransportError:
+            return False
+
+    def first_login(self, one_time: str) -> None:
+        """Log in as the first administrator and change the one-time password, as a person must."""
+        self.password = secrets.token_urlsafe(12)
+        self._log_in(one_time)
+        self._post("/api/v1/password", {"old": one_time, "new": self.password})
+        self._log_in(self.password)
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Every alert, with its deliveries."""
+        answer = self._http.get("/api/v1/alerts", params={"limit": 500})
+        answer.raise_for_status()
+        found = answer.json()
+        return [self._alert(a["id"]) for a in found]
+
+    def lines(self) -> dict[str, str]:
+        """Condition by line."""
+        answer = self._http.get("/api/v1/lines")
+        answer.raise_for_status()
+        return {line["id"]: line["condition"] for line in answer.json()}
+
+    def _alert(self, alert: str) -> dict[str, Any]:
+        answer = self._http.get(f"/api/v1/alerts/{alert}")
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _log_in(self, password: str) -> None:
+        token = self._post("/api/v1/login", {"name": "admin", "password": password})["token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
+
+    def _post(self, path: str, body: dict[str, str]) -> dict[str, Any]:
+        answer = self._http.post(path, json=body)
+        answer.raise_for_status()
+        return answer.json() if answer.content else {}

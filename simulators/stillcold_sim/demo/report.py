@@ -1,0 +1,114 @@
+"""What the demo's story should have given, what it gave, and how fast."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+
+from stillcold_sim.scenario import Expect, Meter, Scenario, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One alert that came or should have come, or a line that had to stay quiet."""
+
+    line: str
+    happened: str
+    kind: str
+    delay: float | None
+    """s from the moment from which a register could tell to the alert; None where there is no alert."""
+    delivered: str
+    verdict: str
+    """``ok``, ``late``, ``missing`` or ``unexpected``."""
+
+
+def judge(
+    scenario: Scenario, started: float, alerts: Sequence[Mapping[str, Any]], conditions: Mapping[str, str]
+) -> list[Row]:
+    """Compare the alerts with the story.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The story, with what it expects.
+    started : float
+        Epoch seconds at which it began.
+    alerts : sequence of mapping
+        As the API gives them.
+    conditions : mapping of str to str
+        Condition of each line at the end.
+    """
+    rows: list[Row] = []
+    left = list(alerts)
+    for expect in scenario.file.expect:
+        mine = [a for a in left if a["line"] == expect.line]
+        left = [a for a in left if a["line"] != expect.line]
+        rows += _expected(scenario, expect, started, mine, conditions.get(expect.line, "unknown"))
+    return rows + [Row(a["line"], "", a["kind"], None, _delivered(a), "unexpected") for a in left]
+
+
+def table_of(rows: Sequence[Row]) -> Table:
+    """The rows for a terminal."""
+    table = Table(title="What happened, and who was told")
+    for heading in ("line", "what happened", "alert", "delay", "delivered to", ""):
+        table.add_column(heading, justify="right" if heading == "delay" else "left")
+    for row in rows:
+        delay = "" if row.delay is None else f"{row.delay:.1f} s"
+        table.add_row(row.line, row.happened, row.kind, delay, row.delivered, row.verdict)
+    return table
+
+
+def _expected(
+    scenario: Scenario, expect: Expect, started: float, alerts: Sequence[Mapping[str, Any]], condition: str
+) -> Iterator[Row]:
+    happened = _happened(scenario, expect.line)
+    at = started + seconds(expect.at) / scenario.file.speed
+    by_kind = {a["kind"]: a for a in reversed(alerts)}
+    for kind in expect.kinds:
+        alert = by_kind.pop(kind, None)
+        if alert is None:
+            yield Row(expect.line, happened, kind, None, "", "missing")
+            continue
+        delay = _epoch(alert["raised_at"]) - at
+        verdict = "ok" if delay <= seconds(expect.within) / scenario.file.speed else "late"
+        yield Row(expect.line, happened, kind, delay, _delivered(alert), verdict)
+    for kind, alert in by_kind.items():
+        verdict = "ok" if kind in expect.may else "unexpected"
+        yield Row(expect.line, happened, kind, _epoch(alert["raised_at"]) - at, _delivered(alert), verdict)
+    if not alerts and not expect.kinds:
+        yield Row(expect.line, happened, f"none; shown as {condition}", None, "", "ok")
+
+
+def _happened(scenario: Scenario, line: str) -> str:
+    registry = scenario.registry
+    points = {p.id for p in registry.points_of(line)} if registry else set()
+    meters = [m for m in scenario.file.meter if m.point in points]
+    ids = {m.id for m in meters}
+    words = [f"{e.what} {_span(e.begin, e.end)}" for e in scenario.file.event if e.meter in ids]
+    words += [
+        f"{f.what} {_span(f.begin, f.end)}"
+        for f in scenario.file.fault
+        if f.meter in ids or f.port in {m.port for m in meters}
+    ]
+    return ", ".join(words) or ", ".join(sorted({_load(m) for m in meters}))
+
+
+def _load(meter: Meter) -> str:
+    return str(meter.load.__struct_config__.tag) if meter.load else "replay"
+
+
+def _span(begin: float, end: float) -> str:
+    return f"{begin:.0f}–{end:.0f} s" if end != float("inf") else f"from {begin:.0f} s"
+
+
+def _delivered(alert: Mapping[str, Any]) -> str:
+    said = [
+        d["channel"] if d["state"] == "delivered" else f"({d['detail'] or d['state']})" for d in alert["deliveries"]
+    ]
+    return ", ".join(said)
+
+
+def _epoch(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

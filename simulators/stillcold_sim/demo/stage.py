@@ -1,0 +1,134 @@
+"""The demo from curtain to curtain."""
+
+import tempfile
+import time
+import webbrowser
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from rich.console import Console as Screen
+
+from stillcold_sim.demo.broker import Kind, start_broker
+from stillcold_sim.demo.console import Console
+from stillcold_sim.demo.files import Plant, plants_of, read_ports, write_agent, write_registry, write_server
+from stillcold_sim.demo.processes import Failed, Processes, free_port, program, run
+from stillcold_sim.demo.receiver import Receiver
+from stillcold_sim.demo.report import judge, table_of
+from stillcold_sim.scenario import Scenario, find_scenario, load_scenario, seconds
+
+_SETTLE = 8.0  # s after the story for the last batches, which the agents close within 5 s
+_WORD = "one-time password "
+
+
+def run_demo(*, once: bool, story: str = "demo", broker: Kind | None = None, browse: bool = True) -> bool:
+    """Play a story through the whole of Stillcold.
+
+    Parameters
+    ----------
+    once : bool
+        End with the story and judge it; otherwise go on until interrupted.
+    story : str
+        Scenario to play.
+    broker : "mosquitto" or "iotcore", optional
+        By default mosquitto where it is installed.
+    browse : bool
+        Open the console in a browser.
+
+    Returns
+    -------
+    bool
+        Whether every alert that the story expects has come, in time, and no other.
+
+    Raises
+    ------
+    Failed
+        When a part does not start, or ends.
+    """
+    scenario = load_scenario(find_scenario(story))
+    screen = Screen()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillcold-demo-")))
+        receiver = stack.enter_context(Receiver())
+        processes = stack.enter_context(Processes(folder))
+        stage = _Stage(scenario, folder, processes, screen)
+        console = stage.set_up(receiver.url, broker)
+        stage.play()
+        if not once:
+            return _go_on(stage, console, browse)
+        stage.watch(console, seconds(scenario.file.duration) / scenario.file.speed + _SETTLE)
+        rows = judge(scenario, stage.started, console.alerts(), console.lines())
+        screen.print(table_of(rows))
+        return all(row.verdict == "ok" for row in rows)
+
+
+class _Stage:
+    def __init__(self, scenario: Scenario, folder: Path, processes: Processes, screen: Screen) -> None:
+        self.scenario, self.folder, self.processes, self.screen = scenario, folder, processes, screen
+        self.started = 0.0
+        self._seen: set[str] = set()
+
+    def set_up(self, hook: str, broker: Kind | None) -> Console:
+        """Everything but the story: broker, registry, server, and the agents' files."""
+        kind, port = start_broker(self.processes, self.folder, broker)
+        self.screen.print(f"broker: {kind} on 127.0.0.1:{port}")
+        self._broker = port
+        self._plants = plants_of(self.scenario, self.folder)
+        self._give_keys(self._plants)
+        http = free_port()
+        config = write_server(self.folder, broker=port, http=http, hook=hook)
+        server = program("stillcold-server")
+        run([server, "import-registry", self.folder / "registry.toml", "--config", config])
+        log = self.processes.start("server", [server, "run", "--config", config])
+        console = Console(f"http://127.0.0.1:{http}")
+        self.processes.wait_for(console.up, "the server")
+        console.first_login(_after(log.read_text(encoding="utf-8"), _WORD))
+        self.screen.print(f"server: {console.url}")
+        return console
+
+    def play(self) -> None:
+        """Start the meters and the agents: the story begins."""
+        listing = self.folder / "ports.json"
+        sim = program("stillcold-sim")
+        self.processes.start("meters", [sim, "serve", self.scenario.file.name, "--stay", "--ports-file", listing])
+        self.processes.wait_for(listing.exists, "the meters")
+        self.started = datetime.fromisoformat(msgspec.json.decode(listing.read_bytes())["started"]).timestamp()
+        for plant in self._plants:
+            write_agent(plant, self.scenario, read_ports(listing), self._broker)
+            self.processes.start(plant.gateway, [program("stillcold-agent"), "run", "--config", plant.config])
+        self.screen.print(f"meters and {len(self._plants)} gateways: running\n{self.scenario.file.description}")
+
+    def watch(self, console: Console, until: float) -> None:
+        """Say each alert as it comes, until so many seconds of the story."""
+        while (now := time.time() - self.started) < until:
+            self.processes.check()
+            self._say_new(console, now)
+            time.sleep(0.5)
+
+    def _say_new(self, console: Console, now: float) -> None:
+        for alert in console.alerts():
+            if alert["id"] not in self._seen:
+                self._seen.add(alert["id"])
+                self.screen.print(f"[bold]{now:5.1f} s  {alert['kind']}  {alert['line']}[/]  {alert['reason']}")
+
+    def _give_keys(self, plants: list[Plant]) -> None:
+        """Have each agent make its key before its meters are there, and register the public halves."""
+        anywhere = {port.id: 502 for port in self.scenario.file.port}
+        for plant in plants:
+            write_agent(plant, self.scenario, anywhere, self._broker)
+        write_registry(plants, self.scenario, self.folder / "registry.toml")
+
+
+def _go_on(stage: _Stage, console: Console, browse: bool) -> bool:
+    stage.screen.print(f"\nConsole: {console.url}   user: admin   password: {console.password}\nCtrl-C ends it all.\n")
+    if browse:
+        webbrowser.open(console.url)
+    stage.watch(console, float("inf"))
+    return True
+
+
+def _after(text: str, word: str) -> str:
+    if word not in text:
+        raise Failed(f"the server's first start printed no {word!r}")
+    return text.split(word, 1)[-1].split(maxsplit=1)[0]
