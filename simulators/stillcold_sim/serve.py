@@ -37,6 +37,7 @@ class Served:
     plant: Plant
     clock: Clock
     ports: dict[str, TcpPort | PtyPort]
+    _player: "_Player"
     _runner: asyncio.Task[None]
 
     def tcp(self, port: str) -> tuple[str, int]:
@@ -68,7 +69,7 @@ class Served:
     async def reached(self, t: float) -> None:
         """Wait until simulated time is ``t`` (s) and everything up to then has been played."""
         await asyncio.sleep(max(0.0, t - self.clock.now()) / self.clock.speed)
-        self.plant.advance(t)
+        await self._player.play(t)
 
     async def ended(self) -> None:
         """Wait until the story is over; for ever where it has no end."""
@@ -128,13 +129,30 @@ async def serving(
         for meter in plant.meters.values():
             units[meter.plan.spec.port][meter.plan.spec.unit] = _Unit(meter, plant, clock)
         doors = [(ports[p.id], scenario.refusals(p)) for p in scenario.file.port]
-        await _set_doors(doors, 0.0)
-        runner = asyncio.create_task(_run(plant, clock, doors, lines))
+        player = _Player(plant, doors, lines)
+        await player.play(0.0)
+        runner = asyncio.create_task(_run(player, clock))
         stack.push_async_callback(_stop, runner)
-        yield Served(scenario, plant, clock, ports, runner)
+        yield Served(scenario, plant, clock, ports, player, runner)
 
 
-_Doors = Sequence[tuple[TcpPort | PtyPort, Sequence[Fault]]]
+class _Player:
+    """Brings meters, ports and truth file to a time."""
+
+    def __init__(
+        self, plant: Plant, doors: Sequence[tuple[TcpPort | PtyPort, Sequence[Fault]]], lines: IO[str] | None
+    ) -> None:
+        self._plant, self._doors, self._lines = plant, doors, lines
+        self._busy = asyncio.Lock()
+
+    async def play(self, t: float) -> None:
+        async with self._busy:
+            self._plant.advance(t)
+            for port, refusals in self._doors:
+                if isinstance(port, TcpPort):
+                    await port.accept(not any(r.covers(t) for r in refusals))
+            if self._lines:
+                self._lines.flush()
 
 
 class _Unit:
@@ -157,20 +175,10 @@ def _open(port: Port, units: Mapping[int, _Unit]) -> TcpPort | PtyPort:
     return TcpPort(units, port.host, port.port) if port.kind == "tcp" else PtyPort(units, port.link)
 
 
-async def _run(plant: Plant, clock: Clock, doors: _Doors, lines: IO[str] | None) -> None:
+async def _run(player: _Player, clock: Clock) -> None:
     while True:
-        now = clock.now()
-        plant.advance(now)
-        await _set_doors(doors, now)
-        if lines:
-            lines.flush()
+        await player.play(clock.now())
         await asyncio.sleep(_TICK)
-
-
-async def _set_doors(doors: _Doors, now: float) -> None:
-    for port, refusals in doors:
-        if isinstance(port, TcpPort):
-            await port.accept(not any(r.covers(now) for r in refusals))
 
 
 async def _never() -> None:

@@ -65,6 +65,8 @@ def _chosen(replay: Replay, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     for i, row in enumerate(reader):
         if i >= last:
             return
+        if None in row:
+            raise BadFile(path, "expected no more cells than the heading has", line=reader.line_num)
         if i >= replay.first_row:
             yield reader.line_num, row
 
