@@ -21,6 +21,7 @@ _TAG_OF_WIDTH = {1: 72, 2: 77, 4: 78, 8: 79}  # RFC 8746: sint8, sint16 LE, sint
 _DTYPE_OF_TAG = {64: "u1", 69: "<u2", 72: "i1", 77: "<i2", 78: "<i4", 79: "<i8"}
 _UINT16_LE = 69
 _MULTI_DIM = 40
+_MAX_WORDS = 4  # registers of the widest number
 
 
 class BadBatch(ValueError):
@@ -53,7 +54,7 @@ def encode_ints(values: Ints) -> dict[str, Any]:
 
 
 def decode_ints(series: Any, limit: int = 1 << 20) -> Ints:
-    """Read a series.
+    """Read a series; nothing larger than ``limit`` is ever made.
 
     Returns
     -------
@@ -65,13 +66,15 @@ def decode_ints(series: Any, limit: int = 1 << 20) -> Ints:
         When it is no series, or longer than ``limit``.
     """
     match series:
+        case {"n": int(n)} if not 0 <= n <= limit:
+            raise BadBatch(f"a series of {n} where at most {limit} are expected")
         case {"n": 0}:
             return np.empty(0, np.int64)
         case {"n": int(n), "values": values}:
-            return _sized(_untyped(values), n)
+            return _untyped(values, n)
         case {"n": int(n), "first": int(first), "delta": delta} if -(2**63) <= first < 2**63:
-            return np.cumsum(np.concatenate([[first], _sized(_untyped(delta), n - 1)]), dtype=np.int64)
-        case {"n": int(n), "first": int(first)} if 0 < n <= limit and -(2**63) <= first < 2**63:
+            return np.cumsum(np.concatenate([[first], _untyped(delta, n - 1)]), dtype=np.int64)
+        case {"n": int(n), "first": int(first)} if -(2**63) <= first < 2**63:
             return np.full(n, first, np.int64)
     raise BadBatch("expected a series of integers")
 
@@ -81,8 +84,8 @@ def encode_bytes(values: npt.NDArray[np.uint8]) -> cbor2.CBORTag:
     return cbor2.CBORTag(64, values.tobytes())
 
 
-def decode_bytes(value: Any) -> npt.NDArray[np.uint8]:
-    """Read what :func:`encode_bytes` wrote.
+def decode_bytes(value: Any, count: int) -> npt.NDArray[np.uint8]:
+    """Read ``count`` bytes that :func:`encode_bytes` wrote.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def decode_bytes(value: Any) -> npt.NDArray[np.uint8]:
     """
     if not isinstance(value, cbor2.CBORTag) or value.tag != 64:
         raise BadBatch("expected an array of bytes (tag 64)")
-    return _untyped(value).astype(np.uint8)
+    return _untyped(value, count).astype(np.uint8)
 
 
 def encode_words(words: npt.NDArray[np.uint16]) -> cbor2.CBORTag:
@@ -99,8 +102,8 @@ def encode_words(words: npt.NDArray[np.uint16]) -> cbor2.CBORTag:
     return cbor2.CBORTag(_MULTI_DIM, [list(words.shape), cbor2.CBORTag(_UINT16_LE, words.astype("<u2").tobytes())])
 
 
-def decode_words(value: Any) -> npt.NDArray[np.uint16]:
-    """Read what :func:`encode_words` wrote.
+def decode_words(value: Any, limit: int) -> npt.NDArray[np.uint16]:
+    """Read what :func:`encode_words` wrote, at most ``limit`` rows.
 
     Raises
     ------
@@ -108,8 +111,10 @@ def decode_words(value: Any) -> npt.NDArray[np.uint16]:
         When it is not that.
     """
     match value:
-        case cbor2.CBORTag(tag=40, value=[[int(rows), int(columns)], cbor2.CBORTag(tag=69) as words]):
-            return _sized(_untyped(words), rows * columns).astype(np.uint16).reshape(rows, columns)
+        case cbor2.CBORTag(tag=40, value=[[int(rows), int(columns)], cbor2.CBORTag(tag=69) as words]) if (
+            0 <= rows <= limit and 1 <= columns <= _MAX_WORDS
+        ):
+            return _untyped(words, rows * columns).astype(np.uint16).reshape(rows, columns)
     raise BadBatch("expected register words (tag 40 of tag 69)")
 
 
@@ -128,16 +133,11 @@ def _typed(values: Ints) -> cbor2.CBORTag:
     return cbor2.CBORTag(_TAG_OF_WIDTH[width], values.astype(f"<i{width}").tobytes())
 
 
-def _untyped(value: Any) -> Ints:
+def _untyped(value: Any, count: int) -> Ints:
+    """The ``count`` elements of a typed array."""
     if not isinstance(value, cbor2.CBORTag) or value.tag not in _DTYPE_OF_TAG or not isinstance(value.value, bytes):
         raise BadBatch("expected a typed array of RFC 8746")
     dtype = np.dtype(_DTYPE_OF_TAG[value.tag])
-    if len(value.value) % dtype.itemsize:
-        raise BadBatch("a typed array ends within an element")
+    if len(value.value) != count * dtype.itemsize:
+        raise BadBatch(f"a typed array has {len(value.value)} bytes where {count} elements are expected")
     return np.frombuffer(value.value, dtype).astype(np.int64)
-
-
-def _sized(values: Ints, count: int) -> Ints:
-    if len(values) != count:
-        raise BadBatch(f"a series of {count} has {len(values)} values")
-    return values

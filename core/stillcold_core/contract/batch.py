@@ -30,12 +30,17 @@ CONTENT_TYPE = "application/vnd.stillcold.batch+cbor+zstd"
 FORMAT = 1
 MAX_ENVELOPE = 1 << 20
 """Bytes. A longer message is refused before anything looks into it."""
-MAX_PAYLOAD = 16 << 20
+MAX_PAYLOAD = 4 << 20
 """Bytes after decompression."""
+MAX_POINTS = 1024
+"""Points in a batch."""
+MAX_VALUES = 1 << 20
+"""Numbers in a batch, times and absent ones included: a constant series is a few bytes however long it is."""
 CAUSES = tuple(Absence)
 """Causes by their number on the wire; new ones are added at the end."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _END_OF_TIME = 253_402_300_800_000  # ms, 10000-01-01
+_DEPTH = 8  # a batch nests 7 deep
 _LEVEL = 9  # measured: 3 is 4 % larger, 19 is 1 % smaller at five times the time
 
 
@@ -168,6 +173,7 @@ def decode_batch(payload: bytes) -> Batch:
             "profiles": dict(profiles),
             "points": list(points),
         } if len(epoch) == 8 and len(previous) == 32 and 0 < sequence < 2**63:
+            _check_size(points)
             blocks = [_decode_block(p) for p in points]
             if len({b.point for b in blocks}) != len(blocks):
                 raise BadBatch("a point stands in it twice")
@@ -256,9 +262,9 @@ def _decode_block(content: Any) -> Block:
                 _name(point),
                 _name(profile),
                 times,
-                _same_length(decode_ints(monotonic), len(times)),
+                _same_length(decode_ints(monotonic, len(times)), len(times)),
                 {_name(name): _decode_column(c, len(times)) for name, c in columns.items()},
-                {_name(name): decode_words(words) for name, words in raw.items()},
+                {_name(name): decode_words(words, len(times)) for name, words in raw.items()},
             )
     raise BadBatch("a point's field is missing or of the wrong type")
 
@@ -266,9 +272,8 @@ def _decode_block(content: Any) -> Block:
 def _decode_column(content: Any, samples: int) -> Column:
     match content:
         case {"exp": int(exponent)} if -18 <= exponent <= 18:
-            mantissas = decode_ints(content)
-            causes = decode_bytes(content["causes"]) if "causes" in content else np.zeros(samples, np.uint8)
-            _same_length(causes, samples)
+            mantissas = decode_ints(content, samples)
+            causes = decode_bytes(content["causes"], samples) if "causes" in content else np.zeros(samples, np.uint8)
             if causes.max(initial=0) > len(CAUSES) or np.count_nonzero(causes == 0) != len(mantissas):
                 raise BadBatch("a column's causes do not fit its values")
             return Column(exponent, mantissas, causes)
@@ -280,11 +285,25 @@ def _load(payload: bytes) -> Any:
         size = zstandard.frame_content_size(payload)
         if not 0 <= size <= MAX_PAYLOAD:
             raise BadBatch("the size before compression is missing or too large", "too_large")
-        return cbor2.loads(zstandard.ZstdDecompressor().decompress(payload))
-    except (zstandard.ZstdError, cbor2.CBORDecodeError, ValueError, OverflowError, TypeError, RecursionError) as error:
-        if isinstance(error, BadBatch):
-            raise
+        content = zstandard.ZstdDecompressor().decompress(payload, allow_extra_data=False)
+        return cbor2.loads(content, allow_indefinite=False, allow_duplicate_keys=False, max_depth=_DEPTH)
+    except (zstandard.ZstdError, cbor2.CBORDecodeError) as error:
         raise BadBatch(f"not zstd of CBOR ({type(error).__name__})") from error
+
+
+def _check_size(points: list[Any]) -> None:
+    """Refuse what would unfold to more than the limits, before anything is unfolded."""
+    if len(points) > MAX_POINTS:
+        raise BadBatch(f"{len(points)} points", "too_large")
+    values = 0
+    for point in points:
+        match point:
+            case {"time": {"n": int(n)}, "columns": dict(columns)} if n >= 0:
+                values += n * (2 + len(columns))
+            case _:
+                raise BadBatch("a point's field is missing or of the wrong type")
+    if values > MAX_VALUES:
+        raise BadBatch(f"{values} numbers", "too_large")
 
 
 def _name(value: Any) -> str:

@@ -17,6 +17,10 @@ from stillcold_core.evidence.keys import Ed25519PrivateKey, Ed25519PublicKey, ve
 ALG, CONTENT_TYPE, KID = 1, 3, 4
 EDDSA = -8
 COSE_SIGN1 = 18
+_OPENING = b"\xd2\x84"  # tag 18, array of 4
+_EMPTY_MAP = b"\xa0"
+_BYTES = 0x40  # first byte of an empty byte string
+_MAX_HEADER = 256  # bytes; ours take about 120
 GENESIS = bytes(32)
 """Stands for the previous hash in the first batch of an epoch."""
 
@@ -82,7 +86,7 @@ def open_envelope(envelope: bytes, *, content_type: str, key_of: Callable[[str],
         With the reason.
     """
     protected, payload, signature = _parts(envelope)
-    header = _decode(protected, dict)
+    header = _header(protected)
     if header.get(ALG) != EDDSA:
         raise BadEnvelope("algorithm")
     if header.get(CONTENT_TYPE) != content_type:
@@ -118,13 +122,35 @@ def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
 
 
 def _parts(envelope: bytes) -> tuple[bytes, bytes, bytes]:
-    tag = _decode(envelope, cbor2.CBORTag)
-    match tag.value:
-        case [bytes() as protected, _, bytes() as payload, bytes() as signature]:
-            # One message has one encoding: otherwise a stranger could change the hash of a batch and not its signature.
-            if envelope == _assemble(protected, payload, signature):
-                return protected, payload, signature
-    raise BadEnvelope("not_cose")
+    """Protected header, payload and signature.
+
+    It is read by hand and strictly: nothing that is not yet verified reaches a general parser, and one message has one
+    encoding. Otherwise a stranger could change the hash of a batch and not its signature.
+    """
+    protected, at = _byte_string(envelope, _expect(envelope, 0, _OPENING))
+    payload, at = _byte_string(envelope, _expect(envelope, at, _EMPTY_MAP))
+    signature, at = _byte_string(envelope, at)
+    if at != len(envelope) or len(protected) > _MAX_HEADER:
+        raise BadEnvelope("not_cose")
+    return protected, payload, signature
+
+
+def _expect(data: bytes, at: int, wanted: bytes) -> int:
+    if not data.startswith(wanted, at):
+        raise BadEnvelope("not_cose")
+    return at + len(wanted)
+
+
+def _byte_string(data: bytes, at: int) -> tuple[bytes, int]:
+    """A CBOR byte string of definite length in its shortest form, and where it ends."""
+    head = data[at] - _BYTES if at < len(data) else -1
+    width = {24: 1, 25: 2, 26: 4}.get(head, 0)
+    start = at + 1 + width
+    length = int.from_bytes(data[at + 1 : start]) if width else head
+    shortest = 0 <= length < 24 if not width else length >= {1: 24, 2: 1 << 8, 4: 1 << 16}[width]
+    if not shortest or start + length > len(data):
+        raise BadEnvelope("not_cose")
+    return data[start : start + length], start + length
 
 
 def _assemble(protected: bytes, payload: bytes, signature: bytes) -> bytes:
@@ -138,11 +164,11 @@ def _kid(header: dict[Any, Any]) -> str:
     return kid.decode(errors="replace")
 
 
-def _decode(data: bytes, kind: type[Any]) -> Any:
+def _header(protected: bytes) -> dict[Any, Any]:
     try:
-        value = cbor2.loads(data)
-    except (cbor2.CBORDecodeError, ValueError, OverflowError, TypeError, RecursionError, MemoryError) as error:
+        header = cbor2.loads(protected, allow_indefinite=False, allow_duplicate_keys=False, max_depth=2)
+    except (cbor2.CBORDecodeError, ValueError) as error:
         raise BadEnvelope("not_cose") from error
-    if not isinstance(value, kind):
+    if not isinstance(header, dict):
         raise BadEnvelope("not_cose")
-    return value
+    return header
