@@ -1,6 +1,8 @@
 """Recordings, column by column into registers."""
 
+import csv
 import gzip
+import itertools
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -104,12 +106,9 @@ def _play(scenario: Scenario, *times: float) -> list[tuple[float, float, int] | 
 @pytest.mark.requirement("sim.replay.columns")
 def test_rows_are_played_at_their_times(load: Callable[..., Scenario]) -> None:
     """Each row until the next; units are the columns'; the register integrates the recorded power."""
-    quiet, soft, absent, full, last = _play(load(), 59.0, 60.0, 121.0, 180.0, 252.0)
-    assert quiet == (0.0, 2301, 5009660)
-    assert soft == (pytest.approx(108.4), 2290, 5009660)
-    assert absent is None
-    assert full == (450.0, 2265, 5009662)
-    assert last == (450.0, 2265, 5009671)
+    soft = pytest.approx((108.4, 2290, 5009660))
+    full, last = (450.0, 2265, 5009662), (450.0, 2265, 5009671)
+    assert _play(load(), 59.0, 60.0, 121.0, 180.0, 252.0) == [(0.0, 2301, 5009660), soft, None, full, last]
 
 
 @pytest.mark.requirement("sim.replay.columns")
@@ -150,6 +149,67 @@ def test_bad_recording_is_named(load: Callable[..., Scenario], text: str, more: 
     """File, line, column, value."""
     with pytest.raises(BadFile, match=message):
         load(text, more)
+
+
+REAL = """
+name = "test"
+[[port]]
+id = "bus"
+[[meter]]
+id = "m"
+profile = "eastron-sdm630"
+port = "bus"
+unit = 1
+point = "p"
+values = { current_n = 0 }
+[meter.replay]
+file = "FILE"
+time = "ts"
+rows = 1500
+[meter.replay.columns]
+active_power = { column = "kW", unit = "kW" }
+reactive_power = { column = "kVar", unit = "kvar" }
+apparent_power = { column = "kVA", unit = "kVA" }
+active_energy_import = { column = "kWh", unit = "kWh" }
+power_factor = "PF"
+frequency = "Hz"
+"""
+
+
+@pytest.mark.requirement("sim.replay.columns")
+def test_real_furnace_is_played_into_a_meter(write: Callable[[str], Path]) -> None:
+    """A day of it, through the registers of an SDM630; the register is the recorded one, not an integral."""
+    file = Path(__file__).parents[2].parent / "shared" / "data" / "induction_furnace_2024-10.csv.gz"
+    if not file.exists():
+        pytest.skip(f"the recording {file.name} is not on this machine")
+    columns = "".join(
+        f"""
+voltage_{pair} = "VoltageL{i}"
+voltage_l{i} = {{ column = "VoltageL{i}", scale = 0.57735 }}
+current_l{i} = "CurrentL{i}"
+active_power_l{i} = {{ column = "kW", unit = "kW", scale = 0.333333 }}
+voltage_thd_l{i} = "THDVoltageL{i}"
+current_thd_l{i} = "THDCurrentL{i}"
+"""
+        for i, pair in enumerate(("l12", "l23", "l31"), 1)
+    )
+    plant = Plant(load_scenario(write(REAL.replace("FILE", str(file)) + columns)), None, _nothing)
+    meter = plant.meters["m"]
+    played = []
+    for minute in range(1440):
+        plant.advance(minute * 60.0 + 30)
+        words = meter.read(4, 0x34, 2)
+        assert isinstance(words, list)
+        if meter.values:
+            played.append((*struct.unpack(">f", struct.pack(">2H", *words)), meter.values["active_energy_import"]))
+    with gzip.open(file, "rt", encoding="utf-8") as text:
+        rows = [(float(r["kW"]) * 1e3, float(r["kWh"]) * 1e3) for r in itertools.islice(csv.DictReader(text), 1430)]
+    assert max(power for power, _ in rows) > 400e3
+    assert {_whole(row) for row in rows} <= {_whole(row) for row in played}
+
+
+def _whole(row: tuple[float, float]) -> tuple[int, int]:
+    return round(row[0]), round(row[1])
 
 
 def test_missing_and_broken_packed_files_are_named(load: Callable[..., Scenario], tmp_path: Path) -> None:
