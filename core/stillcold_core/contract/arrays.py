@@ -102,8 +102,8 @@ def encode_words(words: npt.NDArray[np.uint16]) -> cbor2.CBORTag:
     return cbor2.CBORTag(_MULTI_DIM, [list(words.shape), cbor2.CBORTag(_UINT16_LE, words.astype("<u2").tobytes())])
 
 
-def decode_words(value: Any, limit: int) -> npt.NDArray[np.uint16]:
-    """Read what :func:`encode_words` wrote, at most ``limit`` rows.
+def decode_words(value: Any, count: int) -> npt.NDArray[np.uint16]:
+    """Read the words of ``count`` samples that :func:`encode_words` wrote.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def decode_words(value: Any, limit: int) -> npt.NDArray[np.uint16]:
     """
     match value:
         case cbor2.CBORTag(tag=40, value=[[int(rows), int(columns)], cbor2.CBORTag(tag=69) as words]) if (
-            0 <= rows <= limit and 1 <= columns <= _MAX_WORDS
+            rows == count and 1 <= columns <= _MAX_WORDS
         ):
             return _untyped(words, rows * columns).astype(np.uint16).reshape(rows, columns)
     raise BadBatch("expected register words (tag 40 of tag 69)")

@@ -255,16 +255,14 @@ def _decode_block(content: Any) -> Block:
             "columns": dict(columns),
         }:
             times = _moments(decode_ints(time))
-            raw = content.get("raw", {})
-            if not isinstance(raw, dict):
-                raise BadBatch("expected a map of register words")
+            decoded = {_name(name): _decode_column(c, len(times)) for name, c in columns.items()}
             return Block(
                 _name(point),
                 _name(profile),
                 times,
                 _same_length(decode_ints(monotonic, len(times)), len(times)),
-                {_name(name): _decode_column(c, len(times)) for name, c in columns.items()},
-                {_name(name): decode_words(words, len(times)) for name, words in raw.items()},
+                decoded,
+                _decode_raw(content.get("raw", {}), decoded),
             )
     raise BadBatch("a point's field is missing or of the wrong type")
 
@@ -278,6 +276,12 @@ def _decode_column(content: Any, samples: int) -> Column:
                 raise BadBatch("a column's causes do not fit its values")
             return Column(exponent, mantissas, causes)
     raise BadBatch("expected a column")
+
+
+def _decode_raw(content: Any, columns: Mapping[str, Column]) -> dict[str, npt.NDArray[np.uint16]]:
+    if not isinstance(content, dict) or not content.keys() <= columns.keys():
+        raise BadBatch("expected a map of register words by the names of columns")
+    return {name: decode_words(words, len(columns[name].mantissas)) for name, words in content.items()}
 
 
 def _load(payload: bytes) -> Any:
