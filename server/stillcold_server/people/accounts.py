@@ -66,7 +66,7 @@ def create_user(connection: Connection, name: str, role: str, password: str | No
     Parameters
     ----------
     name : str
-        1 to 64 printable characters without spaces around them.
+        1 to 64 printable characters without a slash or spaces around them.
     role : str
         One of :data:`ROLES`.
     password : str, optional
@@ -83,7 +83,7 @@ def create_user(connection: Connection, name: str, role: str, password: str | No
         When the name is taken or not usable, the role unknown, the password weak.
     """
     if not usable_name(name):
-        raise AccountError("name", f"expected 1 to {_LONGEST_NAME} printable characters, got {name!r}")
+        raise AccountError("name", f"expected 1 to {_LONGEST_NAME} printable characters without a slash, got {name!r}")
     if role not in ROLES:
         raise AccountError("role", f"expected one of {', '.join(ROLES)}, got {role!r}")
     if connection.scalar(select(user.c.name).where(user.c.name == name)) is not None:
@@ -108,7 +108,7 @@ def ensure_first_admin(connection: Connection) -> str | None:
 
 def usable_name(name: str) -> bool:
     """Whether a name can be an account's."""
-    return 0 < len(name) <= _LONGEST_NAME and name == name.strip() and name.isprintable()
+    return 0 < len(name) <= _LONGEST_NAME and name == name.strip() and name.isprintable() and "/" not in name
 
 
 def check_login(connection: Connection, name: str, password: str) -> Account | None:

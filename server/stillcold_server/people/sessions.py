@@ -33,7 +33,7 @@ def find_session(connection: Connection, token: str, now: int) -> Account | None
         .join(session, session.c.user == user.c.name)
         .where(session.c.token_hash == _hash(token), session.c.expires_at > now, user.c.disabled.is_(False))
     ).one_or_none()
-    return row and account_of(row)
+    return account_of(row) if row else None
 
 
 def close_session(connection: Connection, token: str) -> None:

@@ -1,0 +1,67 @@
+// Keeps a page up to date, and says so when it cannot.
+
+import { listen, type Message } from "./stream";
+
+const PAUSE = { alerts: 500, lines: 3000 } as Record<string, number>; // ms between two refreshes for a topic
+const PATIENCE = 2000; // ms that a stream may be away before anybody is told
+const LOOK = 10_000; // ms between looks whether the server is back, or whether we must log in again
+
+export function follow(changed: (topic: string) => void): void {
+  const due = new Map<string, number>();
+  const last = new Map<string, number>();
+  let lost: number | undefined;
+  let missed = false;
+
+  // The first change is shown at once, those that follow it together.
+  const soon = (topic: string) => {
+    if (due.has(topic)) return;
+    const wait = Math.max(0, (last.get(topic) ?? 0) + (PAUSE[topic] ?? 1000) - Date.now());
+    due.set(topic, window.setTimeout(() => {
+      due.delete(topic);
+      last.set(topic, Date.now());
+      changed(topic);
+    }, wait));
+  };
+
+  subscribe((message) => {
+    if (message.kind === "changed") {
+      soon(message.topic);
+    } else if (message.kind === "open") {
+      window.clearTimeout(lost);
+      lost = undefined;
+      show(false);
+      if (missed) changed("alerts"); // what happened while nobody listened
+      missed = false;
+    } else {
+      missed = true;
+      lost ??= window.setTimeout(() => show(true), PATIENCE);
+    }
+  });
+
+  setInterval(() => {
+    if (!isHidden()) changed("alerts");
+  }, LOOK);
+}
+
+function subscribe(tell: (message: Message) => void): void {
+  if (typeof SharedWorker === "undefined") {
+    listen(tell);
+    return;
+  }
+  const worker = new SharedWorker(new URL("./worker.ts", import.meta.url), { type: "module", name: "stillcold" });
+  worker.port.onmessage = (event: MessageEvent<Message>) => tell(event.data);
+  worker.onerror = () => listen(tell);
+  window.addEventListener("pagehide", () => worker.port.postMessage("bye"));
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload(); // back from the browser's memory: the worker has forgotten us
+  });
+}
+
+function isHidden(): boolean {
+  return document.getElementById("lost")?.hidden !== false;
+}
+
+function show(lost: boolean): void {
+  const banner = document.getElementById("lost");
+  if (banner) banner.hidden = !lost;
+}

@@ -1,0 +1,16 @@
+import "./style.css";
+import "htmx.org";
+import { keepAges } from "./ages";
+import { drawCharts, refreshCharts } from "./charts";
+import { follow } from "./live";
+
+keepAges();
+drawCharts(document);
+document.body.addEventListener("htmx:load", (event) => drawCharts(event.target as HTMLElement));
+
+if (document.body.dataset["live"] !== undefined) {
+  follow((topic) => {
+    document.body.dispatchEvent(new CustomEvent("stillcold:changed", { detail: topic }));
+    refreshCharts();
+  });
+}

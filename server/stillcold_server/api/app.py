@@ -1,0 +1,135 @@
+"""The web application: API, console and what surrounds them."""
+
+import logging
+from collections.abc import Callable
+from importlib.metadata import version
+from socket import socket
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from stillcold_server.api.headers import SecurityHeaders
+from stillcold_server.api.models import ProblemBody
+from stillcold_server.api.problems import Problem, of_http, of_validation, problem_response
+from stillcold_server.api.routes import account, alerts, events, health, ledger, users
+from stillcold_server.api.services import Services, wall_clock
+from stillcold_server.config import Config
+from stillcold_server.console.assets import STATIC
+from stillcold_server.console.pages import Console
+from stillcold_server.console.routes import ROUTERS
+from stillcold_server.live import Hub
+from stillcold_server.metrics import Metrics
+
+log = logging.getLogger(__name__)
+API = "/api/v1"
+_LARGEST_BODY = 64 << 10
+_PROGRAMS = ("/api/", "/metrics", "/healthz", "/static/")
+_PROBLEMS = {
+    status: {"model": ProblemBody, "content": {"application/problem+json": {}}} for status in (401, 403, 404, 409, 422)
+}
+
+
+def create_app(
+    engine: Engine, config: Config, hub: Hub, metrics: Metrics, now: Callable[[], int] = wall_clock
+) -> FastAPI:
+    """Everything that is served over HTTP.
+
+    Parameters
+    ----------
+    engine : Engine
+        The database, in the form that this version needs.
+    config : Config
+        The server's configuration.
+    hub : Hub
+        What is published there reaches every open console.
+    metrics : Metrics
+        Shown at ``/metrics``.
+    now : callable, optional
+        ms UTC.
+
+    Raises
+    ------
+    RuntimeError
+        When the console's scripts and styles have not been built.
+    """
+    app = FastAPI(
+        title="Stillcold",
+        version=version("stillcold-server"),
+        summary="Sealed production lines: what is proved of them, and alerts when one is not dead.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=_LARGEST_BODY,
+        middleware=[Middleware(SecurityHeaders, https=config.http.secure_cookies)],
+    )
+    app.state.services = Services(engine, config, hub, metrics, now)
+    api = APIRouter(prefix=API, responses=_PROBLEMS)
+    for part in (account, ledger, alerts, events, health, users):
+        api.include_router(part.router)
+    app.include_router(api)
+    app.include_router(health.outside)
+    console = Console(config.language)
+    app.state.console = console
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    _answer_errors(app, console)
+    return app
+
+
+class WebServer(uvicorn.Server):
+    """Serves the application; at the end it closes the streams of open consoles, which would hold it up.
+
+    Parameters
+    ----------
+    config : uvicorn.Config
+        Where and what to serve.
+    hub : Hub
+        The streams' source.
+    """
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """See :meth:`uvicorn.Server.shutdown`."""
+        self._hub.close()
+        await super().shutdown(sockets)
+
+
+def _answer_errors(app: FastAPI, console: Console) -> None:
+    def answer(request: Request, problem: Problem) -> Response:
+        if request.url.path.startswith(_PROGRAMS):
+            return problem_response(problem)
+        return console.problem(request, problem)
+
+    def known(request: Request, error: Exception) -> Response:
+        match error:
+            case Problem():
+                return answer(request, error)
+            case RequestValidationError():
+                return answer(request, of_validation(error))
+            case HTTPException():
+                return answer(request, of_http(error))
+        raise error
+
+    def busy(request: Request, error: Exception) -> Response:
+        log.error("the database does not answer: %s", error)
+        return answer(request, Problem(503, "busy", "the database does not answer; try again", retry_after=5))
+
+    def unforeseen(request: Request, _error: Exception) -> Response:
+        # The framework raises it again after this answer, and the web server logs it with its traceback.
+        return answer(request, Problem(500, "internal", "the server failed; its log says more"))
+
+    for kind in (Problem, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, known)
+    app.add_exception_handler(OperationalError, busy)
+    app.add_exception_handler(Exception, unforeseen)

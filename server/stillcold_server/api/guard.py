@@ -1,0 +1,123 @@
+"""Who is calling, what they may do, and that no other site speaks in their name."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Response
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+
+from stillcold_server.api.problems import Problem
+from stillcold_server.api.services import Served, Services
+from stillcold_server.people.accounts import Account, Role
+from stillcold_server.people.sessions import find_session
+from stillcold_server.store.database import read
+
+COOKIE = "stillcold_session"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+_Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
+_Cookie = Annotated[str | None, Depends(APIKeyCookie(name=COOKIE, auto_error=False))]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who is logged in."""
+
+    account: Account
+    token: str
+
+    @property
+    def name(self) -> str:
+        """Of the account."""
+        return self.account.name
+
+
+def caller(request: Request, services: Served, bearer: _Bearer, cookie: _Cookie) -> Caller:
+    """Who is calling, by ``Authorization: Bearer`` or by the console's cookie.
+
+    Raises
+    ------
+    Problem
+        401 without a session; 403 when a browser's request that changes something comes from another site.
+    """
+    if bearer is None and cookie is not None and request.method not in _SAFE:
+        check_same_origin(request, services)
+    token = bearer.credentials if bearer else cookie
+    account = None
+    if token:
+        with read(services.engine) as connection:
+            account = find_session(connection, token, services.now())
+    if token is None or account is None:
+        raise Problem(401, "login_required", "log in first: POST /api/v1/login")
+    return Caller(account, token)
+
+
+Anyone = Annotated[Caller, Depends(caller)]
+"""Logged in, even with a password that must be changed."""
+
+
+class _Needs:
+    """Lets those pass whose role reaches to ``role`` and whose password is their own."""
+
+    def __init__(self, role: Role) -> None:
+        self._role = role
+
+    def __call__(self, who: Anyone) -> Caller:
+        if who.account.must_change:
+            raise Problem(403, "password_change_required", "change the password first: POST /api/v1/password")
+        if not who.account.may(self._role):
+            raise Problem(403, "role", f"needs the role {self._role}; {who.name} has {who.account.role}")
+        return who
+
+
+Viewer = Annotated[Caller, Depends(_Needs("viewer"))]
+Officer = Annotated[Caller, Depends(_Needs("officer"))]
+Admin = Annotated[Caller, Depends(_Needs("admin"))]
+
+
+def _scraper(request: Request, services: Served, bearer: _Bearer, cookie: _Cookie) -> None:
+    """Programs on this machine, and whoever is logged in.
+
+    Raises
+    ------
+    Problem
+    """
+    if request.client is None or not ipaddress.ip_address(request.client.host).is_loopback:
+        _Needs("viewer")(caller(request, services, bearer, cookie))
+
+
+Scraper = Annotated[None, Depends(_scraper)]
+
+
+def check_same_origin(request: Request, services: Services) -> None:
+    """Refuse a request that another site made a browser send.
+
+    Browsers state it in ``Sec-Fetch-Site``, or on plain HTTP at least in ``Origin``; one that states neither is refused.
+
+    Raises
+    ------
+    Problem
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        same = site in ("same-origin", "none")
+    else:
+        ours = (request.headers.get("host", ""), urlsplit(services.config.http.public_url).netloc)
+        origin = urlsplit(request.headers.get("origin", "")).netloc
+        same = bool(origin) and origin in ours
+    if not same:
+        raise Problem(403, "cross_site", "a request that changes something must come from the console's own pages")
+
+
+def set_cookie(response: Response, services: Services, token: str) -> None:
+    """Give a browser its session: no script can read it, no other site can send it."""
+    http = services.config.http
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=round(http.session_hours * 3600),
+        httponly=True,
+        samesite="strict",
+        secure=http.secure_cookies,
+    )

@@ -1,0 +1,1 @@
+"""What the database says, as the API and the console show it."""

@@ -1,0 +1,57 @@
+"""How the server is."""
+
+from importlib.metadata import version
+
+from sqlalchemy import Connection, func, select
+
+from stillcold_server.api.models import ChainNote, Follower, Health, Refusal
+from stillcold_server.api.read.lines import list_gateways
+from stillcold_server.followers import lag
+from stillcold_server.store import schema
+
+_ALWAYS = ("detection", "rollup")
+_MOST_NOTES = 100
+
+
+def load_health(connection: Connection, now: int) -> Health:
+    """Everything that an operator must see at a glance; ``now`` in ms."""
+    return Health(
+        database="ok",
+        version=version("stillcold-server"),
+        now=now,
+        followers=[Follower(name=name, behind=behind) for name, behind in lags(connection).items()],
+        gateways=list_gateways(connection),
+        refusals=_refusals(connection),
+        chain_notes=_chain_notes(connection),
+        deliveries_waiting=_deliveries(connection, "waiting"),
+        deliveries_failed=_deliveries(connection, "failed"),
+    )
+
+
+def lags(connection: Connection) -> dict[str, int]:
+    """Stored batches that each follower has still to do."""
+    names = {*_ALWAYS, *connection.scalars(select(schema.cursor.c.name))}
+    return {name: lag(connection, name) for name in sorted(names)}
+
+
+def _refusals(connection: Connection) -> list[Refusal]:
+    t = schema.refusal
+    rows = connection.execute(select(t).order_by(t.c.reason, t.c.gateway))
+    return [Refusal(**row._mapping) for row in rows]
+
+
+def _chain_notes(connection: Connection) -> list[ChainNote]:
+    t = schema.chain_note
+    rows = connection.execute(select(t).where(t.c.closed_at.is_(None)).order_by(t.c.id.desc()).limit(_MOST_NOTES))
+    return [
+        ChainNote(
+            gateway=row.gateway, epoch=row.epoch.hex(), kind=row.kind, sequence=row.sequence, until=row.until,
+            detail=row.detail, noted_at=row.noted_at,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _deliveries(connection: Connection, state: str) -> int:
+    d = schema.delivery
+    return connection.scalar(select(func.count()).select_from(d).where(d.c.state == state)) or 0

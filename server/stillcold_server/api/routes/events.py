@@ -1,0 +1,51 @@
+"""A stream of server-sent events: something under a topic has changed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from stillcold_server.api.guard import Viewer
+from stillcold_server.api.services import Served, Services
+from stillcold_server.people.sessions import find_session
+from stillcold_server.store.database import read
+
+router = APIRouter(tags=["events"])
+_ALIVE = 15.0  # s between signs of life, so that neither end takes a broken connection for a quiet one
+_PAUSE = 0.25  # s in which the same topic is told once
+
+
+@router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+async def events(services: Served, who: Viewer) -> StreamingResponse:
+    """Events ``alerts`` and ``lines`` without content: ask again for what you show. Ends with the session."""
+    headers = {"X-Accel-Buffering": "no"}  # nginx would hold events back
+    return StreamingResponse(_stream(services, who.token), media_type="text/event-stream", headers=headers)
+
+
+async def _stream(services: Services, token: str) -> AsyncIterator[str]:
+    clock = asyncio.get_running_loop().time
+    checked = clock()
+    yield "retry: 3000\n\n"
+    with services.hub.subscribe() as changes:
+        while True:
+            try:
+                async with asyncio.timeout(_ALIVE):
+                    topic = await anext(changes)
+            except TimeoutError:
+                yield ": alive\n\n"
+            except StopAsyncIteration:
+                return
+            else:
+                yield f"event: {topic}\ndata: {topic}\n\n"
+                await asyncio.sleep(_PAUSE)
+            if clock() - checked >= _ALIVE:
+                if not await run_in_threadpool(_still_logged_in, services, token):
+                    return
+                checked = clock()
+
+
+def _still_logged_in(services: Services, token: str) -> bool:
+    with read(services.engine) as connection:
+        return find_session(connection, token, services.now()) is not None

@@ -1,0 +1,55 @@
+"""What the routes work with."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+
+from stillcold_server.config import Config
+from stillcold_server.live import Hub
+from stillcold_server.metrics import Metrics
+from stillcold_server.people.throttle import LoginThrottle
+
+
+def wall_clock() -> int:
+    """ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a request may need of the server.
+
+    Attributes
+    ----------
+    engine : Engine
+        The database.
+    config : Config
+        The server's configuration.
+    hub : Hub
+        Told when a request has changed an alert.
+    metrics : Metrics
+        Counts logins.
+    now : callable
+        ms UTC.
+    throttle : LoginThrottle
+        Slows down those who guess passwords.
+    """
+
+    engine: Engine
+    config: Config
+    hub: Hub
+    metrics: Metrics
+    now: Callable[[], int] = wall_clock
+    throttle: LoginThrottle = field(default_factory=LoginThrottle)
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that a request came to."""
+    return cast("Services", request.app.state.services)
+
+
+Served = Annotated[Services, Depends(services_of)]

@@ -1,0 +1,107 @@
+"""The list of alerts, one alert, and acting on an incident."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+from sqlalchemy import Connection
+
+from stillcold_server.alerts.lifecycle import NotAllowed
+from stillcold_server.api.guard import Officer, Viewer
+from stillcold_server.api.models import Note
+from stillcold_server.api.problems import Problem, not_found
+from stillcold_server.api.read.alerts import list_alerts, load_alert
+from stillcold_server.api.routes.parameters import IdInPath, IdInQuery
+from stillcold_server.api.services import Served, Services
+from stillcold_server.console.incidents import Incident, acknowledge_all, group, load_incident, reset_all
+from stillcold_server.console.pages import View, go, safe_next
+from stillcold_server.store.database import read, write
+
+router = APIRouter(include_in_schema=False)
+_CLOSED = 60
+_MOST = 1000
+_AROUND = 600_000  # ms before and after the event
+
+
+@router.get("/alerts")
+def alerts(request: Request, console: View, services: Served, who: Viewer, line: IdInQuery = None) -> Response:
+    """What waits, what is in hand, what was closed lately."""
+    with read(services.engine) as connection:
+        open_ = group(list_alerts(connection, open=True, line=line, limit=_MOST))
+        closed = group(list_alerts(connection, open=False, line=line, limit=_CLOSED))
+    known = {i.id for i in open_}
+    return console.page(
+        request,
+        "alerts.html",
+        who=who,
+        line=line,
+        waiting=[i for i in open_ if i.waiting],
+        in_hand=[i for i in open_ if not i.waiting],
+        closed=[i for i in closed if i.id not in known],
+    )
+
+
+@router.get("/alerts/{id}")
+def alert(request: Request, console: View, services: Served, who: Viewer, id: IdInPath) -> Response:  # noqa: A002
+    """One alert: what happened, the curves around it, what was done."""
+    with read(services.engine) as connection:
+        found = load_alert(connection, id)
+        incident = load_incident(connection, found.incident) if found else None
+    if found is None or incident is None:
+        raise not_found("alert", id)
+    return console.page(
+        request,
+        "alert.html",
+        who=who,
+        alert=found,
+        incident=incident,
+        window=(found.began - _AROUND, found.detected + _AROUND),
+    )
+
+
+@router.post("/incidents/{id}/acknowledge")
+def acknowledge(
+    request: Request,
+    services: Served,
+    who: Officer,
+    id: IdInPath,  # noqa: A002
+    given: Annotated[Note, Form()],
+) -> Response:
+    """Take up everything that waits in an incident."""
+
+    def act(connection: Connection, incident: Incident) -> None:
+        acknowledge_all(connection, incident, actor=who.name, note=given.note.strip(), now=services.now())
+
+    return _act(request, services, id, act)
+
+
+@router.post("/incidents/{id}/reset")
+def reset(
+    request: Request,
+    services: Served,
+    who: Officer,
+    id: IdInPath,  # noqa: A002
+    given: Annotated[Note, Form()],
+) -> Response:
+    """Close an incident that is over."""
+
+    def act(connection: Connection, incident: Incident) -> None:
+        reset_all(connection, incident, actor=who.name, note=given.note.strip(), now=services.now())
+
+    return _act(request, services, id, act)
+
+
+def _act(
+    request: Request, services: Services, incident_id: str, act: Callable[[Connection, Incident], None]
+) -> Response:
+    with write(services.engine) as connection:
+        incident = load_incident(connection, incident_id)
+        if incident is None:
+            raise not_found("incident", incident_id)
+        try:
+            act(connection, incident)
+        except NotAllowed as error:
+            raise Problem(409, error.reason, str(error)) from error
+    services.hub.publish("alerts")
+    return go(safe_next(request.query_params.get("next", "")), request)

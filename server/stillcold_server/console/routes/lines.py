@@ -1,0 +1,56 @@
+"""Lines: what is proved of each."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from stillcold_server.api.guard import Viewer
+from stillcold_server.api.models import Line
+from stillcold_server.api.problems import not_found
+from stillcold_server.api.read.alerts import list_alerts
+from stillcold_server.api.read.lines import list_lines, list_points
+from stillcold_server.api.routes.parameters import IdInPath
+from stillcold_server.api.services import Served
+from stillcold_server.console.incidents import group
+from stillcold_server.console.pages import View
+from stillcold_server.store.database import read
+
+router = APIRouter(include_in_schema=False)
+_ELECTRICAL = ("feeder", "incomer")
+_HOURS = 6
+_ALERTS = 60
+
+
+@router.get("/lines")
+def lines(request: Request, console: View, services: Served, who: Viewer) -> Response:
+    """All lines, those that need somebody first."""
+    with read(services.engine) as connection:
+        found = list_lines(connection, services.now())
+    return console.page(request, "lines.html", who=who, lines=sorted(found, key=urgency))
+
+
+@router.get("/lines/{id}")
+def line(request: Request, console: View, services: Served, who: Viewer, id: IdInPath) -> Response:  # noqa: A002
+    """One line with the curves of the last hours."""
+    with read(services.engine) as connection:
+        found = list_lines(connection, services.now(), line=id)
+        points = list_points(connection, line=id)
+        incidents = group(list_alerts(connection, line=id, limit=_ALERTS))
+    if not found:
+        raise not_found("line", id)
+    return console.page(
+        request,
+        "line.html",
+        who=who,
+        line=found[0],
+        points=points,
+        electrical=[p for p in points if p.role in _ELECTRICAL],
+        incidents=sorted(incidents, key=lambda i: -i.head.detected),
+        hours=_HOURS,
+    )
+
+
+def urgency(line: Line) -> int:
+    """0 for a sealed line that lives, 1 for one of which nothing is proved, 2 for what is as it should be."""
+    if line.state != "sealed":
+        return 2
+    return ("live", "unknown", "dead").index(line.condition)

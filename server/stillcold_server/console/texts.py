@@ -1,0 +1,61 @@
+"""The console's words in each language."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal, get_args
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Words of one language; call it with a key such as ``"alerts.title"``.
+
+    Attributes
+    ----------
+    language : "zh" or "en"
+        Which.
+    words : mapping of str to str
+        By key.
+    """
+
+    language: Language
+    words: Mapping[str, str]
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The words of a key with values put in.
+
+        Raises
+        ------
+        KeyError
+            When the key or a value that its words need is missing.
+        """
+        text = self.words[key]
+        return text.format(**values) if values else text
+
+    def known(self, key: str, otherwise: str, **values: object) -> str:
+        """The words of a key that comes from data; ``otherwise`` where there are none, or a value is missing."""
+        try:
+            return self(key, **values)
+        except KeyError:
+            return otherwise
+
+    def group(self, prefix: str) -> dict[str, str]:
+        """All words under a prefix, by the rest of their key."""
+        return {k.removeprefix(f"{prefix}."): v for k, v in self.words.items() if k.startswith(f"{prefix}.")}
+
+
+def load_texts() -> dict[Language, Texts]:
+    """Every language."""
+    return {language: Texts(language, _flat(_read(language))) for language in LANGUAGES}
+
+
+def _read(language: Language) -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("locales", f"{language}.toml").read_text(encoding="utf-8"))
+
+
+def _flat(tables: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {f"{table}.{key}": text for table, words in tables.items() for key, text in words.items()}

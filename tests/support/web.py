@@ -1,0 +1,95 @@
+"""The web application, really served, and clients for it."""
+
+import socket
+import threading
+from types import TracebackType
+from typing import Self
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from stillcold_server.api.app import WebServer, create_app
+from stillcold_server.config import Config, Http
+from stillcold_server.live import Hub
+from stillcold_server.metrics import Metrics
+from stillcold_server.people.accounts import create_user
+from stillcold_server.store.database import write
+from support.waiting import wait_for
+
+PASSWORD = "three cold lines"
+
+
+class Clock:
+    """A clock that stands until it is told to go on; ms."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Web:
+    """A web server in a thread of its own.
+
+    Parameters
+    ----------
+    engine : Engine
+        The database.
+    now : int
+        ms; what its clock shows.
+    """
+
+    def __init__(self, engine: Engine, now: int) -> None:
+        self.engine, self.clock, self.hub, self.metrics = engine, Clock(now), Hub(), Metrics()
+        self.app: FastAPI = create_app(engine, Config(http=Http(host="127.0.0.1")), self.hub, self.metrics, self.clock)
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(self.app, log_config=None, timeout_graceful_shutdown=10)
+        self.server = WebServer(config, self.hub)
+        self._thread = threading.Thread(target=self.server.run, args=([self._socket],), daemon=True)
+        self._clients: list[httpx.Client] = []
+
+    def user(self, name: str, role: str) -> None:
+        """Make an account with :data:`PASSWORD`."""
+        with write(self.engine) as connection:
+            create_user(connection, name, role, PASSWORD)
+
+    def client(self) -> httpx.Client:
+        """A client that is not logged in."""
+        client = httpx.Client(base_url=self.url, timeout=20)
+        self._clients.append(client)
+        return client
+
+    def program(self, role: str, name: str = "") -> httpx.Client:
+        """A client with a token of a new account."""
+        self.user(name or role, role)
+        client = self.client()
+        answer = client.post("/api/v1/login", json={"name": name or role, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        return client
+
+    def browser(self, role: str, name: str = "") -> httpx.Client:
+        """A client with a cookie of a new account, that says like a browser where its requests come from."""
+        self.user(name or role, role)
+        client = self.client()
+        client.headers["Origin"] = self.url
+        answer = client.post("/login", data={"name": name or role, "password": PASSWORD})
+        assert answer.status_code == 303, answer.text
+        return client
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        wait_for(lambda: self.server.started, what="web server started")
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        for client in self._clients:
+            client.close()
+        self.server.should_exit = True
+        self._thread.join()
+        self._socket.close()
