@@ -10,7 +10,6 @@ from stillcold_agent.modbus.bus import Bus
 from stillcold_core.evidence.keys import Ed25519PrivateKey, format_public_key
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.readings import Absence, Sample
-from stillcold_core.registry import Gateway, Registry, dump_registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,7 @@ def plan_lines(meters: Sequence[Meter]) -> Iterator[str]:
 
 def registry_lines(gateway: str, key: Ed25519PrivateKey) -> str:
     """The entry that makes a server accept this gateway."""
-    entry = Gateway(id=gateway, public_key=format_public_key(key.public_key()))
-    return dump_registry(Registry(gateway=(entry,))).strip()
+    return f'[[gateway]]\nid = "{gateway}"\npublic_key = "{format_public_key(key.public_key())}"'
 
 
 async def read_once(config: Config) -> list[Reading]:

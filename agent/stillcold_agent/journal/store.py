@@ -146,7 +146,7 @@ class Journal:
             self._db.close()
 
     def _open(self) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = OFF", "busy_timeout = 10000"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 10000", "cache_size = -256"):
             self._db.execute(f"PRAGMA {pragma}")
         with self._transaction():
             for statement in _SCHEMA.split(";"):
