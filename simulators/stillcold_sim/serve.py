@@ -156,13 +156,12 @@ class _Player:
 
 
 class _Unit:
-    """A meter as the wire sees it, now."""
+    """A meter as the wire sees it: each request first asks for its troubles, which brings it up to the present."""
 
     def __init__(self, meter: SimMeter, plant: Plant, clock: Clock) -> None:
         self._meter, self._plant, self._clock = meter, plant, clock
 
     def read(self, function: int, address: int, count: int) -> Sequence[int] | Refused:
-        self._plant.advance(self._clock.now())
         return self._meter.read(function, address, count)
 
     def troubles(self) -> Sequence[Fault]:
