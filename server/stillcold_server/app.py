@@ -15,7 +15,7 @@ from stillcold_server.alerts.delivery import Outbox
 from stillcold_server.alerts.lifecycle import record
 from stillcold_server.alerts.senders import make_sender
 from stillcold_server.alerts.stages import Situation, enqueue
-from stillcold_server.api.app import create_app
+from stillcold_server.api.app import WebServer, create_app
 from stillcold_server.config import Config
 from stillcold_server.detection.live import Detection
 from stillcold_server.followers import Follower
@@ -143,7 +143,7 @@ def serve(config: Config, announce: Callable[[str], None]) -> None:
     if password is not None:
         announce(f"First start: log in as admin with the one-time password {password}")
     app = create_app(server.engine, config, server.hub, server.metrics)
-    web = uvicorn.Server(
+    web = WebServer(
         uvicorn.Config(
             app,
             host=config.http.host,
@@ -152,7 +152,8 @@ def serve(config: Config, announce: Callable[[str], None]) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=5,
-        )
+        ),
+        server.hub,
     )
     with server.running():
         web.run()
