@@ -172,7 +172,7 @@ def decode_batch(payload: bytes) -> Batch:
             "synced": bool(synced),
             "profiles": dict(profiles),
             "points": list(points),
-        } if len(epoch) == 8 and len(previous) == 32 and 0 < sequence < 2**63:
+        } if len(epoch) == 8 and len(previous) == 32 and 0 < sequence < 2**63 and sequence is not True:
             _check_size(points)
             blocks = [_decode_block(p) for p in points]
             if len({b.point for b in blocks}) != len(blocks):

@@ -79,7 +79,7 @@ def decode_status(payload: bytes) -> Status:
     """
     try:
         return msgspec.json.decode(payload, type=Status)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise BadMessage(f"expected a status: {error}") from error
 
 

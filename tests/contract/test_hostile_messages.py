@@ -1,0 +1,65 @@
+"""Bytes that are no acknowledgement or no status."""
+
+from typing import Any
+
+import cbor2
+import pytest
+from hostile import bounded_memory
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillcold_core.contract.messages import BadMessage, decode_ack, decode_status
+
+ACK: dict[str, Any] = {"v": 1, "epoch": bytes(8), "stored": {1: bytes(32)}, "refused": {2: "fork"}}
+ACK_CHANGES: list[dict[str, Any]] = [
+    {"v": 2}, {"epoch": "x"}, {"stored": []}, {"stored": {"1": bytes(32)}}, {"stored": {1: "x"}},
+    {"refused": {1: b"x"}}, {"refused": {None: "x"}}, {"stored": {1.5: bytes(32)}},
+]  # fmt: skip
+BAD_ACKS = [
+    b"",
+    b"\xff",
+    b"\x81" * 100_000,
+    cbor2.dumps(ACK)[:-1],
+    *(cbor2.dumps({k: v for k, v in ACK.items() if k != key}) for key in ACK),
+    *(cbor2.dumps(ACK | change) for change in ACK_CHANGES),
+]
+BAD_STATUSES = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b'{"state": "asleep"}',
+    b'{"state": 1}',
+    b"{}",
+    b'{"state": "online", "version": 7}',
+    b'{"state": "online"} x',
+    b'{"state": "\xff"}',
+    b'{"state": NaN}',
+    b'{"state": "online", "x": ' + b"[" * 200_000,
+    b"[" * 200_000,
+]
+
+
+@pytest.mark.requirement("wire.hostile-message")
+@pytest.mark.parametrize("data", BAD_ACKS, ids=range(len(BAD_ACKS)))
+def test_what_is_no_acknowledgement_is_refused(data: bytes) -> None:
+    """A gateway forgets nothing on account of it."""
+    with bounded_memory(), pytest.raises(BadMessage):
+        decode_ack(data)
+
+
+@pytest.mark.requirement("wire.hostile-message")
+@pytest.mark.parametrize("data", BAD_STATUSES, ids=range(len(BAD_STATUSES)))
+def test_what_is_no_status_is_refused(data: bytes) -> None:
+    """Retained or not."""
+    with bounded_memory(), pytest.raises(BadMessage):
+        decode_status(data)
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_as_small_messages_are_refused(data: bytes) -> None:
+    """Neither an acknowledgement nor a status comes of chance."""
+    with pytest.raises(BadMessage):
+        decode_ack(data)
+    with pytest.raises(BadMessage):
+        decode_status(data)
