@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import make_vectors
 
 KEY = make_vectors.KEY
-GOOD = dict((name, data) for name, _, data in make_vectors.vectors())["batch-gaps"]
+GOOD = {name: data for name, _, data in make_vectors.vectors()}["batch-gaps"]
 """An envelope with every kind of column."""
 
 
