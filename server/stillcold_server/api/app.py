@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from importlib.metadata import version
 from socket import socket
+from typing import Any
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 API = "/api/v1"
 _LARGEST_BODY = 64 << 10
 _PROGRAMS = ("/api/", "/metrics", "/healthz", "/static/")
-_PROBLEMS = {
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemBody, "content": {"application/problem+json": {}}} for status in (401, 403, 404, 409, 422)
 }
 

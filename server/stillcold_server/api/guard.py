@@ -93,7 +93,7 @@ Scraper = Annotated[None, Depends(_scraper)]
 def check_same_origin(request: Request, services: Services) -> None:
     """Refuse a request that another site made a browser send.
 
-    Browsers state it in ``Sec-Fetch-Site``, or on plain HTTP at least in ``Origin``; one that states neither is refused.
+    Browsers state it in ``Sec-Fetch-Site``, or on plain HTTP at least in ``Origin``; one that says neither is refused.
 
     Raises
     ------

@@ -45,6 +45,7 @@ class Console:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.filters["element_id"] = words.element_id
         self._templates.globals |= {
             "local_time": words.local_time, "figure": words.figure, "share": words.share, "iso": to_iso,
             "what": words.what, "evidence": words.evidence, "limits": words.limits, "assets": self._assets,
@@ -53,7 +54,7 @@ class Console:
     def texts(self, request: Request) -> Texts:
         """Words in the language of whoever asks."""
         wanted = request.cookies.get(LANGUAGE_COOKIE)
-        return self._texts[cast("Language", wanted) if wanted in LANGUAGES else self._language]
+        return self._texts[wanted if wanted in LANGUAGES else self._language]
 
     def page(
         self, request: Request, template: str, *, who: Caller | None = None, status: int = 200, **values: Any

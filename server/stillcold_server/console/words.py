@@ -96,6 +96,17 @@ def limits(alert: Alert) -> Mapping[str, float]:
     return {curve: limit} if curve in ("power", "current", "voltage") and isinstance(limit, int | float) else {}
 
 
+def element_id(name: str) -> str:
+    """An id of the database as the id of an element that a selector can name without escapes.
+
+    Examples
+    --------
+    >>> element_id("f1:p1:restart.power")
+    'f1¦p1¦restart·power'
+    """
+    return name.translate({ord(":"): "¦", ord("."): "·"})
+
+
 def _plain(value: float, digits: int) -> str:
     text = f"{value:,.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

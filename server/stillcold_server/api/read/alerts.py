@@ -79,7 +79,7 @@ def waiting_alerts(connection: Connection) -> dict[str, int]:
     """Alerts that nobody has taken up, by severity."""
     a = schema.alert.c
     rows = connection.execute(select(a.severity, func.count()).where(a.state.in_(WAITING)).group_by(a.severity))
-    return dict.fromkeys(SEVERITIES, 0) | {severity: count for severity, count in rows}
+    return {**dict.fromkeys(SEVERITIES, 0), **{row[0]: row[1] for row in rows}}
 
 
 def _named() -> Select[Any]:

@@ -149,4 +149,4 @@ def _together(readings: Iterable[Latest]) -> Latest:
 def _open_alerts(connection: Connection) -> dict[str, int]:
     a = schema.alert
     rows = connection.execute(select(a.c.line, func.count()).where(a.c.state.in_(OPEN)).group_by(a.c.line))
-    return {line: count for line, count in rows}
+    return {row[0]: row[1] for row in rows}
