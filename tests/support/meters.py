@@ -1,0 +1,22 @@
+"""Meters as the agent reads them."""
+
+from stillcold_agent.meters import Meter
+from stillcold_core.detect.deadline import DeadLineLimits
+from stillcold_core.profiles import Profile, Ratios, plan_reads
+
+
+def meter(profile: Profile, unit: int = 1, *, rated_power: float | None = None, interval: float = 1.0) -> Meter:
+    """A meter of a profile; of a sealed line where there is a rated power."""
+    reads = plan_reads(profile)
+    return Meter(
+        point=f"p{unit}",
+        bus="b",
+        unit=unit,
+        interval=interval,
+        profile=profile,
+        ratios=Ratios(),
+        reads=reads,
+        exponents=profile.exponents,
+        limits=DeadLineLimits(rated_power) if rated_power else None,
+        rated_power=rated_power,
+    )

@@ -1,0 +1,54 @@
+"""Settings as code has them and as a document lists them, so that a test can hold the two together."""
+
+import re
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+_ROW = re.compile(r"^\| `([a-z_.]+)` \| (.+?) \|", re.MULTILINE)
+
+
+def documented_settings(document: Path) -> dict[str, str]:
+    """Key and default of each table row that begins with a key in back quotes."""
+    rows = _ROW.findall(document.read_text(encoding="utf-8"))
+    assert len(dict(rows)) == len(rows), "a key is documented twice"
+    return dict(rows)
+
+
+def settings_of(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, str]:
+    """Dotted key and default of each setting, tables and arrays of tables included."""
+    found: dict[str, str] = {}
+    for field in msgspec.structs.fields(struct):
+        inner = list(_structs(field.type))
+        for table in inner:
+            found |= settings_of(table, f"{prefix}{field.name}.")
+        if not inner:
+            found[prefix + field.encode_name] = _default(field)
+    return found
+
+
+def _structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """The structs in an annotation: itself, a union's, a tuple's elements."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+    elif typing.get_origin(kind) in {types.UnionType, typing.Union, tuple, list, typing.Annotated}:
+        for part in typing.get_args(kind):
+            yield from _structs(part)
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return "required"
+    match field.default:
+        case None | ():
+            return "none"
+        case bool(value):
+            return f"`{str(value).lower()}`"
+        case str(value):
+            return f'`"{value}"`'
+        case value:
+            return f"`{value:g}`"
