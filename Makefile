@@ -4,6 +4,11 @@ UV := .uv/uv
 RUN := $(UV) run --no-sync
 ARGS ?=
 
+# Where a proxy has its own certificate authority, npm must trust it as Python does.
+ifdef SSL_CERT_FILE
+export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
+endif
+
 .PHONY: help demo setup test check bench agent-alone clean
 .DELETE_ON_ERROR:
 
