@@ -12,6 +12,8 @@ from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import open_database, write
 from stillcold_server.store.migrate import prepare
 from support.gateway import SignedGateway
+from support.story import NOW, feed, restart_story
+from support.web import Web
 
 
 @pytest.fixture
@@ -46,3 +48,17 @@ def plant(engine: Engine, gateway: SignedGateway) -> Registry:
     with write(engine) as connection:
         import_registry(connection, registry)
     return registry
+
+
+@pytest.fixture
+def web(engine: Engine, plant: Registry) -> Iterator[Web]:
+    """The served application over ``plant``, its clock at :data:`NOW`."""
+    with Web(engine, NOW) as web:
+        yield web
+
+
+@pytest.fixture
+def restarted(web: Web, gateway: SignedGateway) -> Web:
+    """The served application after a restart on line f1."""
+    feed(web.engine, gateway, restart_story())
+    return web

@@ -48,7 +48,7 @@ class Web:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(self.app, log_config=None, timeout_graceful_shutdown=10)
+        config = uvicorn.Config(self.app, log_config=None, server_header=False, timeout_graceful_shutdown=10)
         self.server = WebServer(config, self.hub)
         self._thread = threading.Thread(target=self.server.run, args=([self._socket],), daemon=True)
         self._clients: list[httpx.Client] = []

@@ -33,8 +33,22 @@ API = "/api/v1"
 _LARGEST_BODY = 64 << 10
 _PROGRAMS = ("/api/", "/metrics", "/healthz", "/static/")
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemBody, "content": {"application/problem+json": {}}} for status in (401, 403, 404, 409, 422)
+    status: {"model": ProblemBody, "description": "Not done"} for status in (401, 403, 404, 409, 422)
 }
+
+
+class _Application(FastAPI):
+    """States in the OpenAPI document that refusals are problems, not plain JSON."""
+
+    def openapi(self) -> dict[str, Any]:
+        """See :meth:`fastapi.FastAPI.openapi`."""
+        if self.openapi_schema is None:
+            for methods in super().openapi()["paths"].values():
+                for operation in methods.values():
+                    for status, answer in operation["responses"].items():
+                        if int(status) >= 400 and "application/json" in answer.get("content", {}):
+                            answer["content"]["application/problem+json"] = answer["content"].pop("application/json")
+        return super().openapi()
 
 
 def create_app(
@@ -60,7 +74,7 @@ def create_app(
     RuntimeError
         When the console's scripts and styles have not been built.
     """
-    app = FastAPI(
+    app = _Application(
         title="Stillcold",
         version=version("stillcold-server"),
         summary="Sealed production lines: what is proved of them, and alerts when one is not dead.",

@@ -1,0 +1,193 @@
+"""Accounts, passwords, sessions, the login throttle."""
+
+import pytest
+from sqlalchemy import Engine, select
+
+from stillcold_server.people.accounts import (
+    AccountError,
+    change_password,
+    check_login,
+    create_user,
+    ensure_first_admin,
+    give_password,
+    set_disabled,
+)
+from stillcold_server.people.sessions import close_session, find_session, open_session
+from stillcold_server.people.throttle import LoginThrottle, Throttle
+from stillcold_server.store import schema
+from stillcold_server.store.database import read, write
+
+GOOD = "three cold lines"
+
+
+@pytest.mark.requirement("people.first-admin")
+def test_the_first_start_makes_an_administrator_and_only_the_first(engine: Engine) -> None:
+    """Its password is random, works once to log in, must be changed and stands nowhere."""
+    with write(engine) as connection:
+        password = ensure_first_admin(connection)
+        assert ensure_first_admin(connection) is None
+    assert password is not None
+    with read(engine) as connection:
+        account = check_login(connection, "admin", password)
+        kept = connection.execute(select(schema.user)).one()
+    assert account is not None
+    assert (account.role, account.must_change) == ("admin", True)
+    assert password not in str(kept)
+    with write(engine) as connection:
+        connection.execute(schema.user.delete())
+        assert ensure_first_admin(connection) != password
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "password", "reason"),
+    [
+        ("", "viewer", None, "name"),
+        (" zhang", "viewer", None, "name"),
+        ("a/b", "viewer", None, "name"),
+        ("a\x00b", "viewer", None, "name"),
+        ("n" * 65, "viewer", None, "name"),
+        ("zhang", "root", None, "role"),
+        ("taken", "viewer", None, "exists"),
+        ("zhang", "viewer", "short", "short"),
+        ("zhang", "viewer", "x" * 201, "long"),
+        ("zhang", "viewer", "aaaaaaaaaaaa", "simple"),
+        ("zhang.wei", "viewer", "zhang.wei12", "like_name"),
+    ],
+)
+def test_an_account_that_cannot_be_is_refused_with_its_reason(
+    engine: Engine, name: str, role: str, password: str | None, reason: str
+) -> None:
+    """Nothing is made."""
+    with write(engine) as connection:
+        create_user(connection, "taken", "viewer")
+        with pytest.raises(AccountError) as error:
+            create_user(connection, name, role, password)
+        assert connection.execute(select(schema.user.c.name)).scalars().all() == ["taken"]
+    assert error.value.reason == reason
+
+
+def test_a_wrong_name_password_or_a_closed_account_does_not_log_in(engine: Engine) -> None:
+    """All three look the same."""
+    with write(engine) as connection:
+        create_user(connection, "张伟", "officer", GOOD)
+        create_user(connection, "admin", "admin", GOOD)
+        assert check_login(connection, "张伟", GOOD) is not None
+        assert check_login(connection, "张伟", GOOD + "!") is None
+        assert check_login(connection, "nobody", GOOD) is None
+        assert check_login(connection, "\x00", GOOD) is None
+        set_disabled(connection, "张伟", True)
+        assert check_login(connection, "张伟", GOOD) is None
+        set_disabled(connection, "张伟", False)
+        assert check_login(connection, "张伟", GOOD) is not None
+
+
+@pytest.mark.requirement("people.password-change")
+def test_a_changed_password_ends_every_session_and_the_duty_to_change(engine: Engine) -> None:
+    """The old one no longer works; a wrong, the same or a weak one is refused."""
+    with write(engine) as connection:
+        given = create_user(connection, "zhang", "officer")
+        token = open_session(connection, "zhang", now=0, expires_at=1000)
+    for old, new, reason in [("x", GOOD, "wrong_password"), (given, given, "unchanged"), (given, "abc", "short")]:
+        with pytest.raises(AccountError) as error:
+            change_password(engine, "zhang", old, new)
+        assert error.value.reason == reason
+    with read(engine) as connection:
+        assert find_session(connection, token, 1) is not None
+    change_password(engine, "zhang", given, GOOD)
+    with read(engine) as connection:
+        assert find_session(connection, token, 1) is None
+        assert check_login(connection, "zhang", given) is None
+        account = check_login(connection, "zhang", GOOD)
+    assert account is not None
+    assert not account.must_change
+
+
+def test_a_password_given_anew_must_be_changed(engine: Engine) -> None:
+    """It ends the sessions; an unknown name is refused."""
+    with write(engine) as connection:
+        create_user(connection, "zhang", "officer", GOOD)
+        token = open_session(connection, "zhang", now=0, expires_at=1000)
+    given = give_password(engine, "zhang")
+    with read(engine) as connection:
+        account = check_login(connection, "zhang", given)
+        assert find_session(connection, token, 1) is None
+    assert account is not None
+    assert account.must_change
+    with pytest.raises(AccountError, match="no user"):
+        give_password(engine, "nobody")
+
+
+def test_the_last_administrator_cannot_be_closed(engine: Engine) -> None:
+    """A second one makes it possible."""
+    with write(engine) as connection:
+        create_user(connection, "a", "admin", GOOD)
+        with pytest.raises(AccountError) as error:
+            set_disabled(connection, "a", True)
+        assert error.value.reason == "last_admin"
+        create_user(connection, "b", "admin", GOOD)
+        set_disabled(connection, "a", True)
+        with pytest.raises(AccountError):
+            set_disabled(connection, "b", True)
+
+
+@pytest.mark.requirement("people.sessions")
+def test_a_session_ends_by_itself_by_logout_and_with_its_account(engine: Engine) -> None:
+    """Its token is not in the database."""
+    with write(engine) as connection:
+        create_user(connection, "zhang", "officer", GOOD)
+        first = open_session(connection, "zhang", now=0, expires_at=1000)
+        second = open_session(connection, "zhang", now=0, expires_at=1000)
+        rows = connection.execute(select(schema.session)).all()
+        assert not any(first.encode() in bytes(r.token_hash) for r in rows)
+        found = find_session(connection, first, 999)
+        assert found is not None
+        assert found.name == "zhang"
+        assert find_session(connection, first, 1000) is None
+        close_session(connection, first)
+        assert find_session(connection, first, 1) is None
+        assert find_session(connection, second, 1) is not None
+        set_disabled(connection, "zhang", True)
+        assert find_session(connection, second, 1) is None
+
+
+def test_sessions_that_have_run_out_are_cleared_away(engine: Engine) -> None:
+    """By the next login."""
+    with write(engine) as connection:
+        create_user(connection, "zhang", "officer", GOOD)
+        open_session(connection, "zhang", now=0, expires_at=1000)
+        open_session(connection, "zhang", now=1000, expires_at=2000)
+        assert connection.execute(select(schema.session.c.expires_at)).scalars().all() == [2000]
+
+
+def test_the_throttle_forgets_after_its_window_and_holds_no_more_keys_than_it_may() -> None:
+    """The key that failed longest ago is forgotten first."""
+    throttle = Throttle(failures=2, window=10.0, keys=2)
+    throttle.failed("a", 0.0)
+    assert throttle.wait("a", 0.0) == 0
+    throttle.failed("a", 1.0)
+    assert throttle.wait("a", 1.0) == 9.0
+    assert throttle.wait("a", 10.0) == 0
+    throttle.failed("b", 2.0)
+    throttle.failed("c", 2.0)
+    assert throttle.wait("a", 2.0) == 0
+    throttle.failed("b", 2.0)
+    assert throttle.wait("b", 2.0) > 0
+    throttle.succeeded("b")
+    assert throttle.wait("b", 2.0) == 0
+
+
+@pytest.mark.requirement("people.throttle")
+def test_a_stranger_cannot_shut_the_officer_out() -> None:
+    """Five failures stop that name from that place; thirty stop the place; no other place is stopped."""
+    throttle = LoginThrottle()
+    for _ in range(5):
+        throttle.failed("zhang", "192.0.2.1", 0.0)
+    assert throttle.wait("zhang", "192.0.2.1", 1.0) > 0
+    assert throttle.wait("li", "192.0.2.1", 1.0) == 0
+    assert throttle.wait("zhang", "192.0.2.2", 1.0) == 0
+    for i in range(25):
+        throttle.failed(f"guess{i}", "192.0.2.1", 0.0)
+    assert throttle.wait("li", "192.0.2.1", 1.0) > 0
+    for i in range(5):
+        throttle.failed("zhang", f"2001:db8::{i}", 0.0)
+    assert throttle.wait("zhang", "2001:db8::ffff", 1.0) > 0
