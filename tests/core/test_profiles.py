@@ -163,6 +163,13 @@ def test_known_words_of_known_meters() -> None:
         assert decode(profile, profile.register_of(quantity), words) == expected, (model, quantity)
 
 
+def test_a_power_factor_beyond_its_four_quadrants_is_out_of_range() -> None:
+    """2.5 would fold to a believable -0.5."""
+    profile = load_profile("schneider-pm5000")
+    for words in ([0x4020, 0x0000], [0xC020, 0x0000]):
+        assert decode(profile, profile.register_of("power_factor"), words) is Absence.OUT_OF_RANGE
+
+
 def test_transformer_ratios_apply_to_the_secondary_side_only() -> None:
     """An integer block is multiplied, a float block of the primary side is not."""
     ratios = Ratios(ct=40.0, pt=100.0)
