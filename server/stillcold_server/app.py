@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -156,6 +157,9 @@ def serve(config: Config, announce: Callable[[str], None]) -> None:
         server.hub,
     )
     with server.running():
+        # The web server ends on these signals and then raises them again: the parts behind it must still stop.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: log.info("stopping"))
         web.run()
 
 

@@ -100,11 +100,12 @@ class House:
             if part.alive:
                 part.kill()
         self.engine.dispose()
+        self.console.close()
 
     def _write_files(self, hook: str) -> None:
         http = free_port()
         self.url = f"http://127.0.0.1:{http}"
-        anywhere = {port.id: 502 for port in self.scenario.file.port}
+        anywhere = {port.id: 502 + i for i, port in enumerate(self.scenario.file.port)}
         for plant in self._plants:
             write_agent(plant, self.scenario, anywhere, self.broker.port)
         write_registry(self._plants, self.scenario, self.folder / "registry.toml")

@@ -55,8 +55,8 @@ def _line(who: str) -> str:
 @pytest.fixture
 def house(tmp_path: Path, mosquitto: Mosquitto, webhook: WebhookReceiver) -> Iterator[House]:
     (tmp_path / "hostile-registry.toml").write_text(registry())
-    (tmp_path / "hostile.toml").write_text(scenario())
-    with House(tmp_path, str(tmp_path / "hostile.toml"), broker=mosquitto, hook=webhook.url) as house:
+    (tmp_path / "hostile-bus.toml").write_text(scenario())
+    with House(tmp_path, str(tmp_path / "hostile-bus.toml"), broker=mosquitto, hook=webhook.url) as house:
         yield house
 
 

@@ -20,6 +20,10 @@ class Console:
         self.password = ""
         self._http = httpx.Client(base_url=url, timeout=10)
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
     def up(self) -> bool:
         """Whether the server answers."""
         try:

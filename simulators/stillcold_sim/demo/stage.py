@@ -54,6 +54,7 @@ def run_demo(*, once: bool, story: str = "demo", broker: Kind | None = None, bro
         processes = stack.enter_context(Processes(folder))
         stage = _Stage(scenario, folder, processes, screen)
         console = stage.set_up(receiver.url, broker)
+        stack.callback(console.close)
         stage.play()
         if not once:
             return _go_on(stage, console, browse)
@@ -114,7 +115,7 @@ class _Stage:
 
     def _give_keys(self, plants: list[Plant]) -> None:
         """Have each agent make its key before its meters are there, and register the public halves."""
-        anywhere = {port.id: 502 for port in self.scenario.file.port}
+        anywhere = {port.id: 502 + i for i, port in enumerate(self.scenario.file.port)}
         for plant in plants:
             write_agent(plant, self.scenario, anywhere, self._broker)
         write_registry(plants, self.scenario, self.folder / "registry.toml")
