@@ -3,7 +3,7 @@
 import socket
 import threading
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import uvicorn
@@ -19,6 +19,7 @@ from stillcold_server.store.database import write
 from support.waiting import wait_for
 
 PASSWORD = "three cold lines"
+API = "/api/v1"
 
 
 class Clock:
@@ -40,14 +41,18 @@ class Web:
         The database.
     now : int
         ms; what its clock shows.
+    port : int
+        Where; by default a free one.
     """
 
-    def __init__(self, engine: Engine, now: int) -> None:
+    def __init__(self, engine: Engine, now: int, port: int = 0) -> None:
         self.engine, self.clock, self.hub, self.metrics = engine, Clock(now), Hub(), Metrics()
         self.app: FastAPI = create_app(engine, Config(http=Http(host="127.0.0.1")), self.hub, self.metrics, self.clock)
         self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self.port: int = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(self.app, log_config=None, server_header=False, timeout_graceful_shutdown=10)
         self.server = WebServer(config, self.hub)
         self._thread = threading.Thread(target=self.server.run, args=([self._socket],), daemon=True)
@@ -87,9 +92,29 @@ class Web:
         wait_for(lambda: self.server.started, what="web server started")
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        for client in self._clients:
-            client.close()
+    def stop(self) -> None:
+        """End it as SIGTERM does."""
         self.server.should_exit = True
         self._thread.join()
         self._socket.close()
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        for client in self._clients:
+            client.close()
+        self.stop()
+
+
+def get(client: httpx.Client, path: str, **query: Any) -> Any:
+    """The JSON of an answer that must be good."""
+    answer = client.get(API + path, params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def problem(answer: httpx.Response) -> tuple[int, str, str | None]:
+    """Status, word and field of a refusal, in the form that every refusal has."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    body = answer.json()
+    assert set(body) == {"type", "title", "status", "detail", "field"}
+    assert body["status"] == answer.status_code
+    return answer.status_code, body["type"].removeprefix("urn:stillcold:problem:"), body["field"]

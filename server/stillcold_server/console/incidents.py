@@ -71,7 +71,10 @@ def group(alerts: Iterable[Alert]) -> list[Incident]:
     found: dict[str, list[Alert]] = {}
     for alert in alerts:
         found.setdefault(alert.incident, []).append(alert)
-    incidents = [Incident(name, sorted(members, key=lambda a: a.detected)) for name, members in found.items()]
+    # The alert that opened the incident, and gave it its name, stands before others of the same moment.
+    incidents = [
+        Incident(name, sorted(members, key=lambda a: (a.detected, a.id != a.incident))) for name, members in found.items()
+    ]
     return sorted(incidents, key=lambda i: (SEVERITIES.index(i.head.severity), -i.head.detected))
 
 

@@ -1,0 +1,329 @@
+"""The console's pages without scripts, and its words."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from stillcold_core.detect import restart
+from stillcold_core.detect.presence import Condition
+from stillcold_core.registry import Measure, Role
+from stillcold_server.api.models import AlertState
+from stillcold_server.api.read.alerts import SEVERITIES
+from stillcold_server.console.assets import STATIC
+from stillcold_server.console.texts import LANGUAGES, load_texts
+from stillcold_server.people.accounts import ROLES
+from stillcold_server.store import schema
+from stillcold_server.store.database import read, write
+from stillcold_server.store.refusals import REASONS
+from support.web import Web
+
+INCIDENT = "f1:p1:restart.power:20270115T080100.000Z"
+ROOT = Path(__file__).parents[2] / "server"
+CONSOLE = ROOT / "stillcold_server" / "console"
+
+
+def page(client: httpx.Client, path: str) -> str:
+    """The text of a page that must be there."""
+    answer = client.get(path)
+    assert answer.status_code == 200, (path, answer.status_code, answer.text[:500])
+    assert answer.headers["content-type"].startswith("text/html")
+    return answer.text
+
+
+def alert_states(web: Web) -> list[tuple[str, str | None]]:
+    """State and who acknowledged, of every alert."""
+    with read(web.engine) as connection:
+        rows = connection.execute(select(schema.alert.c.state, schema.alert.c.acknowledged_by))
+        return [(r.state, r.acknowledged_by) for r in rows]
+
+
+@pytest.mark.requirement("console.plain")
+@pytest.mark.requirement("console.incident")
+def test_an_officer_acknowledges_and_resets_with_plain_forms(restarted: Web) -> None:
+    """One click takes up the three alerts of the incident; the note is kept with each."""
+    officer = restarted.browser("officer", "张伟")
+    text = page(officer, "/alerts")
+    assert "宽城铸造 · 1 t 中频炉" in text
+    assert 'data-waiting="1"' in text
+    action = re.search(r'action="(/incidents/[^"]+/acknowledge\?next=[^"]+)"', text)
+    assert action
+    answer = officer.post(action[1], data={"note": " 已通知街道 "})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/alerts")
+    assert alert_states(restarted) == [("latched", "张伟")] * 3
+    assert "/acknowledge" not in page(officer, "/alerts")
+    assert officer.post(action[1], data={}).status_code == 303, "somebody else was faster: nothing happens"
+    answer = officer.post(f"/incidents/{INCIDENT}/reset?next=//evil.example", data={"note": "到场核查"})
+    assert answer.headers["location"] == "/alerts"
+    assert [state for state, _ in alert_states(restarted)] == ["normal"] * 3
+    text = page(officer, f"/alerts/{INCIDENT}")
+    assert "已通知街道" in text
+    assert "到场核查" in text
+    assert 'data-waiting="0"' in text
+
+
+def test_an_incident_that_goes_on_cannot_be_reset(restarted: Web) -> None:
+    """The page says so."""
+    with write(restarted.engine) as connection:
+        connection.execute(update(schema.alert).values(state="acknowledged", ended=None))
+    officer = restarted.browser("officer")
+    assert "停止后才能复位" in page(officer, "/alerts")
+    officer.post(f"/incidents/{INCIDENT}/reset", data={"note": "x"})
+    assert [state for state, _ in alert_states(restarted)] == ["acknowledged"] * 3
+
+
+def test_pages_show_what_happened_in_words_with_figures(restarted: Web) -> None:
+    """In Shanghai's time."""
+    text = page(restarted.browser("viewer"), f"/alerts/{INCIDENT}")
+    assert "测得有功功率 590 kW，超过停产限值 7.5 kW。" in text
+    assert "2027-01-15 16:01:00" in text
+    assert "只能查看" in text
+    assert "/acknowledge" not in text
+
+
+def test_a_silent_line_is_unknown_and_shows_no_values(restarted: Web) -> None:
+    """Old values are not shown as if they were new."""
+    viewer = restarted.browser("viewer")
+    assert "0.6 A" in page(viewer, "/lines")
+    restarted.clock.now += 3_600_000
+    for path in ("/lines", "/lines/f1"):
+        text = page(viewer, path)
+        assert "未知" in text
+        assert "0.6 A" not in text
+        assert "1 小时 0 分前" in text
+
+
+@pytest.mark.requirement("console.plain")
+def test_the_language_is_chosen_by_a_form(restarted: Web) -> None:
+    """And stays."""
+    viewer = restarted.browser("viewer")
+    assert '<html lang="zh-CN">' in page(viewer, "/lines")
+    answer = viewer.post("/language", data={"to": "en", "next": "/lines"})
+    assert answer.headers["location"] == "/lines"
+    text = page(viewer, "/lines")
+    assert '<html lang="en">' in text
+    assert "Coverage" in text
+    assert viewer.post("/language", data={"to": "fr", "next": "/lines"}).status_code == 422
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_is_there_in_every_language(restarted: Web, language: str) -> None:
+    """Also for an empty line, and the errors."""
+    admin = restarted.browser("admin")
+    admin.post("/language", data={"to": language})
+    for path in ("/alerts", "/alerts?line=f1", f"/alerts/{INCIDENT}", "/lines", "/lines/f1", "/lines/mill", "/system",
+                 "/users", "/password", "/login"):  # fmt: skip
+        assert f'<html lang="{language}' in page(admin, path)
+    for path, status in (("/nothing", 404), ("/lines/f9", 404), ("/alerts/f9", 404), ("/lines/%00", 422)):
+        answer = admin.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+
+
+def test_a_stranger_is_sent_to_the_login_and_back_to_where_he_wanted(restarted: Web) -> None:
+    """A script's request for a piece of a page leaves the page as a whole."""
+    stranger = restarted.client()
+    answer = stranger.get("/alerts?line=f1")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Falerts%3Fline%3Df1")
+    piece = stranger.get("/alerts", headers={"HX-Request": "true"})
+    assert (piece.status_code, piece.headers["hx-redirect"]) == (204, "/login?next=%2Falerts")
+    foreign = stranger.get("/alerts", headers={"Sec-Fetch-Site": "cross-site"})
+    assert 'http-equiv="refresh"' in foreign.text, "the strict cookie comes with the second request"
+    restarted.user("zhang", "officer")
+    data = {"name": "zhang", "password": "three cold lines", "next": "/alerts?line=f1"}
+    answer = stranger.post("/login", data=data, headers={"Origin": restarted.url})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/alerts?line=f1")
+    wrong = restarted.client().post("/login", data={**data, "password": "x"}, headers={"Origin": restarted.url})
+    assert wrong.status_code == 401
+    assert "用户名或密码不对" in wrong.text
+
+
+def test_the_first_login_leads_to_a_new_password_and_out_again(web: Web) -> None:
+    """Every other page leads there too."""
+    admin = web.browser("admin")
+    made = admin.post("/users", data={"name": "li", "role": "officer"})
+    given = re.search(r"<code>([a-z0-9-]{19})</code>", made.text)
+    assert given
+    assert "no-store" in made.headers["cache-control"]
+    client = web.client()
+    client.headers["Origin"] = web.url
+    answer = client.post("/login", data={"name": "li", "password": given[1]})
+    assert answer.headers["location"] == "/password"
+    assert client.get("/alerts").headers["location"] == "/password"
+    new = {"old": given[1], "new": "five warm rivers"}
+    assert "不一致" in client.post("/password", data={**new, "again": "six"}).text
+    assert "密码太短" in client.post("/password", data={"old": given[1], "new": "a", "again": "a"}).text
+    assert client.post("/password", data={**new, "again": new["new"]}).headers["location"] == "/login?changed=true"
+    client.post("/login", data={"name": "li", "password": "five warm rivers"})
+    assert page(client, "/alerts")
+    admin.post("/users/li/disable")
+    assert client.get("/alerts").status_code == 303
+    assert admin.post("/users", data={"name": "li", "role": "officer"}).status_code == 409
+
+
+def test_a_role_that_does_not_reach_is_told_so(restarted: Web) -> None:
+    """On a page, not as JSON."""
+    viewer = restarted.browser("viewer")
+    for answer in (viewer.get("/users"), viewer.post(f"/incidents/{INCIDENT}/acknowledge", data={})):
+        assert answer.status_code == 403
+        assert "权限不足" in answer.text
+    del viewer.headers["Origin"]
+    assert "已拒绝" in viewer.post("/logout").text
+
+
+@pytest.mark.requirement("console.nothing-injected")
+def test_text_from_outside_is_shown_as_text(restarted: Web) -> None:
+    """Names, notes, reasons, query."""
+    evil = "<script>alert(1)</script>'\"><img src=x onerror=alert(1)>"
+    officer = restarted.browser("officer")
+    officer.post(f"/incidents/{INCIDENT}/acknowledge", data={"note": evil})
+    with write(restarted.engine) as connection:
+        connection.execute(update(schema.site).values(name=evil, address=evil))
+        connection.execute(update(schema.line).values(name=evil))
+        connection.execute(update(schema.alert).values(reason=evil, evidence={evil: evil}, kind=f"x.{evil}"))
+        connection.execute(update(schema.delivery).values(detail=evil))
+    for path in ("/alerts", f"/alerts/{INCIDENT}", "/lines", "/lines/f1", f"/login?next=/{evil}", f"/nothing/{evil}"):
+        text = officer.get(path).text
+        assert "<script>alert" not in text, path
+        assert "<img" not in text, path
+
+
+@pytest.mark.requirement("console.local")
+def test_pages_load_only_from_the_server_itself(restarted: Web) -> None:
+    """No inline script, handler or style, which the policy would block."""
+    admin = restarted.browser("admin")
+    for path in ("/alerts", f"/alerts/{INCIDENT}", "/lines", "/lines/f1", "/system", "/users", "/password", "/login"):
+        text = page(admin, path)
+        loaded = re.findall(r'(?:src|href)="([^"#]+)"', text)
+        assert [u for u in loaded if not u.startswith("/") or u.startswith("//")] == []
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", text)
+        for address in {u for u in loaded if u.startswith("/static/")}:
+            assert admin.get(address).status_code == 200, address
+    asset = next(u for u in loaded if u.startswith("/static/assets/"))
+    assert "immutable" in admin.get(asset).headers["cache-control"]
+    built = b"".join(f.read_bytes() for f in (STATIC / "assets").iterdir())
+    assert (
+        re.findall(rb"https?://(?!www\.w3\.org|localhost)[a-z0-9.-]+\.[a-z]{2,}/[^\s\"'`)]*\.(?:js|css|woff2?)", built)
+        == []
+    )
+
+
+def _used() -> tuple[set[str], set[str]]:
+    """Keys that the code names as a whole, and prefixes to which it adds a word from data."""
+    files = [*CONSOLE.rglob("*.py"), *CONSOLE.rglob("*.html")]
+    text = "\n".join(f.read_text(encoding="utf-8") for f in files)
+    # t("alerts.title"), texts.known("kind." ~ x), texts(f"{table}.second")
+    whole = set(re.findall(r"""(?:\bt|texts)(?:\.known)?\(["']([a-z_]+\.[a-z_]+)["'][,)]""", text))
+    begun = set(re.findall(r"""(?:\bt|texts)(?:\.known)?\(f?["']([a-z_]+\.)(?:["']\s*~|\{)""", text))
+    groups = {f"{g}." for g in re.findall(r"""t\.group\(["']([a-z_]+)["']\)""", text)}
+    return whole, begun | groups | {"age.", "duration."}  # words.length takes the table as a value
+
+
+KINDS = ("restart.energy", "restart.power", "restart.current", "restart.voltage")
+FROM_DATA: dict[str, tuple[str, ...]] = {
+    "kind.": KINDS,
+    "short.": KINDS,
+    "what.": KINDS,
+    "severity.": SEVERITIES,
+    "state.": get_args(AlertState),
+    "condition.": (*get_args(Condition), *(f"{c}_long" for c in get_args(Condition))),
+    "line_state.": ("sealed", "permitted"),
+    "measure.": get_args(Measure),
+    "role.": (*ROLES, *get_args(Role)),
+    "transition.": ("raise", "acknowledge", "end", "reset"),
+    "actor.": ("system",),
+    "delivery.": ("waiting", "delivered", "failed", "skipped"),
+    "skipped.": ("joined_incident", "permit"),
+    "gateway_status.": ("online", "offline"),
+    "follower.": ("detection", "rollup", "mirror"),
+    "refused.": REASONS,
+    "chain_note.": ("gap", "fork", "broken"),
+    "nav.": ("alerts", "lines", "system", "users"),
+    "age.": ("now", "second", "minute", "hour", "day"),
+    "duration.": ("second", "minute", "hour", "day"),
+    "login.": ("bad_login", "throttled"),
+    "password.": ("differ", "wrong_password", "unchanged", "short", "long", "simple", "like_name"),
+    "problem.": (
+        "not_found",
+        "role",
+        "cross_site",
+        "invalid",
+        "exists",
+        "name",
+        "last_admin",
+        "unknown_user",
+        "busy",
+        "internal",
+    ),
+    "evidence.": (
+        "active_power",
+        "current",
+        "voltage",
+        "limit",
+        "active_energy_import",
+        "from_reading",
+        "advanced",
+        "mean_power",
+    ),
+    "chart.": (
+        "current",
+        "voltage",
+        "power",
+        "l1",
+        "l2",
+        "l3",
+        "total",
+        "began",
+        "detected",
+        "ended",
+        "limit",
+        "loading",
+        "empty",
+        "failed",
+        "periods",
+    ),
+}
+
+
+@pytest.mark.requirement("console.languages")
+def test_both_languages_have_the_same_words_and_every_word_is_used() -> None:
+    """A word that data names has an entry for everything that the data can be."""
+    texts = load_texts()
+    zh, en = (set(texts[language].words) for language in ("zh", "en"))
+    assert zh == en
+    whole, begun = _used()
+    assert len(whole) > 80
+    assert sorted(whole - zh) == [], "used, not in the files"
+    for prefix, words in FROM_DATA.items():
+        assert prefix in begun, prefix
+        assert {k for k in zh if k.startswith(prefix)} - whole == {prefix + w for w in words} - whole, prefix
+    assert sorted(k for k in zh - whole if not any(k.startswith(p) for p in FROM_DATA)) == [], "never used"
+    drawing = (ROOT / "console" / "src" / "chart.ts").read_text(encoding="utf-8")
+    assert [w for w in FROM_DATA["chart."] if f'"{w}"' not in drawing] == []
+
+
+@pytest.mark.requirement("console.languages")
+def test_words_take_the_same_values_in_both_languages() -> None:
+    """And none is empty."""
+    texts = load_texts()
+    for key, chinese in texts["zh"].words.items():
+        english = texts["en"].words[key]
+        assert chinese, key
+        assert english, key
+        assert set(re.findall(r"\{(\w+)\}", chinese)) == set(re.findall(r"\{(\w+)\}", english)), key
+
+
+def test_every_kind_of_the_detector_has_words_and_its_figures_fit_them(restarted: Web) -> None:
+    """The sentence is made of the evidence, not of the English reason."""
+    source = Path(restart.__file__).read_text(encoding="utf-8")
+    assert set(KINDS) == {f"restart.{k}" for k in re.findall(r'"(energy|power|current|voltage)"', source)}
+    for texts in load_texts().values():
+        for kind in KINDS:
+            values = set(re.findall(r"\{(\w+)\}", texts(f"what.{kind}"))) - {"began"}
+            assert [v for v in values if f'"{v}"' not in source] == []
+    viewer = restarted.browser("viewer")
+    for kind in KINDS[1:]:
+        text = page(viewer, f"/alerts/{INCIDENT.replace('restart.power', kind)}")
+        assert "超过" in text

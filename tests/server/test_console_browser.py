@@ -1,0 +1,170 @@
+"""The console in a real browser: live updates, curves, a phone's width."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import Engine
+
+from stillcold_server.store import schema
+from stillcold_server.store.database import write
+from support.gateway import DEAD, LIVE, SignedGateway, steady
+from support.process import require_program
+from support.story import feed
+from support.web import PASSWORD, Web
+
+WAIT = 20_000  # ms
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser."""
+    program = require_program("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Screen:
+    """A page, and everything in it that went wrong."""
+
+    def __init__(self, browser: Browser, web: Web, width: int, height: int) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(WAIT)
+        self.wrong: list[str] = []
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
+        self.web = web
+
+    def log_in(self, role: str) -> Page:
+        """Log in as a new account of a role, by the form."""
+        self.web.user(role, role)
+        self.page.goto(f"{self.web.url}/")
+        self.page.fill("[name=name]", role)
+        self.page.fill("[name=password]", PASSWORD)
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_url("**/alerts")
+        return self.page
+
+
+@pytest.fixture
+def screen(chromium: Browser, web: Web) -> Iterator[Screen]:
+    """A desktop's page over the plant, without alerts; nothing may go wrong in it."""
+    screen = Screen(chromium, web, 1280, 800)
+    yield screen
+    screen.context.close()
+    assert screen.wrong == []
+
+
+def restart_on(web: Web, gateway: SignedGateway, start: float, point: str = "p1") -> None:
+    """A dead line, then one that runs to this moment."""
+    feed(web.engine, gateway, steady(DEAD, start=start, count=30, point=point), web.clock.now)
+    feed(web.engine, gateway, steady(LIVE, start=start + 30, count=20, point=point), web.clock.now)
+    web.hub.publish("alerts")
+
+
+@pytest.mark.requirement("console.live")
+def test_an_alert_appears_by_itself_and_a_note_stays_while_it_is_written(
+    screen: Screen, web: Web, gateway: SignedGateway
+) -> None:
+    """Then one click acknowledges, on every screen."""
+    web.clock.now = int(time.time() * 1000)
+    page = screen.log_in("officer")
+    expect(page.locator("#bar")).to_contain_text("无待确认告警")
+    second = screen.context.new_page()
+    second.goto(f"{web.url}/lines")
+    restart_on(web, gateway, web.clock.now / 1000 - 60)
+    expect(page.locator("#bar")).to_contain_text("严重 1", timeout=WAIT)
+    expect(second.locator("#bar")).to_contain_text("严重 1", timeout=WAIT)
+    expect(second.locator("tr.sealed")).to_contain_text("在运行", timeout=WAIT)
+    note = page.locator("form.acknowledge input")
+    note.fill("已通知")
+    web.hub.publish("alerts")
+    with page.expect_response(lambda r: r.url.endswith("/alerts") and r.request.method == "GET"):
+        web.hub.publish("lines")
+    expect(note).to_have_value("已通知")
+    expect(note).to_be_focused()
+    page.click("form.acknowledge button")
+    expect(page.locator("#bar")).to_contain_text("无待确认告警", timeout=WAIT)
+    expect(second.locator("#bar")).to_contain_text("无待确认告警", timeout=WAIT)
+    expect(page.locator("article.incident")).to_contain_text("officer", timeout=WAIT)
+    assert page.url.endswith("/alerts")
+
+
+@pytest.mark.requirement("console.curve")
+def test_the_curve_around_the_event_is_drawn_and_lives_through_updates(
+    screen: Screen, web: Web, gateway: SignedGateway
+) -> None:
+    """With samples before and after the event, and ages that go on."""
+    web.clock.now = int(time.time() * 1000)
+    restart_on(web, gateway, web.clock.now / 1000 - 60)
+    page = screen.log_in("officer")
+    page.click("article.incident h3 a")
+    chart = page.locator("[data-chart]")
+    expect(chart).to_have_attribute("data-drawn", "50", timeout=WAIT)
+    inked = page.evaluate(
+        """() => { const c = document.querySelector('[data-chart] canvas');
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        let n = 0; for (let i = 3; i < d.length; i += 4) if (d[i] > 0) n++; return n; }"""
+    )
+    assert inked > 5000
+    age = page.locator("time[data-ago]").first
+    before = age.inner_text()
+    expect(age).not_to_have_text(before, timeout=WAIT)
+    page.evaluate("document.querySelector('[data-chart]').marked = true")
+    with page.expect_response(lambda r: "/alerts/" in r.url):
+        web.hub.publish("alerts")
+    page.wait_for_function("document.querySelector('[data-chart]').marked === true")
+    expect(page.locator("[data-chart] canvas")).to_be_visible()
+
+
+@pytest.mark.requirement("console.says-when-stale")
+def test_a_console_that_cannot_hear_says_so_and_catches_up(
+    screen: Screen, web: Web, gateway: SignedGateway, engine: Engine
+) -> None:
+    """What happened while the server was away is there without a click; an ended session leads to the login."""
+    web.clock.now = int(time.time() * 1000)
+    page = screen.log_in("officer")
+    lost = page.locator("#lost")
+    expect(lost).to_be_hidden()
+    with page.expect_response(lambda r: r.url.endswith("/alerts")):
+        web.hub.publish("alerts")  # the stream is open when this arrives
+    web.stop()
+    expect(lost).to_be_visible(timeout=WAIT)
+    with Web(engine, web.clock.now, web.port) as again:
+        restart_on(again, gateway, again.clock.now / 1000 - 60)
+        expect(lost).to_be_hidden(timeout=WAIT)
+        expect(page.locator("#bar")).to_contain_text("严重 1", timeout=WAIT)
+        with write(engine) as connection:
+            connection.execute(schema.session.delete())
+        again.hub.publish("alerts")
+        page.wait_for_url("**/login?next=%2Falerts")
+    screen.wrong.clear()  # the browser's own words about the lost network
+
+
+@pytest.mark.requirement("console.phone")
+def test_every_page_fits_a_phone_and_the_button_is_within_reach(chromium: Browser, restarted: Web) -> None:
+    """Nothing is wider than the screen; the button to acknowledge is in the first screenful and large enough."""
+    screen = Screen(chromium, restarted, 390, 844)
+    page = screen.log_in("admin")
+    # In one step: an update may put the button in anew at any moment.
+    button = page.evaluate("document.querySelector('form.acknowledge button').getBoundingClientRect().toJSON()")
+    assert button["y"] + button["height"] <= 844
+    assert button["height"] >= 48
+    assert button["width"] >= 300
+    for path in ("/alerts", "/lines", "/lines/f1", "/system", "/users", "/password"):
+        page.goto(restarted.url + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+    page.goto(restarted.url + "/alerts")
+    page.click("article.incident h3 a")
+    page.wait_for_selector("[data-drawn]")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert screen.wrong == []
+    screen.context.close()
