@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from stillcold_core.detect.deadline import DeadLineLimits, energised
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.restart import RestartState, SealedLine, condition, restore, save, step
@@ -190,7 +191,9 @@ def test_samples_before_the_sealing_are_not_judged() -> None:
     assert (findings, state) == ([], RestartState())
 
 
-VALUES = st.one_of(st.sampled_from(list(Absence)), st.sampled_from([0.0, 50.0, 5e3, 9e3, 600e3, -600e3, 5e9, 5e9 + 3e3]))
+VALUES = st.one_of(
+    st.sampled_from(list(Absence)), st.sampled_from([0.0, 50.0, 5e3, 9e3, 600e3, -600e3, 5e9, 5e9 + 3e3])
+)
 SAMPLES = st.lists(
     st.tuples(
         st.sampled_from([1.0, 1.0, 1.0, 60.0, 900.0, 86400.0, 0.0, -5.0]),
