@@ -47,8 +47,9 @@ def _scenario(ids: list[str]) -> str:
     for i, name in enumerate(ids):
         parts.append(
             f'[[meter]]\nid = "{name}"\nprofile = "eastron-sdm630"\nport = "bus{i % PORTS}"\n'
-            f'unit = {1 + i // PORTS}\npoint = "{name}-p"\nload = {{ kind = "furnace", power = 700e3, ramp = 2 }}\nrunning = false\n'
-            f'ct_noise = 0.4\nenergy = 31_904_120\n[[event]]\nat = {FIRST + i * EVERY}\nmeter = "{name}"\nwhat = "run"\n'
+            f'unit = {1 + i // PORTS}\npoint = "{name}-p"\nload = {{ kind = "furnace", power = 700e3, ramp = 2 }}\n'
+            f"running = false\nct_noise = 0.4\nenergy = 31_904_120\n"
+            f'[[event]]\nat = {FIRST + i * EVERY}\nmeter = "{name}"\nwhat = "run"\n'
         )
     return "\n".join(parts)
 
@@ -57,7 +58,8 @@ class Usage:
     """CPU seconds and resident memory of a process."""
 
     def __init__(self, pid: int) -> None:
-        self.pid, self._from, self._cpu = pid, time.monotonic(), self._seconds()
+        self.pid = pid
+        self._from, self._cpu = time.monotonic(), self._seconds()
 
     def _seconds(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()

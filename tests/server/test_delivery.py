@@ -4,9 +4,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, select
 
 from stillcold_core.detect.findings import Finding
 from stillcold_core.files import BadFile
@@ -25,6 +26,15 @@ FAR = 10**15
 """ms; later than any due time."""
 
 
+class Delivery(NamedTuple):
+    """A row of the outbox."""
+
+    channel: str
+    state: str
+    attempts: int
+    detail: str
+
+
 def found(began: float = 100.0) -> Finding:
     return Finding(
         "restart.power", "critical", "kc-017", "f1", "p1", began, began + 6, "active_power 9 kW", {"limit": 7e3}
@@ -38,10 +48,11 @@ def raise_alert(engine: Engine, finding: Finding, channels: list[str], now: int 
         return enqueue(connection, Situation(finding, incident, now), channels)
 
 
-def deliveries(engine: Engine) -> list[Row[tuple[str, str, int, str]]]:
+def deliveries(engine: Engine) -> list[Delivery]:
     d = schema.delivery.c
     with read(engine) as connection:
-        return list(connection.execute(select(d.channel, d.state, d.attempts, d.detail).order_by(d.id)))
+        rows = connection.execute(select(d.channel, d.state, d.attempts, d.detail).order_by(d.id))
+        return [Delivery(*row) for row in rows]
 
 
 def outbox(engine: Engine, senders: Mapping[str, Sender]) -> Outbox:
@@ -64,7 +75,7 @@ def test_a_webhook_gets_the_alert_and_a_signature(
     assert request.headers["idempotency-key"] == found().id
     digest = hmac.new(b"a secret", request.body, hashlib.sha256).hexdigest()
     assert request.headers["stillcold-signature"] == f"sha256={digest}"
-    assert [tuple(d) for d in deliveries(engine)] == [("hook", "delivered", 1, "HTTP 200")]
+    assert deliveries(engine) == [("hook", "delivered", 1, "HTTP 200")]
 
 
 @pytest.mark.requirement("delivery.retry")
@@ -73,10 +84,10 @@ def test_a_refused_delivery_waits_and_is_tried_again(engine: Engine, plant: Regi
     box = outbox(engine, {"hook": make_sender(Channel("hook", "webhook", url=webhook.url))})
     webhook.fail_next(1)
     box.deliver_due("hook", FAR)
-    assert [tuple(d)[:3] for d in deliveries(engine)] == [("hook", "waiting", 1)]
+    assert [d[:3] for d in deliveries(engine)] == [("hook", "waiting", 1)]
     assert box.deliver_due("hook", 0) == 0, "it is not due yet"
     box.deliver_due("hook", FAR)
-    assert [tuple(d) for d in deliveries(engine)] == [("hook", "delivered", 2, "HTTP 200")]
+    assert deliveries(engine) == [("hook", "delivered", 2, "HTTP 200")]
 
 
 def test_a_delivery_that_never_succeeds_is_given_up_and_says_so(

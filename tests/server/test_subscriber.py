@@ -27,7 +27,7 @@ class Client:
     def __init__(self, port: int) -> None:
         self.acks: list[Acknowledgement] = []
         self._mqtt = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="gw-1", protocol=mqtt.MQTTv5)
-        self._mqtt.on_message = lambda _c, _d, m: self.acks.append(decode_ack(m.payload))
+        self._mqtt.on_message = lambda _c, _d, m: self.acks.append(decode_ack(bytes(m.payload)))
         self._mqtt.on_connect = lambda c, *_: c.subscribe(ack_topic("gw-1"), 1)
         self._mqtt.connect("127.0.0.1", port)
         self._mqtt.loop_start()
