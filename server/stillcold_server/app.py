@@ -63,6 +63,7 @@ class Server:
         self.config = config
         self.metrics = Metrics()
         self.hub = Hub()
+        self._news = False  # whether detection has said something since consoles and channels were told
         senders = {channel.id: make_sender(channel) for channel in config.channel}
         self.engine = open_database(config.database)
         prepare(self.engine)
@@ -106,10 +107,13 @@ class Server:
         if incident := record(connection, finding, now):
             enqueue(connection, Situation(finding, incident, now), self.outbox.channels)
             self.metrics.alert(finding.kind, now / 1000 - finding.detected)
+        self._news = True
 
     def _judged(self) -> None:
-        self.outbox.ring()
-        self.hub.publish("alerts")
+        if self._news:
+            self._news = False
+            self.outbox.ring()
+            self.hub.publish("alerts")
         self.hub.publish("lines")
 
     def _ring(self) -> None:

@@ -169,8 +169,9 @@ def test_metrics_are_for_this_machine_and_show_lag_and_open_alerts(restarted: We
     text = restarted.client().get("/metrics").text
     assert 'stillcold_follower_lag_batches{follower="detection"} 0.0' in text
     assert 'stillcold_alerts_unacknowledged{severity="critical"} 3.0' in text
-    stranger = restarted.client().get("/metrics", headers={"X-Forwarded-For": "192.0.2.7"})
-    assert problem(stranger) == (401, "login_required", None)
+    for address in ("192.0.2.7", "unknown"):
+        stranger = restarted.client().get("/metrics", headers={"X-Forwarded-For": address})
+        assert problem(stranger) == (401, "login_required", None)
 
 
 def test_healthz_is_open_and_says_nothing_but_ok_or_failing(web: Web) -> None:

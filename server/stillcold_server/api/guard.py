@@ -83,8 +83,15 @@ def _scraper(request: Request, services: Served, bearer: _Bearer, cookie: _Cooki
     ------
     Problem
     """
-    if request.client is None or not ipaddress.ip_address(request.client.host).is_loopback:
+    if request.client is None or not _is_loopback(request.client.host):
         _Needs("viewer")(caller(request, services, bearer, cookie))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # whatever a proxy has written into X-Forwarded-For
+        return False
 
 
 Scraper = Annotated[None, Depends(_scraper)]
