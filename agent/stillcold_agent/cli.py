@@ -111,3 +111,7 @@ def _log_at(level: str) -> None:
     logging.basicConfig(level=level.upper(), format=_FORMAT, stream=sys.stderr)
     # The bus says in its own words what the library says request by request.
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
+
+
+if __name__ == "__main__":
+    main()

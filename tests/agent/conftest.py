@@ -1,0 +1,46 @@
+"""Parts that the agent's tests share."""
+
+from pathlib import Path
+
+import pytest
+
+from stillcold_core.profiles import Profile, load_profile, load_profile_file
+
+_TWO_BLOCKS = """\
+model = "two-blocks"
+title = "Two registers that take two requests"
+kind = "meter"
+source = "made for tests"
+function = 3
+max_gap = 0
+
+[[register]]
+quantity = "frequency"
+address = 10
+type = "uint16"
+unit = "Hz"
+scale = 0.01
+source = "test"
+raw = true
+
+[[register]]
+quantity = "active_power"
+address = 100
+type = "uint16"
+unit = "W"
+source = "test"
+"""
+
+
+@pytest.fixture
+def two_blocks(tmp_path: Path) -> Profile:
+    """A profile whose two registers lie far apart."""
+    path = tmp_path / "two-blocks.toml"
+    path.write_text(_TWO_BLOCKS)
+    return load_profile_file(path)
+
+
+@pytest.fixture
+def sdm630() -> Profile:
+    """A shipped profile."""
+    return load_profile("eastron-sdm630")

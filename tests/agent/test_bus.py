@@ -1,0 +1,168 @@
+"""One owner of a bus: order, dead slaves, lost connections, late answers."""
+
+import asyncio
+
+import pytest
+
+from stillcold_agent.config import RtuBus, TcpBus
+from stillcold_agent.meters import Meter
+from stillcold_agent.modbus.breaker import Breaker
+from stillcold_agent.modbus.bus import Bus
+from stillcold_core.profiles import Profile
+from stillcold_core.readings import Absence
+from stillcold_sim.modbus import PtyPort
+from stillcold_sim.scenario import Fault
+from support.meters import meter
+from support.raw_meter import RawMeter, Registers, Request, frame
+
+FAST = 0.15
+
+
+def settings(port: int, timeout: float = FAST) -> TcpBus:
+    return TcpBus("b", "127.0.0.1", port, timeout)
+
+
+async def until_all_show(power: float, bus: Bus, meters: list[Meter]) -> None:
+    """Read until each meter shows a power."""
+    async with asyncio.timeout(20):
+        while [(await bus.read(m)).number("active_power") for m in meters] != [power] * len(meters):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # each round reads anew
+
+
+async def test_a_reading_has_values_raw_words_and_both_clocks(two_blocks: Profile) -> None:
+    """In the vocabulary's units; raw words where the profile keeps them."""
+    async with RawMeter(Registers(two_blocks, {"frequency": 49.98, "active_power": 1234})) as far:
+        bus = Bus(settings(far.port), [meter(two_blocks)])
+        sample = await bus.read(meter(two_blocks))
+        bus.close()
+    assert sample.values == {"frequency": 49.98, "active_power": 1234.0}
+    assert sample.raw == {"frequency": (4998,)}
+    assert sample.time > 1.7e9
+    assert sample.monotonic > 0
+
+
+@pytest.mark.requirement("agent.read.no-zero")
+async def test_a_failed_read_is_never_a_number(two_blocks: Profile) -> None:
+    """Each quantity is absent with its cause, and has no raw words; the block that was answered stays."""
+
+    def second_block_refused(request: Request) -> bytes:
+        if request.address == 100:
+            return frame(request, b"\x83\x04")
+        return Registers(two_blocks, {"frequency": 50.0})(request)
+
+    async with RawMeter(second_block_refused) as far:
+        bus = Bus(settings(far.port), [meter(two_blocks)])
+        assert (await bus.read(meter(two_blocks))).values == {"frequency": 50.0, "active_power": Absence.EXCEPTION}
+        far.respond = lambda _: None
+        sample = await bus.read(meter(two_blocks))
+        assert sample.values == {"frequency": Absence.TIMEOUT, "active_power": Absence.TIMEOUT}
+        assert sample.raw == {}
+        await far.stop()
+        sample = await bus.read(meter(two_blocks))
+        assert sample.values == {"frequency": Absence.DISCONNECTED, "active_power": Absence.DISCONNECTED}
+        bus.close()
+
+
+@pytest.mark.requirement("agent.bus.dead-slave")
+async def test_a_dead_slave_costs_the_others_one_timeout_per_attempt(two_blocks: Profile) -> None:
+    """It is asked for one block only, and then left alone ever longer, while the others are read every time."""
+    alive = Registers(two_blocks, {"active_power": 5})
+    async with RawMeter(lambda r: None if r.unit == 1 else alive(r)) as far:
+        meters = [meter(two_blocks, unit) for unit in (1, 2, 3)]
+        bus = Bus(settings(far.port, 0.05), meters)
+        rounds = [[await bus.read(m) for m in meters] for _ in range(30)]
+        bus.close()
+    assert all(s.number("active_power") == 5 for samples in rounds for s in samples[1:])
+    causes = [samples[0].values["active_power"] for samples in rounds]
+    assert causes[:3] == [Absence.TIMEOUT, Absence.TIMEOUT, Absence.BREAKER_OPEN]
+    assert set(causes[2:]) == {Absence.BREAKER_OPEN}
+    assert len([r for r in far.requests if r.unit == 1]) == 2
+    assert far.connections == 1
+
+
+async def test_a_slave_that_comes_back_is_read_again(two_blocks: Profile) -> None:
+    """One answered attempt is enough."""
+    alive = Registers(two_blocks, {"active_power": 5})
+    async with RawMeter(lambda _: None) as far:
+        bus = Bus(settings(far.port, 0.05), [meter(two_blocks)])
+        assert (await bus.read(meter(two_blocks))).values["active_power"] is Absence.TIMEOUT
+        far.respond = alive
+        assert (await bus.read(meter(two_blocks))).values["active_power"] == 5
+        bus.close()
+
+
+def test_a_breaker_waits_twice_as_long_each_time_and_a_minute_at_most() -> None:
+    """One answer makes it forget."""
+    breaker, pauses, at = Breaker(0.5), [], 100.0
+    for _ in range(9):
+        assert breaker.allows(at)
+        breaker.failed(at)
+        pauses.append(next(p for p in (0.5, 2, 4, 8, 16, 32, 60) if breaker.allows(at + p)))
+        assert not breaker.allows(at + 0.99 * pauses[-1])
+        at += pauses[-1]
+    assert pauses == [0.5, 2, 4, 8, 16, 32, 60, 60, 60]
+    breaker.succeeded()
+    assert breaker.allows(at)
+    breaker.failed(at)
+    assert breaker.allows(at + 0.5)
+
+
+@pytest.mark.requirement("agent.bus.reconnect")
+async def test_a_converter_that_restarts_is_connected_again(two_blocks: Profile) -> None:
+    """Whether it breaks the connection off or not, by one attempt at a time."""
+    alive = Registers(two_blocks, {"active_power": 5})
+    async with RawMeter(alive) as far:
+        bus = Bus(settings(far.port), [meter(two_blocks)])
+        assert (await bus.read(meter(two_blocks))).number("active_power") == 5
+        await far.stop()
+        assert (await bus.read(meter(two_blocks))).values["active_power"] is Absence.DISCONNECTED
+        await far.start()
+        await until_all_show(5, bus, [meter(two_blocks)])
+        bus.close()
+    assert far.connections == 2
+
+
+@pytest.mark.requirement("agent.bus.half-open")
+async def test_a_connection_on_which_nobody_answers_is_made_anew(two_blocks: Profile) -> None:
+    """A far end that forgot the connection without a word is found by silence."""
+    alive = Registers(two_blocks, {"active_power": 5})
+    async with RawMeter(lambda r: alive(r) if far.connections > 1 else None) as far:
+        meters = [meter(two_blocks, unit) for unit in (1, 2, 3)]
+        bus = Bus(settings(far.port, 0.05), meters)
+        await until_all_show(5, bus, meters)
+        bus.close()
+    assert far.connections == 2
+
+
+class LateSlave:
+    """Its second block comes later than the bus waits."""
+
+    def __init__(self, delay: float) -> None:
+        self.delay, self.asked = delay, 0
+
+    def read(self, _function: int, address: int, count: int) -> list[int]:
+        return [5000 if address == 10 else 7777] * count
+
+    def troubles(self) -> list[Fault]:
+        self.asked += 1
+        return [Fault(at=0, what="delay", meter="m", delay_ms=1000 * self.delay)] if self.asked == 2 else []
+
+
+@pytest.mark.requirement("agent.rtu.late-reply")
+async def test_a_late_answer_on_a_serial_line_is_not_taken_for_the_next_one(two_blocks: Profile) -> None:
+    """Frames carry no number there, and both blocks are one register long: after a timeout the meter gets a rest."""
+    slave = LateSlave(1.6 * FAST)
+    port = PtyPort({1: slave})
+    bus = Bus(RtuBus("b", port.device, timeout=FAST), [meter(two_blocks)])
+    try:
+        samples = []
+        while len(samples) < 4:
+            samples.append(await bus.read(meter(two_blocks)))
+            if samples[-1].values["frequency"] is Absence.BREAKER_OPEN:
+                samples.pop()
+                await asyncio.sleep(0.01)
+    finally:
+        bus.close()
+        await port.close()
+    assert [s.values["frequency"] for s in samples] == [50.0, 50.0, 50.0, 50.0]
+    assert [s.values["active_power"] for s in samples] == [Absence.TIMEOUT, 7777, 7777, 7777]

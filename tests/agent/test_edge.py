@@ -1,0 +1,132 @@
+"""The edge rules, and when the open batch is closed."""
+
+import math
+from collections.abc import Mapping
+
+import pytest
+
+from stillcold_agent.batcher import MOST_VALUES, Batcher
+from stillcold_agent.config import Batch
+from stillcold_agent.edge import Change, Verdict, Watch
+from stillcold_core.profiles import Profile
+from stillcold_core.readings import Absence, Sample, Value
+from support.meters import meter
+
+DEAD = {"voltage_l1": 0.0, "current_l1": 0.4, "active_power": 0.0, "active_energy_import": 1e6}
+SILENT = dict.fromkeys(DEAD, Absence.TIMEOUT)
+MELTING = DEAD | {"voltage_l1": 228.0, "current_l1": 900.0, "active_power": 600e3}
+TEASED = DEAD | {"voltage_l1": 228.0}
+
+
+def judged(watch: Watch, *values: Mapping[str, Value]) -> list[Verdict]:
+    return [watch.judge(Sample("p1", float(t), v)) for t, v in enumerate(values)]
+
+
+@pytest.fixture
+def sealed(sdm630: Profile) -> Watch:
+    return Watch(meter(sdm630, rated_power=750e3))
+
+
+@pytest.mark.requirement("agent.edge.at-once")
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [(MELTING, "power"), (TEASED, "voltage"), (DEAD | {"current_l1": 50.0}, "current")],
+)
+def test_the_first_sample_that_shows_life_begins_it(sealed: Watch, values: Mapping[str, Value], reason: str) -> None:
+    """With the reason; the next ones go on."""
+    _, dead, first, second = judged(sealed, DEAD, DEAD, values, values)
+    assert (dead.live, dead.began) == (None, False)
+    assert (first.live, first.began) == (reason, True)
+    assert (second.live, second.began) == (reason, False)
+
+
+def test_energy_used_while_the_meter_was_silent_shows_life(sealed: Watch) -> None:
+    """The register is the witness of the gap."""
+    verdicts = judged(sealed, DEAD, SILENT, SILENT, DEAD | {"active_energy_import": 1e6 + 5e3})
+    assert (verdicts[-1].live, verdicts[-1].began) == ("energy", True)
+
+
+def test_a_line_found_live_after_a_silence_begins_anew(sealed: Watch) -> None:
+    """It goes out at once, whatever it was before."""
+    assert [v.began for v in judged(sealed, MELTING, MELTING, SILENT, MELTING)] == [True, False, False, True]
+
+
+def test_a_dead_line_and_a_silent_meter_show_no_life(sealed: Watch) -> None:
+    """Silence is a change, and so is an answer after it; neither is a restart."""
+    verdicts = judged(sealed, DEAD, DEAD, SILENT, SILENT, DEAD, DEAD)
+    assert not any(v.live for v in verdicts)
+    assert [v.change for v in verdicts] == [Change.FIRST, None, Change.SILENT, None, Change.BACK, None]
+
+
+def test_the_end_of_life_is_a_change(sealed: Watch) -> None:
+    """An officer sees soon that it stopped."""
+    assert judged(sealed, MELTING, TEASED, DEAD)[-1].change in {Change.DEAD, Change.STEP}
+    assert judged(sealed, TEASED, DEAD)[-1].change is Change.DEAD
+
+
+def test_a_feeder_that_is_not_sealed_is_never_live_but_its_steps_are_told(sdm630: Profile) -> None:
+    """Where its rated power is known; a slow rise is a step too."""
+    watch = Watch(meter(sdm630))
+    assert all(v == Verdict() for v in judged(watch, MELTING, DEAD)[1:])
+    permitted = Watch(meter(sdm630, rated_power=750e3))
+    slow = [DEAD | {"active_power": 4e3 * i} for i in range(8)]
+    assert [v.change for v in judged(permitted, *slow)].count(Change.STEP) == 1
+
+
+def test_a_contact_that_moves_is_a_change(sdm630: Profile) -> None:
+    """A cabinet door or a seal loop."""
+    watch = Watch(meter(sdm630))
+    shut, opened = {"seal_closed": 1.0}, {"seal_closed": 0.0}
+    assert [v.change for v in judged(watch, shut, shut, opened, opened)] == [Change.FIRST, None, Change.CONTACT, None]
+
+
+QUIET = Verdict()
+
+
+def closed_at(batcher: Batcher, verdicts: Mapping[int, Verdict], until: int) -> list[tuple[int, str, int]]:
+    """Second, reason and number of samples of each batch of one point that is read every second."""
+    found: list[tuple[int, str, int]] = []
+    for second in range(until):
+        sample = Sample("p1", float(second), DEAD)
+        outs = (batcher.due(sample.time), batcher.add(sample, verdicts.get(second, QUIET), sample.time))
+        found += [(second, out.reason, len(out.samples["p1"])) for out in outs if out]
+    return found
+
+
+@pytest.mark.requirement("agent.batch.periods")
+def test_a_quiet_line_is_told_once_a_minute() -> None:
+    """Every sample is in exactly one batch."""
+    assert closed_at(Batcher(Batch()), {}, 181) == [(60, "quiet", 60), (120, "quiet", 60), (180, "quiet", 60)]
+
+
+def test_a_change_is_told_in_seconds() -> None:
+    """With what followed it."""
+    assert closed_at(Batcher(Batch()), {20: Verdict(change=Change.STEP)}, 90)[:2] == [
+        (25, "change", 25),
+        (85, "quiet", 60),
+    ]
+
+
+def test_a_restart_is_told_at_once_and_then_every_few_seconds() -> None:
+    """The batch that closes at once holds the sample that shows it."""
+    live = {30: Verdict("power", began=True)} | {s: Verdict("power") for s in range(31, 50)}
+    found = closed_at(Batcher(Batch()), live, 60)
+    assert found[0] == (30, "live", 31)
+    assert found[1:4] == [(36, "live", 5), (41, "live", 5), (46, "live", 5)]
+
+
+def test_a_batch_never_outgrows_the_wire() -> None:
+    """Many meters close it early."""
+    batcher, many = Batcher(Batch()), {f"q{i}": 1.0 for i in range(1000)}
+    outs = [batcher.add(Sample(f"p{i}", 0.0, many), QUIET, 0.0) for i in range(MOST_VALUES // 1000)]
+    assert outs[:-1] == [None] * (len(outs) - 1)
+    assert outs[-1] is not None
+    assert outs[-1].reason == "full"
+    assert batcher.close("stop") is None
+
+
+def test_an_empty_batch_is_none() -> None:
+    """Nothing read, nothing signed."""
+    batcher = Batcher(Batch())
+    assert batcher.due(math.inf) is None
+    assert batcher.close("stop") is None

@@ -1,0 +1,203 @@
+"""The journal: an unbroken chain that forgets only what the server has."""
+
+import functools
+import random
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillcold_agent.counts import Counts
+from stillcold_agent.identity import KEY_FILE, load_or_make_key
+from stillcold_agent.journal.store import Journal, Link
+from stillcold_core.contract.messages import Acknowledgement
+from stillcold_core.evidence.envelope import GENESIS, digest
+from stillcold_core.files import BadFile
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def opened(path: Path, max_bytes: int = 10**9) -> tuple[Journal, Counts]:
+    counts = Counts()
+    return Journal(path, max_bytes, counts), counts
+
+
+def envelope(link: Link, size: int = 100) -> bytes:
+    """Names what it carries."""
+    return f"{link.epoch.hex()} {link.sequence} {link.previous.hex()}".encode().ljust(size)
+
+
+def fill(journal: Journal, count: int, size: int = 100) -> list[bytes]:
+    made: list[bytes] = []
+
+    def make(link: Link) -> bytes:
+        made.append(envelope(link, size))
+        return made[-1]
+
+    for _ in range(count):
+        journal.append(make)
+    return made
+
+
+def test_each_batch_names_the_one_before(path: Path) -> None:
+    """From zeros on, counted from 1."""
+    journal, _ = opened(path)
+    links: list[Link] = []
+    for _ in range(3):
+        journal.append(lambda link: (links.append(link), envelope(link))[1])
+    kept = journal.pending(0, 10)
+    assert [link.sequence for link in links] == [1, 2, 3] == [k.sequence for k in kept]
+    assert [link.previous for link in links] == [GENESIS, *(digest(k.envelope) for k in kept[:2])]
+    assert {link.epoch for link in links} == {journal.epoch}
+    journal.close()
+
+
+def test_the_chain_goes_on_after_a_restart_even_when_all_is_pruned(path: Path) -> None:
+    """Epoch, sequence and previous hash are kept apart from the batches."""
+    journal, _ = opened(path)
+    (first,) = fill(journal, 1)
+    journal.settle(Acknowledgement(journal.epoch, {1: digest(first)}))
+    epoch = journal.epoch
+    journal.close()
+    journal, _ = opened(path)
+    assert journal.epoch == epoch
+    assert journal.append(lambda link: (link.previous == digest(first) and envelope(link)) or b"") == 2
+    assert journal.pending(0, 9)[0].envelope != b""
+    journal.close()
+
+
+def test_a_new_journal_is_a_new_epoch(tmp_path: Path) -> None:
+    """8 random bytes."""
+    epochs = {opened(tmp_path / f"{i}.db")[0].epoch for i in range(5)}
+    assert {len(e) for e in epochs} == {8}
+    assert len(epochs) == 5
+
+
+@pytest.mark.requirement("agent.journal.prune-on-ack")
+def test_only_the_acknowledged_hash_prunes(path: Path) -> None:
+    """Another hash, another epoch or another sequence leaves the batch where it is."""
+    journal, counts = opened(path)
+    made = fill(journal, 2)
+    assert journal.settle(Acknowledgement(journal.epoch, {1: digest(b"another")})) == set()
+    assert counts.totals() == {"ack_hash": 1}
+    assert journal.settle(Acknowledgement(b"another!", {1: digest(made[0])})) == set()
+    assert journal.settle(Acknowledgement(journal.epoch, {7: digest(made[0])})) == set()
+    assert [k.sequence for k in journal.pending(0, 9)] == [1, 2]
+    assert journal.settle(Acknowledgement(journal.epoch, {1: digest(made[0])})) == {1}
+    assert [k.envelope for k in journal.pending(0, 9)] == [made[1]]
+    journal.close()
+
+
+@pytest.mark.requirement("agent.journal.refused")
+def test_a_refused_batch_is_kept_and_not_sent_again(path: Path) -> None:
+    """Also after a restart."""
+    journal, counts = opened(path)
+    made = fill(journal, 2)
+    assert journal.settle(Acknowledgement(journal.epoch, refused={1: "malformed"})) == {1}
+    assert journal.settle(Acknowledgement(journal.epoch, refused={1: "malformed"})) == set()
+    assert counts.totals() == {"refused_by_server": 1}
+    journal.close()
+    journal, _ = opened(path)
+    assert [k.sequence for k in journal.pending(0, 9)] == [2]
+    row = sqlite3.connect(path).execute("SELECT envelope, reason FROM batch WHERE sequence = 1").fetchone()
+    assert row == (made[0], "malformed")
+    journal.close()
+
+
+@pytest.mark.requirement("agent.journal.bounded")
+def test_a_full_journal_drops_the_oldest_and_counts_them(path: Path) -> None:
+    """Refused ones first; the chain goes on."""
+    journal, counts = opened(path, max_bytes=1000)
+    made = fill(journal, 10)
+    journal.settle(Acknowledgement(journal.epoch, refused={5: "malformed"}))
+    made += fill(journal, 3)
+    assert [k.sequence for k in journal.pending(0, 99)] == [3, 4, 6, 7, 8, 9, 10, 11, 12, 13]
+    assert counts.totals()["journal_full"] == 3
+    assert f"13 {digest(made[11]).hex()}".encode() in made[12]
+    journal.close()
+    journal, _ = opened(path, max_bytes=1000)
+    fill(journal, 1)
+    assert len(journal.pending(0, 99)) == 10
+    journal.close()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(["add", "ack", "wrong", "refuse", "reopen"]), max_size=40), st.randoms())
+def test_whatever_happens_nothing_unacknowledged_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str], chance: random.Random
+) -> None:
+    """A model of the journal beside the journal."""
+    path = tmp_path_factory.mktemp("model") / "journal.db"
+    journal, made, pending = opened(path)[0], dict[int, bytes](), set[int]()
+    for step in steps:
+        at = chance.randint(1, len(made) + 1)
+        if step == "add":
+            made[len(made) + 1] = fill(journal, 1)[0]
+            pending.add(len(made))
+        elif step == "reopen":
+            journal.close()
+            journal = opened(path)[0]
+        else:
+            stored = {at: digest(made.get(at, b""))} if step == "ack" else {at: bytes(32)} if step == "wrong" else {}
+            journal.settle(Acknowledgement(journal.epoch, stored, {at: "x"} if step == "refuse" else {}))
+            if step in {"ack", "refuse"}:
+                pending.discard(at)
+        assert [(k.sequence, k.envelope) for k in journal.pending(0, 99)] == [(s, made[s]) for s in sorted(pending)]
+        assert journal.count_pending() == len(pending)
+    journal.close()
+
+
+def test_a_batch_that_cannot_be_made_leaves_no_hole(path: Path) -> None:
+    """The sequence is taken by the next one."""
+    journal, _ = opened(path)
+    with pytest.raises(ZeroDivisionError):
+        journal.append(lambda _: b"" * (1 // 0))
+    assert journal.append(functools.partial(envelope)) == 1
+    journal.close()
+
+
+@pytest.mark.requirement("agent.journal.full-sync")
+def test_a_batch_is_on_the_disk_before_append_returns(path: Path) -> None:
+    """SQLite forces each commit to the disk: a power cut, not only a killed process, leaves it there."""
+    journal, _ = opened(path)
+    assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert journal._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    journal.close()
+
+
+@pytest.mark.parametrize("content", [b"SQLite format 3\0" + b"x" * 4000, b"no database at all" * 100])
+def test_a_damaged_journal_is_named(path: Path, content: bytes) -> None:
+    """It is never thrown away silently: a person decides to begin a new epoch."""
+    path.write_bytes(content)
+    with pytest.raises(BadFile, match="move it away to begin a new epoch"):
+        opened(path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.requirement("agent.key.made-once")
+def test_the_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    """The same at every start."""
+    key = load_or_make_key(tmp_path)
+    assert stat.S_IMODE((tmp_path / KEY_FILE).stat().st_mode) == 0o600
+    assert load_or_make_key(tmp_path).private_bytes_raw() == key.private_bytes_raw()
+    assert [p.name for p in tmp_path.iterdir()] == [KEY_FILE]
+
+
+@pytest.mark.parametrize(
+    ("mode", "content", "expected"),
+    [(0o640, None, "others may read it"), (0o600, b"-----BEGIN", "expected an Ed25519 private key in PEM")],
+)
+def test_a_key_that_cannot_be_used_is_named(tmp_path: Path, mode: int, content: bytes | None, expected: str) -> None:
+    """A new one would be a stranger to the server."""
+    load_or_make_key(tmp_path)
+    if content:
+        (tmp_path / KEY_FILE).write_bytes(content)
+    (tmp_path / KEY_FILE).chmod(mode)
+    with pytest.raises(BadFile, match=expected):
+        load_or_make_key(tmp_path)

@@ -1,0 +1,140 @@
+"""Signing and writing off the event loop, and the samples that come out at the far end."""
+
+import queue
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stillcold_agent.batcher import Collected
+from stillcold_agent.boot import Moment, boot_id, clock_is_synchronised, now
+from stillcold_agent.counts import Counts
+from stillcold_agent.journal import keeper as module
+from stillcold_agent.journal.keeper import Keeper
+from stillcold_agent.journal.sealing import Sealer
+from stillcold_agent.journal.store import Journal
+from stillcold_core.contract.batch import CONTENT_TYPE, decode_batch
+from stillcold_core.evidence.envelope import open_envelope
+from stillcold_core.evidence.keys import Ed25519PrivateKey
+from stillcold_core.profiles import Profile
+from stillcold_core.readings import Absence, Sample
+from support.meters import meter
+
+KEY = Ed25519PrivateKey.generate()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "journal.db", 10**9, Counts())
+
+
+def keeper_of(
+    profile: Profile, journal: Journal, counts: Counts, on_failure: Callable[[BaseException], None] = lambda _: None
+) -> tuple[Keeper, threading.Event]:
+    kept, one = threading.Event(), meter(profile)
+    sealer = Sealer("gw-1", KEY, {one.point: one})
+    return Keeper(sealer, journal, on_kept=kept.set, on_failure=on_failure, counts=counts), kept
+
+
+def collected(profile: Profile, *moments: float) -> Collected:
+    samples = [meter(profile).sample(Moment(t, t - 1e9), [(4998,), (1234,)]) for t in moments]
+    return Collected({"p1": samples}, "quiet")
+
+
+@pytest.mark.requirement("agent.batch.content")
+def test_what_was_read_is_what_a_server_opens(two_blocks: Profile, journal: Journal) -> None:
+    """Values, causes, raw words, both clocks, the profile's version and the boot, signed."""
+    keeper, _ = keeper_of(two_blocks, journal, Counts())
+    one = meter(two_blocks)
+    samples = [
+        one.sample(Moment(1.7e9, 50.0), [(4998,), (1234,)]),
+        one.sample(Moment(1.7e9 + 1, 51.0), [Absence.TIMEOUT, Absence.TIMEOUT]),
+        one.sample(Moment(1.7e9 + 2, 52.0), [(65535,), Absence.EXCEPTION]),
+    ]
+    keeper.start()
+    keeper.put(Collected({"p1": samples}, "quiet"))
+    keeper.stop()
+    envelope = journal.pending(0, 1)[0].envelope
+    opened = open_envelope(envelope, content_type=CONTENT_TYPE, key_of={"gw-1": KEY.public_key()}.get)
+    batch = decode_batch(opened.payload)
+    assert (batch.gateway, batch.epoch, batch.sequence, batch.boot) == ("gw-1", journal.epoch, 1, boot_id())
+    assert batch.profiles == {"two-blocks": two_blocks.version}
+    assert batch.synced is clock_is_synchronised()
+    (block,) = batch.blocks
+    assert list(block.samples()) == [
+        Sample("p1", 1.7e9, {"frequency": 49.98, "active_power": 1234.0}, 50.0),
+        Sample("p1", 1.7e9 + 1, {"frequency": Absence.TIMEOUT, "active_power": Absence.TIMEOUT}, 51.0),
+        Sample("p1", 1.7e9 + 2, {"frequency": Absence.OUT_OF_RANGE, "active_power": Absence.EXCEPTION}, 52.0),
+    ]
+    assert block.raw["frequency"].tolist() == [[4998]]
+
+
+def test_stopping_writes_what_was_handed_over(two_blocks: Profile, journal: Journal) -> None:
+    """In order."""
+    keeper, _ = keeper_of(two_blocks, journal, Counts())
+    keeper.start()
+    for i in range(20):
+        keeper.put(collected(two_blocks, 1e9 + i))
+    keeper.stop()
+    batches = [decode_batch(_payload(k.envelope)) for k in journal.pending(0, 99)]
+    assert [b.blocks[0].times.tolist() for b in batches] == [[(10**9 + i) * 1000] for i in range(20)]
+
+
+@pytest.mark.requirement("agent.journal.disk-full")
+def test_a_disk_that_takes_nothing_for_a_while_loses_nothing(
+    two_blocks: Profile, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch waits and is written with the next sequence, without a hole."""
+    monkeypatch.setattr(module, "_RETRY", 0.02)
+    journal._db.execute("PRAGMA max_page_count = 1")  # SQLite answers as on a full disk
+    keeper, kept = keeper_of(two_blocks, journal, Counts())
+    chance = random.Random(1)
+    for _ in range(3):
+        keeper.put(collected(two_blocks, *(1e9 + 1e6 * chance.random() for _ in range(2000))))  # does not compress
+    keeper.start()
+    try:
+        assert not kept.wait(0.2)
+        assert journal.count_pending() == 0
+        journal._db.execute("PRAGMA max_page_count = 1000000")
+        assert kept.wait(10)
+    finally:
+        keeper.stop()
+    assert [k.sequence for k in journal.pending(0, 9)] == [1, 2, 3]
+
+
+def test_what_a_slow_disk_cannot_keep_up_with_is_counted(two_blocks: Profile, journal: Journal) -> None:
+    """The queue is bounded; reading goes on."""
+    counts = Counts()
+    keeper, _ = keeper_of(two_blocks, journal, counts)
+    for i in range(70):
+        keeper.put(collected(two_blocks, 1e9 + i))  # not started: nobody takes them
+    assert counts.totals() == {"keeper_full": 6}
+    keeper.start()
+    keeper.stop()
+    assert journal.count_pending() == 64
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_error_that_nobody_foresaw_is_reported(two_blocks: Profile, journal: Journal) -> None:
+    """The agent ends by it instead of reading on without a journal."""
+    failures: queue.Queue[BaseException] = queue.Queue()
+    keeper, _ = keeper_of(two_blocks, journal, Counts(), failures.put)
+    keeper.start()
+    keeper.put(Collected({"a point that nobody reads": []}, "quiet"))
+    assert isinstance(failures.get(timeout=10), KeyError)
+    keeper.stop()
+
+
+def test_the_clocks_of_one_moment_agree() -> None:
+    """The monotonic one never goes back."""
+    first, second = now(), now()
+    assert first.monotonic <= second.monotonic
+    assert abs((second.time - first.time) - (second.monotonic - first.monotonic)) < 1
+    assert len(boot_id()) == 16
+    assert boot_id() == boot_id()
+
+
+def _payload(envelope: bytes) -> bytes:
+    return open_envelope(envelope, content_type=CONTENT_TYPE, key_of=lambda _: KEY.public_key()).payload

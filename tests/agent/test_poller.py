@@ -1,0 +1,66 @@
+"""When meters are read."""
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+
+from stillcold_agent.config import TcpBus
+from stillcold_agent.counts import Counts
+from stillcold_agent.modbus import poller as module
+from stillcold_agent.modbus.bus import Bus
+from stillcold_agent.modbus.poller import Poller
+from stillcold_core.profiles import Profile
+from stillcold_core.readings import Sample
+from support import wait_for_async
+from support.meters import meter
+from support.raw_meter import RawMeter, Registers
+
+
+class FakeClock:
+    """Stands for the time module: only a wall clock that is set by hand can jump."""
+
+    def __init__(self, wall: float) -> None:
+        self.wall = wall
+
+    def time(self) -> float:
+        return self.wall
+
+
+@pytest.mark.requirement("agent.poll.aligned")
+async def test_readings_stand_at_whole_multiples_of_the_interval(two_blocks: Profile) -> None:
+    """So that all gateways see the same moments, whenever they were started; each meter at its own."""
+    samples: list[Sample] = []
+    intervals = {"p1": 0.2, "p2": 0.6}
+    async with RawMeter(Registers(two_blocks, {})) as far:
+        meters = [meter(two_blocks, 1, interval=0.2), meter(two_blocks, 2, interval=0.6)]
+        poller = Poller(Bus(TcpBus("b", "127.0.0.1", far.port), meters), meters, samples.append, Counts())
+        await wait_for_async(lambda: 0.25 < time.time() % 0.6 < 0.35)  # in the middle of a slot of both
+        work = asyncio.create_task(poller.run())
+        await wait_for_async(lambda: [s.point for s in samples].count("p2") > 3)
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+    for point, interval in intervals.items():
+        times = [s.time for s in samples if s.point == point][1:]  # the first reading comes at once
+        slots = [int(t // interval) for t in times]
+        assert len(set(slots)) == len(slots)
+        assert min(t - slot * interval for t, slot in zip(times, slots, strict=True)) < interval / 5
+
+
+def test_a_slot_is_read_once_and_a_clock_that_jumps_costs_none(
+    two_blocks: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Backwards or forwards by years; only what the bus was too slow for is counted."""
+    clock, counts, one = FakeClock(1e9), Counts(), meter(two_blocks)
+    monkeypatch.setattr(module, "time", clock)
+    poller = Poller(Bus(TcpBus("b", "127.0.0.1", 502), [one]), [one], lambda _: None, counts)
+    due = []
+    for wall in (1e9, 1e9 + 0.5, 1e9 + 1, 1e9 + 4, 1e9 - 9e8, 1e9 - 9e8 + 1, 2e9, 2e9 + 0.9, 2e9 + 1):
+        clock.wall = wall
+        due.append(poller._is_due(one))
+    assert due == [True, False, True, True, True, True, True, False, True]
+    assert counts.totals() == {"reading_skipped": 2}
+    clock.wall = 2e9 + 0.25
+    assert poller._until_next() == pytest.approx(0.75)

@@ -1,0 +1,227 @@
+"""The journal to the broker and the acknowledgements back, over a real mosquitto."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from stillcold_agent.config import Mqtt
+from stillcold_agent.counts import Counts
+from stillcold_agent.journal.store import Journal
+from stillcold_agent.uplink.uplink import WINDOW, Uplink
+from stillcold_core.contract.batch import CONTENT_TYPE, Batch, encode_batch
+from stillcold_core.contract.messages import Acknowledgement, encode_ack
+from stillcold_core.evidence.envelope import digest, seal
+from stillcold_core.evidence.keys import Ed25519PrivateKey
+from support import Authority, Mosquitto, wait_for
+from support.acker import Acker, accept
+
+KEY = Ed25519PrivateKey.generate()
+GATEWAY = "gw-1"
+
+
+class Line:
+    """A journal and its uplink."""
+
+    def __init__(self, folder: Path, mqtt: Mqtt, patience: float) -> None:
+        self.counts = Counts()
+        self.failures: list[BaseException] = []
+        self.journal = Journal(folder / "journal.db", 10**9, self.counts)
+        self.uplink = Uplink(
+            mqtt, GATEWAY, self.journal, on_failure=self.failures.append, counts=self.counts, patience=patience
+        )
+
+    def add(self, count: int) -> None:
+        """Journal batches, and say so."""
+        for _ in range(count):
+            self.journal.append(
+                lambda link: seal(
+                    encode_batch(Batch(GATEWAY, link.epoch, link.sequence, link.previous, bytes(16), True, {}, [])),
+                    kid=GATEWAY,
+                    content_type=CONTENT_TYPE,
+                    key=KEY,
+                )
+            )
+        self.uplink.notify()
+
+    def wait_until_empty(self) -> None:
+        """Wait until everything is acknowledged."""
+        wait_for(lambda: self.journal.count_pending() == 0, what="an empty journal", seconds=30)
+
+
+@contextmanager
+def line(folder: Path, port: int, *, patience: float = 10.0, **mqtt: str) -> Iterator[Line]:
+    one = Line(folder, Mqtt(port=port, **mqtt), patience)
+    one.uplink.start()
+    try:
+        yield one
+    finally:
+        one.uplink.stop(0.0)
+        one.journal.close()
+        assert one.failures == []
+
+
+def acker(broker: Mosquitto) -> Acker:
+    return Acker(broker.port, GATEWAY, KEY.public_key())
+
+
+@pytest.mark.requirement("agent.uplink.order")
+def test_batches_come_in_order_and_are_pruned_when_acknowledged(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """More than fit the window, some before the uplink starts and some after."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port) as one:
+        one.add(3 * WINDOW)
+        far.wait_for_batches(3 * WINDOW)
+        one.add(5)
+        one.wait_until_empty()
+        assert far.sequences == list(range(1, 3 * WINDOW + 6))
+        assert one.counts.totals() == {}
+
+
+def test_no_more_than_the_window_is_on_the_way(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """The journal is the queue; an acknowledgement makes room for the next."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port) as one:
+        far.reply = lambda _batch, _envelope: None
+        one.add(WINDOW + 4)
+        far.wait_for_batches(WINDOW)
+        far.send(encode_ack(accept(far.batches[2], far.envelopes[2])))
+        far.wait_for_batches(WINDOW + 1)
+        assert far.sequences == list(range(1, WINDOW + 2))
+
+
+@pytest.mark.requirement("agent.uplink.again")
+def test_what_is_not_acknowledged_is_sent_again_until_it_is(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """The broker's receipt means nothing."""
+    silent = {1, 2, 3}
+
+    def reply(batch: Batch, envelope: bytes) -> Acknowledgement | None:
+        if batch.sequence in silent:
+            silent.discard(batch.sequence)
+            return None
+        return accept(batch, envelope)
+
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=0.3) as one:
+        far.reply = reply
+        one.add(4)
+        one.wait_until_empty()
+        assert sorted(far.sequences) == [1, 1, 2, 2, 3, 3, 4]
+        assert one.counts.totals() == {"sent_again": 3}
+        assert len({digest(e) for e in far.envelopes}) == 4  # the same bytes again
+
+
+@pytest.mark.requirement("agent.uplink.bad-ack")
+def test_acknowledgements_that_are_none_change_nothing(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """Garbage, another epoch's, another hash's; a right one still works after them."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port) as one:
+        far.reply = lambda _batch, _envelope: None
+        one.add(1)
+        (batch,) = far.wait_for_batches(1)
+        right = accept(batch, far.envelopes[0])
+        for payload in (b"", b"\xff\xff", b"{}", encode_ack(right)[:-3], bytes(200_000)):
+            far.send(payload)
+        far.send(encode_ack(Acknowledgement(b"another!", right.stored)))
+        far.send(encode_ack(Acknowledgement(batch.epoch, {1: bytes(32)})))
+        wait_for(lambda: one.counts.totals() == {"ack_malformed": 5, "ack_hash": 1})
+        assert one.journal.count_pending() == 1
+        far.send(encode_ack(right))
+        one.wait_until_empty()
+
+
+@pytest.mark.requirement("agent.uplink.refused")
+def test_a_refused_batch_does_not_stop_the_others(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """It is not sent again."""
+
+    def reply(batch: Batch, envelope: bytes) -> Acknowledgement:
+        if batch.sequence == 2:
+            return Acknowledgement(batch.epoch, refused={2: "unknown_point"})
+        return accept(batch, envelope)
+
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=0.2) as one:
+        far.reply = reply
+        one.add(2 * WINDOW)
+        one.wait_until_empty()
+        assert far.sequences.count(2) == 1
+        assert one.counts.totals()["refused_by_server"] == 1
+
+
+@pytest.mark.requirement("agent.uplink.broker-restart")
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_broker_that_restarts_loses_nothing(tmp_path: Path, mosquitto: Mosquitto, how: str) -> None:
+    """Whether in good order or not, and whatever it forgot: what is not acknowledged is sent again."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port) as one:
+        one.add(5)
+        one.wait_until_empty()
+        far.reply = lambda _batch, _envelope: None
+        one.add(5)
+        far.wait_for_batches(10)
+        getattr(mosquitto, how)()
+        one.add(30)
+        far.reply = accept
+        mosquitto.start()
+        one.wait_until_empty()
+        assert set(far.sequences) == set(range(1, 41))
+
+
+def test_a_broker_that_comes_late_gets_everything(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """The agent starts without one."""
+    mosquitto.stop()
+    with line(tmp_path, mosquitto.port) as one:
+        one.add(3)
+        mosquitto.start()
+        with acker(mosquitto) as far:
+            one.add(3)
+            far.wait_for_batches(6, seconds=30)
+            one.wait_until_empty()
+
+
+@pytest.mark.requirement("agent.uplink.status")
+def test_the_gateway_says_online_and_offline(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """Retained: whoever asks later hears it too; the epoch lets a server see a new journal."""
+    with line(tmp_path, mosquitto.port) as one:
+        with acker(mosquitto) as far:
+            wait_for(lambda: [s.state for s in far.statuses][-1:] == ["online"])
+            assert far.statuses[-1].epoch == one.journal.epoch.hex()
+            assert far.statuses[-1].version
+        with acker(mosquitto) as later:
+            wait_for(lambda: [s.state for s in later.statuses] == ["online"])
+    with acker(mosquitto) as far:
+        wait_for(lambda: [s.state for s in far.statuses] == ["offline"])
+
+
+def test_stopping_gives_the_server_time_to_acknowledge(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """What is on the way gets there; what the server does not take stays in the journal."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port) as one:
+        wait_for(lambda: far.statuses)
+        one.add(3)
+        one.uplink._drain(10.0)
+        assert one.journal.count_pending() == 0
+
+
+@pytest.mark.requirement("agent.uplink.tls")
+def test_the_production_broker_lets_a_gateway_in_by_its_certificate(
+    tmp_path: Path, authority: Authority, mosquitto_tls: Mosquitto
+) -> None:
+    """TLS with both certificates checked, and the access list in force."""
+    mine = authority.client(GATEWAY)
+    names = {"ca_file": str(authority.ca_file), "cert_file": str(mine.cert_file), "key_file": str(mine.key_file)}
+    with line(tmp_path, mosquitto_tls.port, **names) as one:
+        one.add(1)
+        wait_for(one.uplink._client.is_connected)
+        wait_for(lambda: one.uplink._receipts, what="the broker's receipt")
+        assert one.counts.totals() == {}
+
+
+# The MQTT library leaves a socket whose TLS handshake failed to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_broker_of_another_authority_gets_nothing(
+    tmp_path: Path, mosquitto_tls: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The connection is not made, and the log says so."""
+    stranger = Authority(tmp_path / "stranger", "Another CA")
+    mine = stranger.client(GATEWAY)
+    names = {"ca_file": str(stranger.ca_file), "cert_file": str(mine.cert_file), "key_file": str(mine.key_file)}
+    with line(tmp_path, mosquitto_tls.port, **names) as one:
+        one.add(1)
+        wait_for(lambda: "cannot reach the broker" in caplog.text)
+        assert not one.uplink._client.is_connected()
+        assert one.journal.count_pending() == 1
