@@ -202,7 +202,9 @@ def test_pages_load_only_from_the_server_itself(restarted: Web) -> None:
         for address in {u for u in loaded if u.startswith("/static/")}:
             assert admin.get(address).status_code == 200, address
     asset = next(u for u in loaded if u.startswith("/static/assets/"))
-    assert "immutable" in admin.get(asset).headers["cache-control"]
+    kept = admin.get(asset).headers
+    assert "immutable" in kept["cache-control"]
+    assert kept["content-encoding"] == "gzip"
     built = b"".join(f.read_bytes() for f in (STATIC / "assets").iterdir())
     assert (
         re.findall(rb"https?://(?!www\.w3\.org|localhost)[a-z0-9.-]+\.[a-z]{2,}/[^\s\"'`)]*\.(?:js|css|woff2?)", built)

@@ -48,7 +48,8 @@ class Web:
     def __init__(self, engine: Engine, now: int, port: int = 0) -> None:
         self.engine, self.clock, self.hub, self.metrics = engine, Clock(now), Hub(), Metrics()
         self.app: FastAPI = create_app(engine, Config(http=Http(host="127.0.0.1")), self.hub, self.metrics, self.clock)
-        self._socket = socket.socket()
+        # With its protocol said, asyncio sends small answers at once (TCP_NODELAY), as it does for sockets of its own.
+        self._socket = socket.socket(proto=socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]

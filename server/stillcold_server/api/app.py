@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from stillcold_server.api.headers import SecurityHeaders
 from stillcold_server.api.models import ProblemBody
@@ -82,7 +83,12 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         max_body_size=_LARGEST_BODY,
-        middleware=[Middleware(SecurityHeaders, https=config.http.secure_cookies)],
+        middleware=[
+            Middleware(SecurityHeaders, https=config.http.secure_cookies),
+            Middleware(
+                GZipMiddleware, minimum_size=1000, compresslevel=5
+            ),  # the charts are 0.5 MB, a phone on 4G waits
+        ],
     )
     app.state.services = Services(engine, config, hub, metrics, now)
     api = APIRouter(prefix=API, responses=_PROBLEMS)
