@@ -72,9 +72,9 @@ def group(alerts: Iterable[Alert]) -> list[Incident]:
     for alert in alerts:
         found.setdefault(alert.incident, []).append(alert)
     # The alert that opened the incident, and gave it its name, stands before others of the same moment.
-    incidents = [
-        Incident(name, sorted(members, key=lambda a: (a.detected, a.id != a.incident))) for name, members in found.items()
-    ]
+    for members in found.values():
+        members.sort(key=lambda a: (a.detected, a.id != a.incident))
+    incidents = [Incident(name, members) for name, members in found.items()]
     return sorted(incidents, key=lambda i: (SEVERITIES.index(i.head.severity), -i.head.detected))
 
 
