@@ -48,7 +48,7 @@ class Batcher:
             self._deadline, self._reason = monotonic + self._periods.quiet, "quiet"
         self._samples.setdefault(sample.point, []).append(sample)
         self._values += len(sample.values)
-        if verdict.began:
+        if verdict.deciding:
             return self.close("live")
         if verdict.live:
             self._close_by(monotonic + self._periods.live, "live")

@@ -5,9 +5,12 @@ from enum import StrEnum
 
 from stillcold_agent.meters import Meter
 from stillcold_core.detect.deadline import energised, power_of
+from stillcold_core.detect.restart import RestartRules
 from stillcold_core.quantities import QUANTITIES, Kind
 from stillcold_core.readings import Sample
 
+_DECIDING = 2 * RestartRules().on_delay
+"""s after a line showed life, in which each reading may be the one that decides at the server."""
 _STEP = 0.02
 """Share of the rated power that makes a change of power worth telling soon."""
 
@@ -39,12 +42,15 @@ class Verdict:
         Why the sealed line is not dead: ``power``, ``current``, ``voltage`` or ``energy``.
     began : bool
         Whether the sample before did not show it.
+    deciding : bool
+        Whether it began so lately that the server may be waiting for this sample to raise the alert.
     change : Change or None
         What changed otherwise.
     """
 
     live: str | None = None
     began: bool = False
+    deciding: bool = False
     change: Change | None = None
 
 
@@ -61,6 +67,7 @@ class Watch:
         self._meter = meter
         self._last: Sample | None = None
         self._live: str | None = None
+        self._since = 0.0
         self._energy: float | None = None
         self._power: float | None = None
 
@@ -70,12 +77,15 @@ class Watch:
         live = energised(sample, limits, self._energy) if limits else None
         change = self._change(sample, live)
         began = live is not None and (self._live is None or not self._answered_before())
+        if began:
+            self._since = sample.monotonic
         if _answered(sample):
             self._live = live
         self._last = sample
         energy = sample.number("active_energy_import")
         self._energy = self._energy if energy is None else energy
-        return Verdict(live, began, change)
+        deciding = live is not None and sample.monotonic - self._since <= _DECIDING
+        return Verdict(live, began, deciding, change)
 
     def _change(self, sample: Sample, live: str | None) -> Change | None:
         if self._last is None:

@@ -19,7 +19,7 @@ TEASED = DEAD | {"voltage_l1": 228.0}
 
 
 def judged(watch: Watch, *values: Mapping[str, Value]) -> list[Verdict]:
-    return [watch.judge(Sample("p1", float(t), v)) for t, v in enumerate(values)]
+    return [watch.judge(Sample("p1", float(t), v, float(t))) for t, v in enumerate(values)]
 
 
 @pytest.fixture
@@ -44,6 +44,13 @@ def test_energy_used_while_the_meter_was_silent_shows_life(sealed: Watch) -> Non
     """The register is the witness of the gap."""
     verdicts = judged(sealed, DEAD, SILENT, SILENT, DEAD | {"active_energy_import": 1e6 + 5e3})
     assert (verdicts[-1].live, verdicts[-1].began) == ("energy", True)
+
+
+@pytest.mark.requirement("agent.edge.deciding")
+def test_every_reading_that_may_decide_goes_out_at_once(sealed: Watch) -> None:
+    """For twice the dwell of the server's rule; then every few seconds will do."""
+    verdicts = judged(sealed, DEAD, *[MELTING] * 15)
+    assert [v.deciding for v in verdicts] == [False] + [True] * 11 + [False] * 4
 
 
 def test_a_line_found_live_after_a_silence_begins_anew(sealed: Watch) -> None:
@@ -109,7 +116,7 @@ def test_a_change_is_told_in_seconds() -> None:
 
 def test_a_restart_is_told_at_once_and_then_every_few_seconds() -> None:
     """The batch that closes at once holds the sample that shows it."""
-    live = {30: Verdict("power", began=True)} | {s: Verdict("power") for s in range(31, 50)}
+    live = {30: Verdict("power", began=True, deciding=True)} | {s: Verdict("power") for s in range(31, 50)}
     found = closed_at(Batcher(Batch()), live, 60)
     assert found[0] == (30, "live", 31)
     assert found[1:4] == [(36, "live", 5), (41, "live", 5), (46, "live", 5)]
