@@ -1,13 +1,22 @@
 """All meters of a scenario on one axis of simulated time."""
 
+from bisect import insort
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from stillcold_sim.loads import Grid, Moment
+import msgspec
+
+from stillcold_sim.loads import Dead, Grid, Moment
 from stillcold_sim.meter import SimMeter
-from stillcold_sim.scenario import Event, Fault, Scenario, seconds
+from stillcold_sim.scenario import Event, Fault, Port, Scenario, seconds
 
 Record = Mapping[str, Any]
+_MOST_BY_HAND = 1000
+
+
+class TooMany(Exception):
+    """More is going on by hand than is kept."""
 
 
 class Plant:
@@ -26,15 +35,19 @@ class Plant:
     ----------
     meters : dict of str to SimMeter
         By id.
+    by_hand : dict of str to Event or Fault
+        What was added to the story while it was played and is not over, by id.
     """
 
     def __init__(self, scenario: Scenario, seed: int | None, record: Callable[[Record], None]) -> None:
-        self._file = scenario.file
+        self._file, self._scenario = scenario.file, scenario
         seed = scenario.file.seed if seed is None else seed
         grid = Grid(seed)
         self.meters = {m.spec.id: SimMeter(m, grid, seed) for m in scenario.meters}
+        self.by_hand: dict[str, Event | Fault] = {}
+        self._hands = 0
         self._record = record
-        self._marks = sorted(_marks(scenario), key=lambda mark: float(mark["t"]))
+        self._marks = sorted(_marks(scenario), key=_time_of)
         self._steps = 0
         self._next_values = 0.0
         self.advance(0.0)
@@ -45,6 +58,66 @@ class Plant:
             self._step(now)
             self._steps += 1
         self._mark(t)
+
+    def begin(self, window: Event | Fault) -> str:
+        """Add an event or a fault to the story, not earlier than what was played; its id.
+
+        It comes after those of the file, so that it wins over them.
+
+        Raises
+        ------
+        TooMany
+            When a thousand are going on.
+        """
+        self.by_hand = {i: w for i, w in self.by_hand.items() if w.end > window.begin}
+        if len(self.by_hand) >= _MOST_BY_HAND:
+            raise TooMany(f"{_MOST_BY_HAND} events and faults are going on by hand; end some")
+        self._hands += 1
+        name = f"hand-{self._hands}"
+        self.by_hand[name] = window
+        for mark in _window_marks(window, self._points(), {"by": name}):
+            insort(self._marks, mark, key=_time_of)
+        self._plan_again()
+        return name
+
+    def end(self, name: str, t: float) -> None:
+        """End at ``t`` what :meth:`begin` began.
+
+        Raises
+        ------
+        KeyError
+            When there is no such thing, or it is over.
+        """
+        window = self.by_hand[name]
+        if window.end <= t:
+            raise KeyError(name)
+        del self.by_hand[name]
+        over = msgspec.structs.replace(window, lasts=max(0.0, t - window.begin))
+        self._marks = [mark for mark in self._marks if mark.get("by") != name]
+        insort(self._marks, {**list(_window_marks(over, self._points(), {"by": name}))[-1], "t": t}, key=_time_of)
+        self._plan_again()
+
+    def refuses(self, port: Port, t: float) -> bool:
+        """Whether a port refuses connections at ``t``."""
+        on_it = {port.id, *(m.id for m in self._file.meter if m.port == port.id)}
+        by_hand = (
+            w
+            for w in self.by_hand.values()
+            if isinstance(w, Fault) and w.what == "refused" and {w.port, w.meter} & on_it
+        )
+        return any(f.covers(t) for f in (*self._scenario.refusals(port), *by_hand))
+
+    def _plan_again(self) -> None:
+        for plan in self._scenario.meters:
+            mine = [w for w in self.by_hand.values() if w.meter == plan.spec.id or _on_port(w, plan.spec.port)]
+            self.meters[plan.spec.id].plan = replace(
+                plan,
+                events=(*plan.events, *(w for w in mine if isinstance(w, Event))),
+                faults=(*plan.faults, *(w for w in mine if isinstance(w, Fault) and w.what != "refused")),
+            )
+
+    def _points(self) -> dict[str, str]:
+        return {m.id: m.point for m in self._file.meter}
 
     def _step(self, now: float) -> None:
         self._mark(now)
@@ -62,6 +135,14 @@ class Plant:
             self._record(self._marks.pop(0))
 
 
+def _time_of(record: Record) -> float:
+    return float(record["t"])
+
+
+def _on_port(window: Event | Fault, port: str) -> bool:
+    return isinstance(window, Fault) and window.port == port
+
+
 def _name(meter: SimMeter) -> dict[str, str]:
     return {"meter": meter.plan.spec.id, "point": meter.plan.spec.point}
 
@@ -76,12 +157,19 @@ def _marks(scenario: Scenario) -> Iterator[Record]:
     if duration := seconds(scenario.file.duration):
         yield {"t": duration, "event": "scenario_ends", "scenario": scenario.file.name}
     points = {m.id: m.point for m in scenario.file.meter}
+    for meter in scenario.file.meter:
+        if meter.load and not isinstance(meter.load, Dead) and meter.energised and meter.running:
+            yield {"t": 0.0, "meter": meter.id, "point": meter.point, "event": "run_begins"}
     windows: tuple[Event | Fault, ...] = (*scenario.file.event, *scenario.file.fault)
-    for event in windows:
-        about = _about(event, points)
-        yield {"t": event.begin, **about, "event": f"{event.what}_begins"}
-        if event.lasts is not None:
-            yield {"t": event.end, **about, "event": f"{event.what}_ends"}
+    for window in windows:
+        yield from _window_marks(window, points, {})
+
+
+def _window_marks(window: Event | Fault, points: Mapping[str, str], more: Mapping[str, str]) -> Iterator[Record]:
+    about = {**_about(window, points), **more}
+    yield {"t": window.begin, **about, "event": f"{window.what}_begins"}
+    if window.lasts is not None:
+        yield {"t": window.end, **about, "event": f"{window.what}_ends"}
 
 
 def _about(event: Event | Fault, points: Mapping[str, str]) -> dict[str, str]:

@@ -68,7 +68,9 @@ class Served:
 
     async def reached(self, t: float) -> None:
         """Wait until simulated time is ``t`` (s) and everything up to then has been played."""
-        await asyncio.sleep(max(0.0, t - self.clock.now()) / self.clock.speed)
+        # Looked at again and again, because the clock may be held or run at another speed meanwhile.
+        while (left := t - self.clock.now()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(_TICK if self.clock.paused else min(left / self.clock.speed, 0.5))
         await self._player.play(t)
 
     async def ended(self) -> None:
@@ -128,8 +130,7 @@ async def serving(
         plant = Plant(scenario, seed, _writer(lines, clock))
         for meter in plant.meters.values():
             units[meter.plan.spec.port][meter.plan.spec.unit] = _Unit(meter, plant, clock)
-        doors = [(ports[p.id], scenario.refusals(p)) for p in scenario.file.port]
-        player = _Player(plant, doors, lines)
+        player = _Player(plant, [(ports[p.id], p) for p in scenario.file.port], lines)
         await player.play(0.0)
         runner = asyncio.create_task(_run(player, clock))
         stack.push_async_callback(_stop, runner)
@@ -139,18 +140,16 @@ async def serving(
 class _Player:
     """Brings meters, ports and truth file to a time."""
 
-    def __init__(
-        self, plant: Plant, doors: Sequence[tuple[TcpPort | PtyPort, Sequence[Fault]]], lines: IO[str] | None
-    ) -> None:
+    def __init__(self, plant: Plant, doors: Sequence[tuple[TcpPort | PtyPort, Port]], lines: IO[str] | None) -> None:
         self._plant, self._doors, self._lines = plant, doors, lines
         self._busy = asyncio.Lock()
 
     async def play(self, t: float) -> None:
         async with self._busy:
             self._plant.advance(t)
-            for port, refusals in self._doors:
-                if isinstance(port, TcpPort):
-                    await port.accept(not any(r.covers(t) for r in refusals))
+            for door, port in self._doors:
+                if isinstance(door, TcpPort):
+                    await door.accept(not self._plant.refuses(port, t))
             if self._lines:
                 self._lines.flush()
 
