@@ -9,7 +9,7 @@ ifdef SSL_CERT_FILE
 export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
 endif
 
-.PHONY: help demo setup test check bench agent-alone clean
+.PHONY: help demo setup test check bench picture agent-alone clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -35,6 +35,9 @@ check: setup ## Lint, format, types, import arrows
 
 bench: setup ## Measurements, with their figures printed; ARGS go to pytest
 	$(RUN) pytest tests/bench -o python_files='bench_*.py' -s $(ARGS)
+
+picture: setup ## Take the documents' pictures of the console anew; needs chromium and fonts-noto-cjk
+	$(RUN) python tools/picture.py
 
 agent-alone: $(UV) ## Prove that the agent runs in an environment that holds nothing of the server
 	sh tools/prove_agent_alone.sh

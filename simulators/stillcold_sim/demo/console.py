@@ -11,12 +11,13 @@ class Console:
 
     Parameters
     ----------
-    url : str
-        Address of the server.
+    port : int
+        Where the server listens, on loopback.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = url = f"http://127.0.0.1:{port}"
         self.password = ""
         self._http = httpx.Client(base_url=url, timeout=10)
 

@@ -46,24 +46,33 @@ def judge(
         mine = [a for a in left if a["line"] == expect.line]
         left = [a for a in left if a["line"] != expect.line]
         rows += _expected(scenario, expect, started, mine, conditions.get(expect.line, "unknown"))
-    return rows + [Row(a["line"], "", a["kind"], None, _delivered(a), "unexpected") for a in left]
+    return rows + [Row(a["line"], "", a["kind"], None, _delivered(a, left), "unexpected") for a in left]
 
 
 def table_of(rows: Sequence[Row]) -> Table:
-    """The rows for a terminal."""
+    """The rows for a terminal; what is the same for all alerts of a line stands beside the first."""
     table = Table(title="What happened, and who was told")
     for heading in ("line", "what happened", "alert", "delay", "delivered to", ""):
-        table.add_column(heading, justify="right" if heading == "delay" else "left")
+        # Words that other programs key on are never broken.
+        widest = (
+            max((len(word) for row in rows for word in row.kind.split()), default=0) if heading == "alert" else None
+        )
+        table.add_column(heading, justify="right" if heading == "delay" else "left", min_width=widest)
+    above = ""
     for row in rows:
+        if row.line != above:
+            table.add_section()
+        of_line = ("", "") if row.line == above else (row.line, row.happened)
         delay = "" if row.delay is None else f"{row.delay:.1f} s"
-        table.add_row(row.line, row.happened, row.kind, delay, row.delivered, row.verdict)
+        table.add_row(*of_line, row.kind, delay, row.delivered, row.verdict)
+        above = row.line
     return table
 
 
 def _expected(
     scenario: Scenario, expect: Expect, started: float, alerts: Sequence[Mapping[str, Any]], condition: str
 ) -> Iterator[Row]:
-    happened = _happened(scenario, expect.line)
+    happened = expect.story or _happened(scenario, expect.line)
     at = started + seconds(expect.at) / scenario.file.speed
     by_kind = {a["kind"]: a for a in reversed(alerts)}
     for kind in expect.kinds:
@@ -73,10 +82,10 @@ def _expected(
             continue
         delay = _epoch(alert["raised_at"]) - at
         verdict = "ok" if delay <= seconds(expect.within) / scenario.file.speed else "late"
-        yield Row(expect.line, happened, kind, delay, _delivered(alert), verdict)
+        yield Row(expect.line, happened, kind, delay, _delivered(alert, alerts), verdict)
     for kind, alert in by_kind.items():
         verdict = "ok" if kind in expect.may else "unexpected"
-        yield Row(expect.line, happened, kind, _epoch(alert["raised_at"]) - at, _delivered(alert), verdict)
+        yield Row(expect.line, happened, kind, _epoch(alert["raised_at"]) - at, _delivered(alert, alerts), verdict)
     if not alerts and not expect.kinds:
         yield Row(expect.line, happened, f"none; shown as {condition}", None, "", "ok")
 
@@ -103,11 +112,26 @@ def _span(begin: float, end: float) -> str:
     return f"{begin:.0f}–{end:.0f} s" if end != float("inf") else f"from {begin:.0f} s"
 
 
-def _delivered(alert: Mapping[str, Any]) -> str:
-    said = [
-        d["channel"] if d["state"] == "delivered" else f"({d['detail'] or d['state']})" for d in alert["deliveries"]
-    ]
-    return ", ".join(said)
+def _delivered(alert: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> str:
+    said = [_said(d, alert, alerts) for d in alert["deliveries"]]
+    return ", ".join(dict.fromkeys(said))
+
+
+def _said(delivery: Mapping[str, Any], alert: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> str:
+    """Who was told; of an alert that joined an incident, the alert by whose message the officer knows of it."""
+    if delivery["state"] == "delivered":
+        return str(delivery["channel"])
+    if delivery["detail"] == "permit":
+        return "nobody, it was approved"
+    if delivery["detail"] == "joined_incident":
+        told = [a for a in alerts if a["incident"] == alert["incident"] and _was_told(a)]
+        before = [a for a in told if _epoch(a["raised_at"]) <= _epoch(alert["raised_at"])]
+        return f"with {max(before, key=lambda a: _epoch(a['raised_at']))['kind']}"
+    return f"{delivery['state']}: {delivery['detail']}" if delivery["detail"] else str(delivery["state"])
+
+
+def _was_told(alert: Mapping[str, Any]) -> bool:
+    return any(d["state"] != "skipped" for d in alert["deliveries"])
 
 
 def _epoch(text: str) -> float:

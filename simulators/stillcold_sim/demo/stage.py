@@ -3,7 +3,8 @@
 import tempfile
 import time
 import webbrowser
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -46,47 +47,80 @@ def run_demo(*, once: bool, story: str = "demo", broker: Kind | None = None, bro
     Failed
         When a part does not start, or ends.
     """
-    scenario = load_scenario(find_scenario(story))
     screen = Screen()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillcold-demo-")))
-        receiver = stack.enter_context(Receiver())
-        processes = stack.enter_context(Processes(folder))
-        stage = _Stage(scenario, folder, processes, screen)
-        console = stage.set_up(receiver.url, broker)
-        stack.callback(console.close)
-        stage.play()
+    with staged(story, screen, broker=broker) as stage:
         if not once:
-            return _go_on(stage, console, browse)
-        stage.watch(console, seconds(scenario.file.duration) / scenario.file.speed + _SETTLE)
+            return _go_on(stage, browse)
+        scenario, console = stage.scenario, stage.console
+        stage.watch(seconds(scenario.file.duration) / scenario.file.speed + _SETTLE)
         rows = judge(scenario, stage.started, console.alerts(), console.lines())
         screen.print(table_of(rows))
         return all(row.verdict == "ok" for row in rows)
 
 
-class _Stage:
+@contextmanager
+def staged(story: str, screen: Screen, *, broker: Kind | None = None) -> Iterator["Stage"]:
+    """The whole of Stillcold with a story that has begun; at the end of the block everything is stopped.
+
+    Parameters
+    ----------
+    story : str
+        Scenario to play.
+    screen : Screen
+        Where it is said what is there.
+    broker : "mosquitto" or "iotcore", optional
+        By default mosquitto where it is installed.
+
+    Raises
+    ------
+    Failed
+        When a part does not start.
+    """
+    scenario = load_scenario(find_scenario(story))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillcold-demo-")))
+        receiver = stack.enter_context(Receiver())
+        processes = stack.enter_context(Processes(folder))
+        stage = Stage(scenario, folder, processes, screen)
+        stage.set_up(receiver.url, broker)
+        stack.callback(stage.console.close)
+        stage.play()
+        yield stage
+
+
+class Stage:
+    """What is on the stage.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        The story.
+    console : Console
+        The server, logged in as its administrator.
+    started : float
+        Epoch seconds at which the story began.
+    """
+
     def __init__(self, scenario: Scenario, folder: Path, processes: Processes, screen: Screen) -> None:
         self.scenario, self.folder, self.processes, self.screen = scenario, folder, processes, screen
+        self.console = Console(free_port())
         self.started = 0.0
         self._seen: set[str] = set()
 
-    def set_up(self, hook: str, broker: Kind | None) -> Console:
+    def set_up(self, hook: str, broker: Kind | None) -> None:
         """Everything but the story: broker, registry, server, and the agents' files."""
         kind, port = start_broker(self.processes, self.folder, broker)
         self.screen.print(f"broker: {kind} on 127.0.0.1:{port}")
         self._broker = port
         self._plants = plants_of(self.scenario, self.folder)
         self._give_keys(self._plants)
-        http = free_port()
-        config = write_server(self.folder, broker=port, http=http, hook=hook)
+        config = write_server(self.folder, broker=port, http=self.console.port, hook=hook)
         server = program("stillcold-server")
         run([server, "import-registry", self.folder / "registry.toml", "--config", config])
         log = self.processes.start("server", [server, "run", "--config", config])
-        console = Console(f"http://127.0.0.1:{http}")
-        self.processes.wait_for(console.up, "the server")
-        console.first_login(_after(log.read_text(encoding="utf-8"), _WORD))
-        self.screen.print(f"server: {console.url}")
-        return console
+        self.processes.wait_for(self.console.up, "the server")
+        self.console.first_login(_after(log.read_text(encoding="utf-8"), _WORD))
+        self.screen.print(f"server: {self.console.url}")
 
     def play(self) -> None:
         """Start the meters and the agents: the story begins."""
@@ -98,17 +132,18 @@ class _Stage:
         for plant in self._plants:
             write_agent(plant, self.scenario, read_ports(listing), self._broker)
             self.processes.start(plant.gateway, [program("stillcold-agent"), "run", "--config", plant.config])
-        self.screen.print(f"meters and {len(self._plants)} gateways: running\n{self.scenario.file.description}")
+        story = " ".join(self.scenario.file.description.split())
+        self.screen.print(f"meters and {len(self._plants)} gateways: running\n{story}\n")
 
-    def watch(self, console: Console, until: float) -> None:
+    def watch(self, until: float) -> None:
         """Say each alert as it comes, until so many seconds of the story."""
         while (now := time.time() - self.started) < until:
             self.processes.check()
-            self._say_new(console, now)
+            self._say_new(now)
             time.sleep(0.5)
 
-    def _say_new(self, console: Console, now: float) -> None:
-        for alert in console.alerts():
+    def _say_new(self, now: float) -> None:
+        for alert in self.console.alerts():
             if alert["id"] not in self._seen:
                 self._seen.add(alert["id"])
                 self.screen.print(f"[bold]{now:5.1f} s  {alert['kind']}  {alert['line']}[/]  {alert['reason']}")
@@ -121,11 +156,12 @@ class _Stage:
         write_registry(plants, self.scenario, self.folder / "registry.toml")
 
 
-def _go_on(stage: _Stage, console: Console, browse: bool) -> bool:
-    stage.screen.print(f"\nConsole: {console.url}   user: admin   password: {console.password}\nCtrl-C ends it all.\n")
+def _go_on(stage: Stage, browse: bool) -> bool:
+    url, password = stage.console.url, stage.console.password
+    stage.screen.print(f"\nConsole: {url}   user: admin   password: {password}\nCtrl-C ends it all.\n")
     if browse:
-        webbrowser.open(console.url)
-    stage.watch(console, float("inf"))
+        webbrowser.open(url)
+    stage.watch(float("inf"))
     return True
 
 

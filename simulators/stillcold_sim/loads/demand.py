@@ -9,6 +9,7 @@ from stillcold_core.quantities import HARMONIC_ORDERS, LINE_PAIRS, PHASES
 
 Three = tuple[float, float, float]
 EVEN: Three = (1 / 3, 1 / 3, 1 / 3)
+NONE: Three = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,12 @@ class Demand:
 
     Attributes
     ----------
-    active_power : float
-        W, three phases together.
-    power_factor : float
-        Of the fundamental, P / √(P² + Q²), lagging.
+    active_power, reactive_power : float
+        W and var of the fundamental, three phases together; negative var are a capacitor's.
     shares : tuple of three float
-        Of the phases in power; they add up to 1.
+        Of the phases in both; they add up to 1.
+    reactive_shift : tuple of three float
+        var by which the phases differ from their share of the reactive power; they add up to 0.
     current_thd : float
         %
     voltage_thd : float
@@ -52,19 +53,40 @@ class Demand:
         U·I / √(P² + Q²) - 1: current that a meter's kVA does not show.
     sag : float
         Share of the voltage that the load pulls it down by.
+    water : float
+        m³/h that it draws from the water main.
     event : str
         What began with this step, for the truth file; mostly nothing.
     """
 
     active_power: float = 0.0
-    power_factor: float = 1.0
+    reactive_power: float = 0.0
     shares: Three = EVEN
+    reactive_shift: Three = NONE
     current_thd: float = 0.0
     voltage_thd: float = 0.0
     harmonics: Mapping[int, float] = field(default_factory=dict)
     distortion: float = 0.0
     sag: float = 0.0
+    water: float = 0.0
     event: str = ""
+
+    @property
+    def reactive(self) -> Three:
+        """var of each phase."""
+        q = self.reactive_power
+        return _three(q * s + c for s, c in zip(self.shares, self.reactive_shift, strict=True))
+
+
+def lagging(power: float, factor: float) -> float:
+    """var of a load of ``power`` W whose fundamental has a lagging power factor ``factor``.
+
+    Examples
+    --------
+    >>> round(lagging(80.0, 0.8), 6)
+    60.0
+    """
+    return power * math.tan(math.acos(factor))
 
 
 class Run(Protocol):
@@ -101,17 +123,16 @@ def electrical(demand: Demand, voltage: Three, frequency: float, background_thd:
         Voltage THD without the load, %.
     """
     if not any(voltage):
-        none = (0.0, 0.0, 0.0)
-        return State(none, 0.0, none, none, 0.0, 0.0, 0.0, {})
+        return State(NONE, 0.0, NONE, NONE, 0.0, 0.0, 0.0, {})
     sagged = _three(v * (1 - demand.sag) for v in voltage)
     power = _three(demand.active_power * s for s in demand.shares)
-    rms = (1 + demand.distortion) / demand.power_factor
+    rms = 1 + demand.distortion
     return State(
         voltage=sagged,
         frequency=frequency,
-        current=_three(p * rms / v for p, v in zip(power, sagged, strict=True)),
+        current=_three(math.hypot(p, q) * rms / v for p, q, v in zip(power, demand.reactive, sagged, strict=True)),
         active_power=power,
-        reactive_power=demand.active_power * math.tan(math.acos(demand.power_factor)),
+        reactive_power=demand.reactive_power,
         current_thd=demand.current_thd,
         voltage_thd=background_thd + demand.voltage_thd,
         harmonics=demand.harmonics,
@@ -131,7 +152,7 @@ def quantities(state: State) -> dict[str, float]:
         "apparent_power": apparent,
         "power_factor": active / apparent if apparent else 0.0,
         "frequency": state.frequency,
-        "current_n": _vector_sum(state.current),
+        "current_n": vector_sum(state.current),
     }
     for i, phase in enumerate(PHASES):
         values[f"voltage_{phase}"] = state.voltage[i]
@@ -142,7 +163,7 @@ def quantities(state: State) -> dict[str, float]:
         for order in HARMONIC_ORDERS:
             values[f"current_h{order}_{phase}"] = state.harmonics.get(order, 0.0)
     for i, pair in enumerate(LINE_PAIRS):
-        values[f"voltage_{pair}"] = _between(state.voltage[i], state.voltage[(i + 1) % 3])
+        values[f"voltage_{pair}"] = between(state.voltage[i], state.voltage[(i + 1) % 3])
     return values
 
 
@@ -151,11 +172,12 @@ def _three(values: Iterable[float]) -> Three:
     return a, b, c
 
 
-def _vector_sum(current: Three) -> float:
+def vector_sum(current: Three) -> float:
+    """A in the neutral, of three currents 120° apart; a negative one flows backwards."""
     a, b, c = current
     return math.sqrt(max(0.0, a * a + b * b + c * c - a * b - b * c - c * a))
 
 
-def _between(a: float, b: float) -> float:
+def between(a: float, b: float) -> float:
     """Voltage between two phases 120° apart."""
     return math.sqrt(a * a + b * b + a * b)

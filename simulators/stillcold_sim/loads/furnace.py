@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.random import Generator
 
-from stillcold_sim.loads.demand import Demand, Moment, Three
+from stillcold_sim.loads.demand import Demand, Moment, Three, lagging
 from stillcold_sim.loads.steady import Percent, Positive, PowerFactor, Share
 
 # Power factor of the SCR-fed furnace above by share of the full power, as a share of its best.
@@ -141,7 +141,7 @@ class FurnaceRun:
         loading = share * f.power_factor / factor
         return Demand(
             active_power=power,
-            power_factor=factor,
+            reactive_power=lagging(power, factor),
             shares=self._shares,
             # Measured: THD-I rises by a tenth at low power, and a third of the added THD-V comes with the first ampere.
             current_thd=f.current_thd * (1.11 - 0.11 * share),

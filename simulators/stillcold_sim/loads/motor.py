@@ -3,7 +3,7 @@
 import msgspec
 from numpy.random import Generator
 
-from stillcold_sim.loads.demand import Demand, Moment
+from stillcold_sim.loads.demand import Demand, Moment, lagging
 from stillcold_sim.loads.steady import Positive, PowerFactor, Share
 
 
@@ -67,11 +67,12 @@ class MotorRun:
         # A rotor at rest takes many times the current at a power factor of 0.3 or so.
         load = self._load
         power = load.power * load.inrush * 0.3 / load.power_factor
-        return Demand(active_power=power, power_factor=0.3, sag=0.03, event=event)
+        return Demand(active_power=power, reactive_power=lagging(power, 0.3), sag=0.03, event=event)
 
     def _turning(self, age: float, noise: float) -> Demand:
         load = self._load
         if age % (load.loaded + load.unloaded) < load.loaded:
-            return Demand(active_power=load.power * noise, power_factor=load.power_factor, current_thd=2.0, sag=0.005)
+            power = load.power * noise
+            return Demand(power, lagging(power, load.power_factor), current_thd=2.0, sag=0.005)
         idle = load.power * load.idle * noise
-        return Demand(active_power=idle, power_factor=load.idle_power_factor, current_thd=4.0, sag=0.002)
+        return Demand(idle, lagging(idle, load.idle_power_factor), current_thd=4.0, sag=0.002)

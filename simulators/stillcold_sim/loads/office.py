@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 from numpy.random import Generator
 
-from stillcold_sim.loads.demand import Demand, Moment, Three
+from stillcold_sim.loads.demand import Demand, Moment, Three, lagging
 from stillcold_sim.loads.steady import Percent, Positive, PowerFactor, Share
 
 Hour = Annotated[float, Meta(ge=0, le=24)]
@@ -64,10 +64,11 @@ class OfficeRun:
         if not running:
             return Demand()
         load = self._load
-        power = load.base + (load.peak - load.base) * load.presence(moment.time_of_day)
+        usual = load.base + (load.peak - load.base) * load.presence(moment.time_of_day)
+        power = usual * max(0.0, 1 + load.noise * noise)
         return Demand(
-            active_power=power * max(0.0, 1 + load.noise * noise),
-            power_factor=load.power_factor,
+            active_power=power,
+            reactive_power=lagging(power, load.power_factor),
             shares=self._shares,
             current_thd=load.current_thd,
             harmonics={5: 0.6 * load.current_thd, 7: 0.4 * load.current_thd},

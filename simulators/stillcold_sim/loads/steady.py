@@ -1,4 +1,4 @@
-"""A load that is on or off: lighting, a resistance furnace, a rectifier, induction heating for forging."""
+"""A load that is on or off: lighting, a rectifier, a heater."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 from numpy.random import Generator
 
-from stillcold_sim.loads.demand import Demand, Moment
+from stillcold_sim.loads.demand import Demand, Moment, lagging
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -56,9 +56,10 @@ class SteadyRun:
         if not running:
             return Demand()
         load = self._load
+        power = load.power * max(0.0, 1 + load.noise * noise)
         return Demand(
-            active_power=load.power * max(0.0, 1 + load.noise * noise),
-            power_factor=load.power_factor,
+            active_power=power,
+            reactive_power=lagging(power, load.power_factor),
             current_thd=load.current_thd,
             harmonics=self._harmonics,
         )

@@ -9,7 +9,8 @@ from stillcold_core.profiles import Profile
 from stillcold_core.profiles.model import UNITS
 from stillcold_core.registry import Registry
 from stillcold_sim.loads import Demand, electrical, quantities
-from stillcold_sim.scenario.model import Event, Expect, Fault, Meter, Port, ScenarioFile
+from stillcold_sim.scenario.fault import ON_TCP, Fault
+from stillcold_sim.scenario.model import Event, Expect, Meter, Port, ScenarioFile
 
 Problem = tuple[Sequence[Step], str]
 OF_LOAD = frozenset(quantities(electrical(Demand(), (1.0, 1.0, 1.0), 50.0, 0.0)))
@@ -34,11 +35,11 @@ def check_ports(ports: Sequence[Port]) -> Iterator[Problem]:
     for i, port in enumerate(ports):
         if ids.setdefault(port.id, i) != i:
             yield ["port", i, "id"], f"must be unique; port[{ids[port.id]}] has it already"
-        if port.kind == "tcp" and not _is_address(port.host):
+        if port.kind != "rtu" and not _is_address(port.host):
             yield ["port", i, "host"], "expected an IP address to listen on, e.g. 127.0.0.1"
-        if port.kind == "tcp" and port.link:
+        if port.kind != "rtu" and port.link:
             yield ["port", i, "link"], 'is for kind = "rtu" only'
-        place = (port.host, port.port) if port.kind == "tcp" else (port.link, -1)
+        place = (port.host, port.port) if port.kind != "rtu" else (port.link, -1)
         if place not in {("", -1), (port.host, 0)} and places.setdefault(place, i) != i:
             yield ["port", i], f"the same place as port[{places[place]}]"
 
@@ -102,10 +103,28 @@ def _check_fault(i: int, fault: Fault, meters: dict[str, Meter], ports: dict[str
         yield ["fault", i, "meter"], "must be the id of a meter in this file"
     elif fault.port is not None and fault.port not in ports:
         yield ["fault", i, "port"], "must be the id of a [[port]] in this file"
-    elif fault.what == "refused":
-        port = ports[fault.port or meters[fault.meter or ""].port]
-        if port.kind != "tcp":
-            yield ["fault", i, "what"], "only a TCP port can refuse connections"
+    else:
+        yield from _check_wire(i, fault, meters, ports[fault.port or meters[fault.meter or ""].port])
+
+
+def _check_wire(i: int, fault: Fault, meters: dict[str, Meter], port: Port) -> Iterator[Problem]:
+    if fault.what in ON_TCP and port.kind == "rtu":
+        yield ["fault", i, "what"], "only a TCP port can do that"
+    if fault.what == "bad_crc" and port.kind == "tcp":
+        yield ["fault", i, "what"], "Modbus TCP has no checksum"
+    if fault.what == "wrong_transaction" and port.kind != "tcp":
+        yield ["fault", i, "what"], "only Modbus TCP has transactions"
+    if fault.registers and fault.registers[0] > fault.registers[1]:
+        yield ["fault", i, "registers"], "expected the first and the last"
+    if fault.what == "reboot" and fault.unit is not None:
+        yield from _check_move(i, fault, meters, port)
+
+
+def _check_move(i: int, fault: Fault, meters: dict[str, Meter], port: Port) -> Iterator[Problem]:
+    if fault.meter is None:
+        yield ["fault", i, "unit"], "a whole port cannot move to one unit"
+    if any(m.port == port.id and m.unit == fault.unit and m.id != fault.meter for m in meters.values()):
+        yield ["fault", i, "unit"], "another meter of the port has it"
 
 
 def _check_expect(i: int, expect: Expect, lines: set[str] | None) -> Iterator[Problem]:

@@ -10,7 +10,8 @@ from stillcold_core.files import BadFile, TomlFile
 from stillcold_core.profiles import Profile, load_profile, load_profile_file, profile_names
 from stillcold_core.registry import Registry, load_registry
 from stillcold_sim.scenario.check import check_meters, check_ports, check_story, missing_quantities
-from stillcold_sim.scenario.model import Event, Fault, Meter, Port, ScenarioFile
+from stillcold_sim.scenario.fault import Fault
+from stillcold_sim.scenario.model import Event, Meter, Port, ScenarioFile
 from stillcold_sim.scenario.recording import Recording, load_recording
 
 _SHIPPED = Path(__file__).parent.parent / "scenarios"

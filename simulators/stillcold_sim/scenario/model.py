@@ -8,45 +8,8 @@ from msgspec import Meta
 from stillcold_core.profiles.model import Ratios
 from stillcold_core.registry import Id
 from stillcold_sim.loads import Load
-
-Clock = Annotated[str, Meta(pattern=r"^\d+:[0-5]\d:[0-5]\d$")]
-Seconds = Annotated[float, Meta(ge=0)] | Clock
-Unit = Annotated[int, Meta(ge=1, le=247)]
-
-
-def seconds(value: float | str) -> float:
-    """A time of a scenario file in seconds.
-
-    Examples
-    --------
-    >>> seconds(90), seconds("1:30:00")
-    (90.0, 5400.0)
-    """
-    if not isinstance(value, str):
-        return float(value)
-    hours, minutes, rest = (int(part) for part in value.split(":"))
-    return float(3600 * hours + 60 * minutes + rest)
-
-
-class Window(msgspec.Struct, frozen=True, kw_only=True, rename={"lasts": "for"}):
-    """A part of the time axis: from ``at``, ``for`` so long or to the end."""
-
-    at: Seconds
-    lasts: Seconds | None = None
-
-    @property
-    def begin(self) -> float:
-        """s"""
-        return seconds(self.at)
-
-    @property
-    def end(self) -> float:
-        """s; infinite where it does not end."""
-        return float("inf") if self.lasts is None else self.begin + seconds(self.lasts)
-
-    def covers(self, t: float) -> bool:
-        """Whether ``t`` lies in it."""
-        return self.begin <= t < self.end
+from stillcold_sim.scenario.fault import Fault, Unit
+from stillcold_sim.scenario.times import Clock, Seconds, Window
 
 
 class Event(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,43 +24,21 @@ class Event(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
     values: dict[str, float] = {}
 
 
-class Fault(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something that goes wrong between a meter and who reads it.
-
-    Attributes
-    ----------
-    meter, port : str, optional
-        What it happens to; one of the two. On a port it happens to each of its meters.
-    what : str
-        ``silence``, ``exception``, ``garbage``, ``wrong_unit``, ``delay``, or ``refused`` (the TCP port refuses).
-    code : int
-        Of the exception.
-    delay_ms : float
-        ms of real time by which answers come late.
-    """
-
-    what: Literal["silence", "exception", "garbage", "wrong_unit", "delay", "refused"]
-    meter: Id | None = None
-    port: Id | None = None
-    code: Annotated[int, Meta(ge=1, le=255)] = 4
-    delay_ms: Annotated[float, Meta(ge=0, le=60000)] = 1000.0
-
-
 class Port(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where meters are reached.
 
     Attributes
     ----------
-    kind : "tcp" or "rtu"
-        Modbus TCP, or Modbus RTU on a pseudo-terminal.
+    kind : "tcp", "rtu_over_tcp" or "rtu"
+        Modbus TCP, RTU frames on a TCP connection, or Modbus RTU on a pseudo-terminal.
     host, port : str, int
-        tcp: where to listen; port 0 takes a free one.
+        tcp and rtu_over_tcp: where to listen; port 0 takes a free one.
     link : str
         rtu: stable path to open, a symbolic link to the pseudo-terminal; empty for none.
     """
 
     id: Id
-    kind: Literal["tcp", "rtu"] = "tcp"
+    kind: Literal["tcp", "rtu_over_tcp", "rtu"] = "tcp"
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     link: str = ""
@@ -207,6 +148,8 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Alerts that may come beside them.
     within : float or str
         From ``at`` until they must be there.
+    story : str
+        What happens on the line, for people; empty where events and faults say it.
     """
 
     line: Id
@@ -214,6 +157,7 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     kinds: tuple[str, ...] = ()
     may: tuple[str, ...] = ()
     within: Seconds = 30.0
+    story: str = ""
 
 
 class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,44 @@
+"""Times of a scenario file."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Clock = Annotated[str, Meta(pattern=r"^\d+:[0-5]\d:[0-5]\d$")]
+Seconds = Annotated[float, Meta(ge=0)] | Clock
+
+
+def seconds(value: float | str) -> float:
+    """A time of a scenario file in seconds.
+
+    Examples
+    --------
+    >>> seconds(90), seconds("1:30:00")
+    (90.0, 5400.0)
+    """
+    if not isinstance(value, str):
+        return float(value)
+    hours, minutes, rest = (int(part) for part in value.split(":"))
+    return float(3600 * hours + 60 * minutes + rest)
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True, rename={"lasts": "for"}):
+    """A part of the time axis: from ``at``, ``for`` so long or to the end."""
+
+    at: Seconds
+    lasts: Seconds | None = None
+
+    @property
+    def begin(self) -> float:
+        """s"""
+        return seconds(self.at)
+
+    @property
+    def end(self) -> float:
+        """s; infinite where it does not end."""
+        return float("inf") if self.lasts is None else self.begin + seconds(self.lasts)
+
+    def covers(self, t: float) -> bool:
+        """Whether ``t`` lies in it."""
+        return self.begin <= t < self.end

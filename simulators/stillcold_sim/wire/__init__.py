@@ -1,0 +1,13 @@
+"""Modbus on the wire: slaves behind a TCP port or a pseudo-terminal, and what goes wrong there.
+
+Frames are pymodbus'; the sockets are our own, because pymodbus' server answers exception 4 for a unit that is not
+there, keeps one request per connection in hand, and cannot keep silent for one unit only.
+
+As on a real RS-485 bus behind a gateway, a unit that is not there does not answer.
+"""
+
+from stillcold_sim.wire.pty import PtyPort
+from stillcold_sim.wire.slaves import Slave
+from stillcold_sim.wire.tcp import TcpPort
+
+__all__ = ["PtyPort", "Slave", "TcpPort"]

@@ -1,0 +1,58 @@
+"""Take the documents' pictures of the console into ``docs/images`` while the demo's story goes through it."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from rich.console import Console as Screen
+
+from stillcold_sim.demo import Stage, staged
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+_UNTIL = 58.0  # s of the story: both restarts have been found by then
+_LANGUAGES = {"en": "", "zh": ".zh-CN"}
+
+
+def main() -> None:
+    """Play, wait for the restarts, and take the pictures in both languages."""
+    program = shutil.which("chromium")
+    if program is None:
+        sys.exit("The pictures need chromium: apt-get install chromium fonts-noto-cjk")
+    IMAGES.mkdir(exist_ok=True)
+    with staged("demo", Screen()) as stage, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        stage.watch(_UNTIL)
+        for language, suffix in _LANGUAGES.items():
+            _take(browser, stage, language, suffix)
+        browser.close()
+
+
+def _take(browser: Browser, stage: Stage, language: str, suffix: str) -> None:
+    page = browser.new_context(viewport={"width": 1280, "height": 800}, locale=language).new_page()
+    _log_in(page, stage, language)
+    page.screenshot(path=IMAGES / f"alerts{suffix}.png")
+    power = next(a["id"] for a in stage.console.alerts() if a["kind"] == "restart.power")
+    page.goto(f"{stage.console.url}/alerts/{power}")
+    page.wait_for_selector("[data-drawn]")
+    page.screenshot(path=IMAGES / f"alert{suffix}.png")
+
+
+def _log_in(page: Page, stage: Stage, language: str) -> None:
+    page.goto(stage.console.url)
+    page.fill("[name=name]", "admin")
+    page.fill("[name=password]", stage.console.password)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/alerts")
+    # The button offers the other language only.
+    if page.locator(f"button[name=to][value={language}]").count():
+        page.click(f"button[name=to][value={language}]")
+    page.wait_for_selector(f"html[lang^={language}] article.incident")
+
+
+if __name__ == "__main__":
+    main()
