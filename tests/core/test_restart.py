@@ -71,6 +71,12 @@ def test_a_hard_restart_is_found_at_the_first_sample_after_the_dwell() -> None:
     assert all((f.began, f.detected) == (60, 65) for f in found.values())
 
 
+@pytest.mark.requirement("restart.dwell")
+def test_readings_that_come_a_little_early_do_not_put_the_alert_off_by_one() -> None:
+    samples = stream(dead, stop=60) + stream(lambda t: with_power(15e3), start=60, stop=90, every=0.9998)
+    assert raised(run(samples)[1])["restart.power"].detected == pytest.approx(65, abs=0.01)
+
+
 @pytest.mark.parametrize("every", [1, 10, 60, 300, 900])
 @pytest.mark.requirement("restart.cadence")
 def test_a_restart_is_found_at_the_second_sample_of_a_slow_meter(every: float) -> None:

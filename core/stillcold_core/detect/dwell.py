@@ -5,6 +5,8 @@ from typing import Literal
 import msgspec
 
 Change = Literal["raised", "ended"] | None
+_JITTER = 0.25
+"""s by which a reading may come early: readings a second apart are not 1.000 s apart, and 4.999 s are five of them."""
 Level = Literal["over", "between", "under"] | None
 
 
@@ -73,6 +75,6 @@ def _waiting(state: Dwell, time: float, level: Level, on_delay: float) -> tuple[
         return Dwell(), None
     if state.pending is None:
         return Dwell(pending=time), None
-    if time - state.pending >= on_delay:
+    if time - state.pending >= on_delay - _JITTER:
         return Dwell(began=state.pending), "raised"
     return state, None
