@@ -1,8 +1,11 @@
 """One owner of a bus: order, dead slaves, lost connections, late answers."""
 
 import asyncio
+import os
+import tty
 
 import pytest
+from pymodbus.framer import FramerRTU
 
 from stillcold_agent.config import RtuBus, TcpBus
 from stillcold_agent.meters import Meter
@@ -10,8 +13,6 @@ from stillcold_agent.modbus.breaker import Breaker
 from stillcold_agent.modbus.bus import Bus
 from stillcold_core.profiles import Profile
 from stillcold_core.readings import Absence
-from stillcold_sim.modbus import PtyPort
-from stillcold_sim.scenario import Fault
 from support.meters import meter
 from support.raw_meter import RawMeter, Registers, Request, frame
 
@@ -134,35 +135,60 @@ async def test_a_connection_on_which_nobody_answers_is_made_anew(two_blocks: Pro
     assert far.connections == 2
 
 
-class LateSlave:
-    """Its second block comes later than the bus waits."""
+class SlowSlave:
+    """A meter on a pseudo-terminal that answers one request after another, the second one later than the bus waits.
+
+    Parameters
+    ----------
+    delay : float
+        s until the second answer.
+    """
 
     def __init__(self, delay: float) -> None:
-        self.delay, self.asked = delay, 0
+        self._master, self._far = os.openpty()
+        tty.setraw(self._far)
+        os.set_blocking(self._master, False)
+        self.device = os.ttyname(self._far)
+        self._delays = [0.0, delay]
+        self._frames: asyncio.Queue[bytes] = asyncio.Queue()
+        asyncio.get_running_loop().add_reader(self._master, self._read)
+        self._work = asyncio.create_task(self._answer())
 
-    def read(self, _function: int, address: int, count: int) -> list[int]:
-        return [5000 if address == 10 else 7777] * count
+    def close(self) -> None:
+        self._work.cancel()
+        asyncio.get_running_loop().remove_reader(self._master)
+        os.close(self._master)
+        os.close(self._far)
 
-    def troubles(self) -> list[Fault]:
-        self.asked += 1
-        return [Fault(at=0, what="delay", meter="m", delay_ms=1000 * self.delay)] if self.asked == 2 else []
+    def _read(self) -> None:
+        data = os.read(self._master, 4096)
+        for start in range(0, len(data), 8):
+            self._frames.put_nowait(data[start : start + 8])
+
+    async def _answer(self) -> None:
+        while True:
+            request = await self._frames.get()
+            await asyncio.sleep(self._delays.pop(0) if self._delays else 0.0)
+            address = int.from_bytes(request[2:4], "big")
+            reply = request[:2] + b"\x02" + (5000 if address == 10 else 7777).to_bytes(2, "big")
+            os.write(self._master, reply + FramerRTU.compute_CRC(reply).to_bytes(2, "big"))
 
 
 @pytest.mark.requirement("agent.rtu.late-reply")
 async def test_a_late_answer_on_a_serial_line_is_not_taken_for_the_next_one(two_blocks: Profile) -> None:
     """Frames carry no number there, and both blocks are one register long: after a timeout the meter gets a rest."""
-    slave = LateSlave(1.6 * FAST)
-    port = PtyPort({1: slave})
-    bus = Bus(RtuBus("b", port.device, timeout=FAST), [meter(two_blocks)])
+    slave = SlowSlave(1.6 * FAST)
+    bus = Bus(RtuBus("b", slave.device, timeout=FAST), [meter(two_blocks)])
+    samples = []
     try:
-        samples = []
         while len(samples) < 4:
-            samples.append(await bus.read(meter(two_blocks)))
-            if samples[-1].values["frequency"] is Absence.BREAKER_OPEN:
-                samples.pop()
+            sample = await bus.read(meter(two_blocks))
+            if sample.values["frequency"] is Absence.BREAKER_OPEN:
                 await asyncio.sleep(0.01)
+            else:
+                samples.append(sample)
     finally:
         bus.close()
-        await port.close()
+        slave.close()
     assert [s.values["frequency"] for s in samples] == [50.0, 50.0, 50.0, 50.0]
     assert [s.values["active_power"] for s in samples] == [Absence.TIMEOUT, 7777, 7777, 7777]

@@ -1,5 +1,7 @@
 """The journal to the broker and the acknowledgements back, over a real mosquitto."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -160,6 +162,20 @@ def test_a_broker_that_restarts_loses_nothing(tmp_path: Path, mosquitto: Mosquit
         mosquitto.start()
         one.wait_until_empty()
         assert set(far.sequences) == set(range(1, 41))
+
+
+def test_what_was_on_the_way_to_a_dying_broker_is_sent_once_by_one_owner(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """The MQTT library would send it again too."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=2.0) as one:
+        one.add(1)
+        one.wait_until_empty()
+        os.kill(mosquitto.pid, signal.SIGSTOP)
+        one.add(5)
+        wait_for(lambda: len(one.uplink._window) == 5)
+        mosquitto.kill()
+        mosquitto.start()
+        one.wait_until_empty()
+        assert sorted(far.sequences) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_broker_that_comes_late_gets_everything(tmp_path: Path, mosquitto: Mosquitto) -> None:
