@@ -91,7 +91,8 @@ class TomlFile:
             self.data = tomllib.loads(self.text)
         except tomllib.TOMLDecodeError as error:
             found = re.search(r"\(at line (\d+)", str(error))
-            raise BadFile(path, f"not TOML: {error}", line=int(found[1]) if found else 0) from error
+            line = int(found[1]) if found else len(self.text.splitlines())  # else it is the end of the document
+            raise BadFile(path, f"not TOML: {error}", line=line) from error
 
     def convert(self, kind: type[T]) -> T:
         """The content as ``kind``, a :class:`msgspec.Struct`.

@@ -125,12 +125,13 @@ def test_garbage_on_every_topic_stops_nothing(
     for topic in (batch_topic("gw-1"), status_topic("gw-1"), batch_topic("nobody"), status_topic("nobody")):
         client.publish(b"\xff" * 1000, topic)
         client.publish(b"", topic)
+    client.publish(bytes(10 << 20))
     client.publish(gateway.batch(steady(DEAD)))
     wait_for(lambda: client.stored().keys() == {1})
     with read(engine) as connection:
         r = schema.refusal.c
         counted = {tuple(x) for x in connection.execute(select(r.reason, r.gateway, r.count))}
-    assert counted == {("not_cose", "gw-1", 2), ("not_cose", "?", 2)}
+    assert counted == {("not_cose", "gw-1", 2), ("not_cose", "?", 2), ("too_large", "gw-1", 1)}
 
 
 def test_a_gateways_status_is_handed_on(engine: Engine, plant: Registry, mosquitto: Mosquitto, client: Client) -> None:
