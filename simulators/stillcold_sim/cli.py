@@ -12,14 +12,20 @@ import click
 
 from stillcold_core.files import BadFile
 from stillcold_sim.demo import Failed, run_demo
+from stillcold_sim.fleet.cli import fleet_commands
 from stillcold_sim.scenario import Scenario, find_scenario, load_scenario, scenario_names
 from stillcold_sim.serve import Served, serving
+
+_KINDS = {"tcp": "TCP", "rtu_over_tcp": "RTU over TCP", "rtu": "RTU"}
 
 
 @click.group()
 def main() -> None:
     """Simulated meters, loads and faults over real Modbus."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+
+
+main.add_command(fleet_commands)
 
 
 @main.command("list")
@@ -97,8 +103,8 @@ async def _until(told: asyncio.Event, served: Served, stay: bool) -> None:
 
 def _print(listing: dict[str, Any]) -> None:
     for name, port in listing["ports"].items():
-        where = f"{port['host']}:{port['port']}" if port["kind"] == "tcp" else port["link"] or port["device"]
-        click.echo(f"{name}: Modbus {port['kind'].upper()} on {where}")
+        where = f"{port['host']}:{port['port']}" if "host" in port else port["link"] or port["device"]
+        click.echo(f"{name}: Modbus {_KINDS[port['kind']]} on {where}")
         for meter, m in listing["meters"].items():
             if m["port"] == name:
                 click.echo(f"  unit {m['unit']:3}  {m['profile']}  {meter}, point {m['point']}")

@@ -2,15 +2,18 @@
 
 import math
 import zlib
+from collections.abc import Mapping
 from enum import IntEnum
 
 import numpy as np
 
-from stillcold_core.profiles import Profile, Register, encode
+from stillcold_core.profiles import Profile, Register
 from stillcold_core.quantities import PHASES
 from stillcold_sim.loads import Grid, Moment, electrical, quantities
 from stillcold_sim.loads.demand import Three
+from stillcold_sim.registers import Image, encoded, spoiled
 from stillcold_sim.scenario import Event, Fault, MeterPlan
+from stillcold_sim.scenario.fault import ON_REGISTERS
 
 _VOLTAGE_NOISE = 0.0007  # share; the last digit of a 0.1 V display flickers
 
@@ -39,18 +42,22 @@ class SimMeter:
     ----------
     values : dict of str to float, or None
         What it shows since the last step, before rounding to registers; None while it does not answer at all.
+    faults : list of Fault
+        What goes wrong with it, and when.
     """
 
     def __init__(self, plan: MeterPlan, grid: Grid, seed: int) -> None:
         self.plan = plan
         self.values: dict[str, float] | None = None
+        self.faults = list(plan.faults)
         self._grid = grid
         self._rng = np.random.default_rng([seed, *plan.spec.id.encode()])
         self._run = plan.spec.load.begin(self._rng) if plan.spec.load else None
         self._import, self._export = plan.spec.energy, plan.spec.energy_export
         self._fixed = _fixed(plan)
         self._space = _address_space(plan.profile)
-        self._image: dict[int, dict[int, int]] = {}
+        self._image: dict[int, Image] = {}
+        self._spoiling: dict[Fault, dict[str, float]] = {}
 
     def step(self, moment: Moment) -> str:
         """Go on by one step; what the load began with it, or nothing."""
@@ -65,13 +72,16 @@ class SimMeter:
                     values |= change.values
             self._add_ct_noise(values)
         self.values = values
+        self._spoiling = {
+            f: self._spoiling.get(f, values or {}) for f in self.faults if f.what in ON_REGISTERS and f.covers(moment.t)
+        }
         return event
 
     def troubles(self, t: float) -> tuple[Fault, ...]:
         """The faults at ``t``."""
         if self.values is None:
             return (Fault(at=0, what="silence", meter=self.plan.spec.id),)
-        return tuple(f for f in self.plan.faults if f.covers(t))
+        return tuple(_silent_while_booting(f, t) for f in self.faults if f.covers(t))
 
     def read(self, function: int, address: int, count: int) -> list[int] | Refused:
         """Registers (or bits), or why not.
@@ -118,19 +128,22 @@ class SimMeter:
             current = f"current_{phase}"
             values[current] = math.hypot(values.get(current, 0.0), self.plan.spec.ct_noise * float(noise))
 
-    def _shown(self, function: int) -> dict[int, int]:
+    def _shown(self, function: int) -> Image:
         if function not in self._image:
-            self._image[function] = self._encoded(function)
+            image = self._encoded(function, self.values or {})
+            for fault, held in self._spoiling.items():
+                stuck = self._encoded(function, held) if fault.what == "stuck" and held else {}
+                image = spoiled(image, fault, self.plan.profile, function, stuck)
+            self._image[function] = image
         return self._image[function]
 
-    def _encoded(self, function: int) -> dict[int, int]:
-        profile, values = self.plan.profile, self.values or {}
-        image: dict[int, int] = {}
-        for register in profile.register:
-            if profile.function_of(register) == function:
-                words = encode(profile, register, values[register.quantity], self.plan.spec.ratios)
-                image.update(enumerate(words, profile.wire_address(register)))
-        return image
+    def _encoded(self, function: int, values: Mapping[str, float]) -> Image:
+        return encoded(self.plan.profile, self.plan.spec.ratios, function, values)
+
+
+def _silent_while_booting(fault: Fault, t: float) -> Fault:
+    booting = fault.what == "reboot" and t < fault.booted
+    return Fault(at=fault.at, what="silence", meter=fault.meter, port=fault.port) if booting else fault
 
 
 def switched(plan: MeterPlan, t: float) -> tuple[bool, bool]:

@@ -10,9 +10,9 @@ from typing import IO, Any
 
 from stillcold_sim.clock import Clock, iso
 from stillcold_sim.meter import Refused, SimMeter
-from stillcold_sim.modbus import PtyPort, TcpPort
 from stillcold_sim.plant import Plant, Record
 from stillcold_sim.scenario import Fault, Port, Scenario, seconds
+from stillcold_sim.wire import PtyPort, TcpPort
 
 _TICK = 0.02  # s of real time between two looks at the clock
 
@@ -124,7 +124,7 @@ async def serving(
         units: dict[str, dict[int, _Unit]] = {p.id: {} for p in scenario.file.port}
         ports: dict[str, TcpPort | PtyPort] = {}
         for port in scenario.file.port:
-            ports[port.id] = _open(port, units[port.id])
+            ports[port.id] = _open(port, units[port.id], scenario.file.seed if seed is None else seed)
             stack.push_async_callback(ports[port.id].close)
         clock = Clock(speed or scenario.file.speed)
         plant = Plant(scenario, seed, _writer(lines, clock))
@@ -169,8 +169,11 @@ class _Unit:
         return self._meter.troubles(now)
 
 
-def _open(port: Port, units: Mapping[int, _Unit]) -> TcpPort | PtyPort:
-    return TcpPort(units, port.host, port.port) if port.kind == "tcp" else PtyPort(units, port.link)
+def _open(port: Port, units: Mapping[int, _Unit], seed: int) -> TcpPort | PtyPort:
+    seeds = (seed, *port.id.encode())
+    if port.kind == "rtu":
+        return PtyPort(units, port.link, seed=seeds)
+    return TcpPort(units, port.host, port.port, rtu=port.kind == "rtu_over_tcp", seed=seeds)
 
 
 async def _run(player: _Player, clock: Clock) -> None:
@@ -200,5 +203,5 @@ def _writer(lines: IO[str] | None, clock: Clock) -> Callable[[Record], None]:
 
 def _place(port: TcpPort | PtyPort) -> dict[str, str | int]:
     if isinstance(port, TcpPort):
-        return {"kind": "tcp", "host": port.host, "port": port.port}
+        return {"kind": "rtu_over_tcp" if port.rtu else "tcp", "host": port.host, "port": port.port}
     return {"kind": "rtu", "device": port.device, "link": port.link}

@@ -12,7 +12,7 @@ from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.evidence.envelope import GENESIS, digest
 from stillcold_core.profiles import Profile
 from stillcold_core.readings import Absence
-from stillcold_sim.modbus import PtyPort
+from stillcold_sim.wire import PtyPort
 from support import Mosquitto, Process, wait_for_async
 from support.acker import Acker, accept
 from support.raw_meter import RawMeter, Registers

@@ -11,7 +11,7 @@ import stillcold_agent
 from stillcold_agent.config import RtuBus, TcpBus
 from stillcold_agent.modbus.client import Client
 from stillcold_core.readings import Absence
-from stillcold_sim.modbus import PtyPort
+from stillcold_sim.wire import PtyPort
 from support.raw_meter import RawMeter, Request, Respond, frame, honest
 
 FAST = 0.15

@@ -10,8 +10,8 @@ import pytest
 from stillcold_core.files import BadFile
 from stillcold_core.profiles.model import Ratios
 from stillcold_sim.loads import Dead, Furnace, Motor, Office, Steady
-from stillcold_sim.scenario import Scenario, find_scenario, load_scenario, scenario_names, seconds
-from stillcold_sim.scenario.model import Column, Event, Expect, Fault, Meter, Port, Replay, ScenarioFile
+from stillcold_sim.scenario import Fault, Scenario, find_scenario, load_scenario, scenario_names, seconds
+from stillcold_sim.scenario.model import Column, Event, Expect, Meter, Port, Replay, ScenarioFile
 
 DOCS = Path(__file__).parents[2] / "docs" / "scenarios.md"
 

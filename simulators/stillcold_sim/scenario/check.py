@@ -9,7 +9,7 @@ from stillcold_core.profiles import Profile
 from stillcold_core.profiles.model import UNITS
 from stillcold_core.registry import Registry
 from stillcold_sim.loads import Demand, electrical, quantities
-from stillcold_sim.scenario.fault import ON_TCP, Fault
+from stillcold_sim.scenario.fault import ON_REGISTERS, ON_TCP, Fault
 from stillcold_sim.scenario.model import Event, Expect, Meter, Port, ScenarioFile
 
 Problem = tuple[Sequence[Step], str]
@@ -116,6 +116,8 @@ def _check_wire(i: int, fault: Fault, meters: dict[str, Meter], port: Port) -> I
         yield ["fault", i, "what"], "only Modbus TCP has transactions"
     if fault.registers and fault.registers[0] > fault.registers[1]:
         yield ["fault", i, "registers"], "expected the first and the last"
+    if fault.what in ON_REGISTERS and fault.share != 1:
+        yield ["fault", i, "share"], "registers are wrong for every request"
     if fault.what == "reboot" and fault.unit is not None:
         yield from _check_move(i, fault, meters, port)
 

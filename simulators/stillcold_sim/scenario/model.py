@@ -21,7 +21,7 @@ class Event(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     meter: Id
     what: Literal["run", "stop", "energise", "cut", "set"]
-    values: dict[str, float] = {}
+    values: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -71,7 +71,7 @@ def answer(
     if found is None:
         return None
     slave, troubles = found
-    met = {f.what: f for f in troubles if _meets(f, request, chance)}
+    met: dict[str, Fault] = {f.what: f for f in troubles if _meets(f, request, chance)}
     if "half_open" in met:
         link.dead = True
     closes = "drop" in met and _count(link, met["drop"])

@@ -5,7 +5,7 @@ import logging
 import os
 import termios
 import tty
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ class PtyPort:
         By unit.
     link : str
         Symbolic link to make to it; an older link there is replaced. Empty for none.
-    seed : int
+    seed : sequence of int
         Of the faults that come by chance.
 
     Raises
@@ -37,7 +37,7 @@ class PtyPort:
         When there is no pseudo-terminal left, or something else lies at ``link``.
     """
 
-    def __init__(self, slaves: Mapping[int, Slave], link: str = "", *, seed: int = 0) -> None:
+    def __init__(self, slaves: Mapping[int, Slave], link: str = "", *, seed: Sequence[int] = (0,)) -> None:
         self._slaves = slaves
         self._framing, self._link = RtuFraming(), Link()
         self._chance = np.random.default_rng(seed)

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.random import Generator
@@ -26,7 +26,7 @@ class TcpPort:
         Where to listen; port 0 takes a free one.
     rtu : bool
         Whether frames are those of a serial line.
-    seed : int
+    seed : sequence of int
         Of the faults that come by chance.
 
     Raises
@@ -35,7 +35,9 @@ class TcpPort:
         When the address cannot be had.
     """
 
-    def __init__(self, slaves: Mapping[int, Slave], host: str, port: int, *, rtu: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self, slaves: Mapping[int, Slave], host: str, port: int, *, rtu: bool = False, seed: Sequence[int] = (0,)
+    ) -> None:
         self._slaves, self.rtu = slaves, rtu
         self._chance = np.random.default_rng(seed)
         self._server: asyncio.Server | None = None
