@@ -12,6 +12,7 @@ from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.evidence.envelope import GENESIS, digest
 from stillcold_core.profiles import Profile
 from stillcold_core.readings import Absence
+from stillcold_sim.scenario import Fault
 from stillcold_sim.wire import PtyPort
 from support import Mosquitto, Process, wait_for_async
 from support.acker import Acker, accept
@@ -38,10 +39,10 @@ class Plant:
         """Write the configuration."""
         self.file.write_text(f'gateway = "{GATEWAY}"\ndata_dir = "data"\n[mqtt]\nport = {self.broker.port}\n{rest}')
 
-    def live(self, point: str) -> list[float]:
-        """Power of each sample of a point that came and shows any."""
-        blocks = [b for batch in self.far.batches for b in batch.blocks if b.point == point]
-        return [p for b in blocks for s in b.samples() if (p := s.number("active_power") or 0.0) > 0]
+    async def more_batches(self, count: int) -> None:
+        """Wait for as many more than there are."""
+        before = len(self.far.batches)
+        await wait_for_async(lambda: len(self.far.batches) >= before + count, what=f"{count} more batches")
 
 
 @pytest.fixture
@@ -140,9 +141,8 @@ async def test_a_killed_agent_leaves_an_unbroken_chain(plant: Plant, sdm630: Pro
     async with RawMeter(Registers(sdm630, DEAD)) as far:
         plant.configure("[batch]\nquiet = 0.05\nchange = 0.05\n" + tcp(far.port) + device("p1", interval=0.05))
         for kills in range(1, 5):
-            seen = len(plant.far.batches)
             plant.agent.start()
-            await wait_for_async(lambda seen=seen: len(plant.far.batches) > seen + 3, what="new batches")
+            await plant.more_batches(4)
             if kills < 4:
                 plant.agent.kill()
         plant.far.reply = accept
@@ -174,7 +174,7 @@ class FlatSlave:
     def read(self, _function: int, _address: int, count: int) -> list[int]:
         return [0x4248, 0x0000] * (count // 2)  # 50.0
 
-    def troubles(self) -> list[object]:
+    def troubles(self) -> list[Fault]:
         return []
 
 

@@ -12,7 +12,7 @@ from stillcold_agent.meters import Meter
 from stillcold_agent.modbus.breaker import Breaker
 from stillcold_agent.modbus.bus import Bus
 from stillcold_core.profiles import Profile
-from stillcold_core.readings import Absence
+from stillcold_core.readings import Absence, Sample
 from support.meters import meter
 from support.raw_meter import RawMeter, Registers, Request, frame
 
@@ -179,7 +179,7 @@ async def test_a_late_answer_on_a_serial_line_is_not_taken_for_the_next_one(two_
     """Frames carry no number there, and both blocks are one register long: after a timeout the meter gets a rest."""
     slave = SlowSlave(1.6 * FAST)
     bus = Bus(RtuBus("b", slave.device, timeout=FAST), [meter(two_blocks)])
-    samples = []
+    samples: list[Sample] = []
     try:
         while len(samples) < 4:
             sample = await bus.read(meter(two_blocks))

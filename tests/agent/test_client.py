@@ -11,6 +11,7 @@ import stillcold_agent
 from stillcold_agent.config import RtuBus, TcpBus
 from stillcold_agent.modbus.client import Client
 from stillcold_core.readings import Absence
+from stillcold_sim.scenario import Fault
 from stillcold_sim.wire import PtyPort
 from support.raw_meter import RawMeter, Request, Respond, frame, honest
 
@@ -115,7 +116,7 @@ class Slave:
     def read(self, function: int, address: int, count: int) -> list[int]:
         return [a % 2 if function < 3 else a for a in range(address, address + count)]
 
-    def troubles(self) -> list[object]:
+    def troubles(self) -> list[Fault]:
         return []
 
 

@@ -181,10 +181,20 @@ def test_every_key_is_documented_with_its_default() -> None:
 _TABLES = {"mqtt", "batch", "journal", "bus", "device"}
 
 
+_STRUCTS: list[tuple[str, type[msgspec.Struct]]] = [
+    ("", Config),
+    ("mqtt.", Mqtt),
+    ("batch.", Batch),
+    ("journal.", Journal),
+    ("bus.", TcpBus),
+    ("bus.", RtuBus),
+    ("device.", Device),
+]
+
+
 def _keys() -> list[tuple[str, str]]:
-    tables = {"": Config, "mqtt.": Mqtt, "batch.": Batch, "journal.": Journal, "device.": Device}
     found = [("bus.kind", "required")]
-    for prefix, struct in [*tables.items(), ("bus.", TcpBus), ("bus.", RtuBus)]:
+    for prefix, struct in _STRUCTS:
         fields = [f for f in msgspec.structs.fields(struct) if prefix or f.name not in _TABLES]
         found += [(prefix + f.name, _default(f)) for f in fields]
     return found

@@ -49,8 +49,13 @@ def test_each_batch_names_the_one_before(path: Path) -> None:
     """From zeros on, counted from 1."""
     journal, _ = opened(path)
     links: list[Link] = []
+
+    def make(link: Link) -> bytes:
+        links.append(link)
+        return envelope(link)
+
     for _ in range(3):
-        journal.append(lambda link: (links.append(link), envelope(link))[1])
+        journal.append(make)
     kept = journal.pending(0, 10)
     assert [link.sequence for link in links] == [1, 2, 3] == [k.sequence for k in kept]
     assert [link.previous for link in links] == [GENESIS, *(digest(k.envelope) for k in kept[:2])]

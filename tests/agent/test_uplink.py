@@ -18,6 +18,7 @@ from stillcold_core.evidence.envelope import digest, seal
 from stillcold_core.evidence.keys import Ed25519PrivateKey
 from support import Authority, Mosquitto, wait_for
 from support.acker import Acker, accept
+from support.authority import Certificate
 
 KEY = Ed25519PrivateKey.generate()
 GATEWAY = "gw-1"
@@ -53,8 +54,8 @@ class Line:
 
 
 @contextmanager
-def line(folder: Path, port: int, *, patience: float = 10.0, **mqtt: str) -> Iterator[Line]:
-    one = Line(folder, Mqtt(port=port, **mqtt), patience)
+def line(folder: Path, mqtt: int | Mqtt, *, patience: float = 10.0) -> Iterator[Line]:
+    one = Line(folder, Mqtt(port=mqtt) if isinstance(mqtt, int) else mqtt, patience)
     one.uplink.start()
     try:
         yield one
@@ -213,14 +214,22 @@ def test_stopping_gives_the_server_time_to_acknowledge(tmp_path: Path, mosquitto
         assert one.journal.count_pending() == 0
 
 
+def tls(broker: Mosquitto, authority: Authority, mine: Certificate) -> Mqtt:
+    return Mqtt(
+        port=broker.port,
+        ca_file=str(authority.ca_file),
+        cert_file=str(mine.cert_file),
+        key_file=str(mine.key_file),
+    )
+
+
 @pytest.mark.requirement("agent.uplink.tls")
 def test_the_production_broker_lets_a_gateway_in_by_its_certificate(
     tmp_path: Path, authority: Authority, mosquitto_tls: Mosquitto
 ) -> None:
     """TLS with both certificates checked, and the access list in force."""
     mine = authority.client(GATEWAY)
-    names = {"ca_file": str(authority.ca_file), "cert_file": str(mine.cert_file), "key_file": str(mine.key_file)}
-    with line(tmp_path, mosquitto_tls.port, **names) as one:
+    with line(tmp_path, tls(mosquitto_tls, authority, mine)) as one:
         one.add(1)
         wait_for(one.uplink._client.is_connected)
         wait_for(lambda: one.uplink._receipts, what="the broker's receipt")
@@ -235,8 +244,7 @@ def test_a_broker_of_another_authority_gets_nothing(
     """The connection is not made, and the log says so."""
     stranger = Authority(tmp_path / "stranger", "Another CA")
     mine = stranger.client(GATEWAY)
-    names = {"ca_file": str(stranger.ca_file), "cert_file": str(mine.cert_file), "key_file": str(mine.key_file)}
-    with line(tmp_path, mosquitto_tls.port, **names) as one:
+    with line(tmp_path, tls(mosquitto_tls, stranger, mine)) as one:
         one.add(1)
         wait_for(lambda: "cannot reach the broker" in caplog.text)
         assert not one.uplink._client.is_connected()
