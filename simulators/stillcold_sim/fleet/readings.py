@@ -49,7 +49,9 @@ class PointReadings:
     def block(self, sequence: int) -> Block:
         """What was read in the period of batch ``sequence``, counted from 1."""
         rate = self._fleet.rate
-        offset = (sequence - 1) * rate.batch + np.arange(round(rate.batch / rate.interval)) * rate.interval
+        offset = (sequence - 1) * rate.batch + np.arange(
+            round(rate.batch / rate.interval), dtype=np.float64
+        ) * rate.interval
         milliseconds = np.rint((self._start + offset) * 1000).astype(np.int64)
         values = self._values(offset)
         columns = {name: _column(values.get(name), len(offset), e) for name, e in self._profile.exponents.items()}
@@ -60,13 +62,13 @@ class PointReadings:
         running = offset >= self.runs_from
         melting = running & ((offset + self._phase) % _CYCLE < _MELTING)
         power = LINE_POWER * melting * (0.95 + 0.01 * self._rng.standard_normal(len(offset)))
-        self_energy = self._energy + np.cumsum(power) * self._fleet.rate.interval / 3600
-        self._energy = float(self_energy[-1])
+        energy = self._energy + np.cumsum(power) * self._fleet.rate.interval / 3600
+        self._energy = float(energy[-1])
         volts = _VOLTAGE * (1 + 0.0007 * self._rng.standard_normal((3, len(offset))))
         noise = _CT_NOISE * np.abs(self._rng.standard_normal((3, len(offset))))
         values = _three_phase(power, volts, noise)
         values["frequency"] = 50 + 0.01 * self._rng.standard_normal(len(offset))
-        values["active_energy_import"] = self_energy
+        values["active_energy_import"] = energy
         values["active_energy_export"] = np.zeros(len(offset))
         return values
 
