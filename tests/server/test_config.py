@@ -39,7 +39,7 @@ def test_what_does_not_fit_is_named_with_file_line_field_and_value(tmp_path: Pat
 
 
 def test_a_configuration_that_is_not_there_is_one_line_and_exit_code_two(tmp_path: Path) -> None:
-    command = [program("stillcold-server"), "run", "--config", tmp_path / "none.toml"]
+    command = [str(program("stillcold-server")), "run", "--config", str(tmp_path / "none.toml")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1

@@ -54,7 +54,7 @@ class House:
             Process([agent, "run", "--config", str(p.config)], folder / f"{p.gateway}.log") for p in self._plants
         ]
         self.engine: Engine = open_database(f"sqlite:///{folder / 'stillcold.db'}")
-        self.console = Console(self.url)
+        self.console = Console(self._http)
 
     def start_server(self) -> None:
         """Start the server and wait until it answers."""
@@ -103,11 +103,10 @@ class House:
         self.console.close()
 
     def _write_files(self, hook: str) -> None:
-        http = free_port()
-        self.url = f"http://127.0.0.1:{http}"
+        self._http = free_port()
         anywhere = {port.id: 502 + i for i, port in enumerate(self.scenario.file.port)}
         for plant in self._plants:
             write_agent(plant, self.scenario, anywhere, self.broker.port)
         write_registry(self._plants, self.scenario, self.folder / "registry.toml")
-        self._server = write_server(self.folder, broker=self.broker.port, http=http, hook=hook)
+        self._server = write_server(self.folder, broker=self.broker.port, http=self._http, hook=hook)
         run([program("stillcold-server"), "import-registry", self.folder / "registry.toml", "-c", self._server])
