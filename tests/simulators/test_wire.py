@@ -2,88 +2,11 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
-from stillcold_sim.scenario import Scenario
-from stillcold_sim.serve import Served, serving
-
-Load = Callable[[str], Scenario]
-
-METERS = """
-[[meter]]
-id = "one"
-profile = "eastron-sdm630"
-port = "bus"
-unit = 1
-point = "p1"
-load = { kind = "steady", power = 1000 }
-[[meter]]
-id = "two"
-profile = "eastron-sdm630"
-port = "bus"
-unit = 2
-point = "p2"
-load = { kind = "steady", power = 2000 }
-"""
-
-
-class Wire:
-    """A connection that sends and receives frames, good or bad."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    def ask(self, unit: int, tid: int = 1, pdu: bytes = struct.pack(">BHH", 4, 0x46, 2)) -> None:
-        """Send a request; by default for the frequency of an SDM630."""
-        self.send(struct.pack(">HHHB", tid, 0, len(pdu) + 1, unit) + pdu)
-
-    def send(self, data: bytes) -> None:
-        """Send bytes."""
-        self._writer.write(data)
-
-    async def frame(self) -> tuple[int, int, bytes]:
-        """Transaction, unit and PDU of the next frame."""
-        async with asyncio.timeout(10):
-            tid, protocol, length, unit = struct.unpack(">HHHB", await self._reader.readexactly(7))
-            assert protocol == 0
-            return tid, unit, await self._reader.readexactly(length - 1)
-
-    async def some(self) -> bytes:
-        """Whatever comes next; nothing once the far end has closed or broken off."""
-        async with asyncio.timeout(10):
-            try:
-                return await self._reader.read(300)
-            except ConnectionResetError:
-                return b""
-
-
-@asynccontextmanager
-async def connected(served: Served) -> AsyncIterator[Wire]:
-    """A connection to the port ``bus``."""
-    reader, writer = await asyncio.open_connection(*served.tcp("bus"))
-    try:
-        yield Wire(reader, writer)
-    finally:
-        writer.close()
-
-
-@asynccontextmanager
-async def playing(scenario: Load, text: str) -> AsyncIterator[tuple[Served, Wire]]:
-    """The two meters with what ``text`` adds, and a connection to them."""
-    async with serving(scenario(METERS + text)) as served, connected(served) as wire:
-        yield served, wire
-
-
-def fault(what: str, more: str = "") -> str:
-    """A fault of meter one that never ends."""
-    return f'[[fault]]\nat = 0\nmeter = "one"\nwhat = "{what}"\n{more}'
-
-
-def _is_frequency(pdu: bytes) -> bool:
-    return pdu[:2] == b"\x04\x04" and 49 < struct.unpack(">f", pdu[2:])[0] < 51
+from stillcold_sim.serve import serving
+from support.wire import METERS, Load, connected, fault, is_frequency, playing
 
 
 async def test_answers_carry_transaction_and_unit(scenario: Load) -> None:
@@ -93,7 +16,7 @@ async def test_answers_carry_transaction_and_unit(scenario: Load) -> None:
             wire.ask(unit, tid)
         frames = [await wire.frame() for _ in range(3)]
     assert [f[:2] for f in frames] == [(7, 1), (8, 2), (9, 1)]
-    assert all(_is_frequency(f[2]) for f in frames)
+    assert all(is_frequency(f[2]) for f in frames)
 
 
 async def test_request_in_pieces_is_answered(scenario: Load) -> None:
@@ -123,7 +46,7 @@ async def test_silent_unit_does_not_disturb_the_others(scenario: Load) -> None:
         wire.ask(2, 2)
         tid, unit, pdu = await wire.frame()
     assert (tid, unit) == (2, 2)
-    assert _is_frequency(pdu)
+    assert is_frequency(pdu)
 
 
 @pytest.mark.requirement("sim.fault.exception")
@@ -156,7 +79,7 @@ async def test_wrong_unit(scenario: Load) -> None:
         wire.ask(1, 3)
         tid, unit, pdu = await wire.frame()
     assert (tid, unit) == (3, 2)
-    assert _is_frequency(pdu)
+    assert is_frequency(pdu)
 
 
 @pytest.mark.requirement("sim.fault.delay")
@@ -167,7 +90,7 @@ async def test_late_answer_does_not_hold_up_the_other_unit(scenario: Load) -> No
         wire.ask(2, 2)
         frames = [await wire.frame(), await wire.frame()]
     assert [f[:2] for f in frames] == [(2, 2), (1, 1)]
-    assert _is_frequency(frames[1][2])
+    assert is_frequency(frames[1][2])
 
 
 @pytest.mark.requirement("sim.fault.refused")
@@ -211,7 +134,7 @@ async def test_what_a_meter_does_not_take_is_refused(scenario: Load, pdu: bytes,
         wire.ask(1, 1, pdu)
         assert await wire.frame() == (1, 1, answer)
         wire.ask(1, 2)
-        assert _is_frequency((await wire.frame())[2])
+        assert is_frequency((await wire.frame())[2])
 
 
 async def test_what_is_not_modbus_ends_the_connection(scenario: Load) -> None:
@@ -233,4 +156,4 @@ async def test_faults_of_a_port_reach_all_its_meters_and_end(scenario: Load) -> 
         await served.reached(30.0)
         for unit in (1, 2):
             wire.ask(unit)
-            assert _is_frequency((await wire.frame())[2])
+            assert is_frequency((await wire.frame())[2])
