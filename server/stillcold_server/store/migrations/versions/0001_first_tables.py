@@ -233,7 +233,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_delivery_state_due_at", ["state", "due_at"], unique=False)
 
 
-
 def downgrade() -> None:
     """Take back."""
     with op.batch_alter_table("delivery", schema=None) as batch_op:
