@@ -30,6 +30,7 @@ from stillcold_sim.fleet import FleetFile, load_fleet, registry_of, run_fleet
 from stillcold_sim.fleet.gateway import FleetGateway, Link
 from stillcold_sim.fleet.readings import runs_from
 from support import Mosquitto, wait_for
+from support.settings import documented_settings, settings_of
 
 START = 1_790_000_000.0
 FLEET = """
@@ -224,6 +225,13 @@ def test_a_mistake_in_a_fleet_file_is_named(tmp_path: Path, text: str, named: st
     with pytest.raises(BadFile) as bad:
         load_fleet(path)
     assert bad.value.field == named
+
+
+@pytest.mark.requirement("sim.fleet.documented")
+def test_every_setting_of_a_fleet_is_documented_with_its_default() -> None:
+    """And the document names no other."""
+    document = Path(__file__).parents[2] / "docs" / "fleet.md"
+    assert documented_settings(document) == settings_of(FleetFile)
 
 
 def test_a_broker_that_is_not_there_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
