@@ -9,7 +9,6 @@ import pytest
 
 from stillcold_core.files import BadFile
 from stillcold_core.profiles.model import Ratios
-from stillcold_sim.loads import Dead, Furnace, Motor, Office, Steady
 from stillcold_sim.scenario import Fault, Scenario, find_scenario, load_scenario, scenario_names, seconds
 from stillcold_sim.scenario.model import Column, Event, Expect, Meter, Port, Replay, ScenarioFile
 
@@ -181,7 +180,6 @@ def test_unknown_scenario_is_named() -> None:
         ("[[meter]]", [Meter]),
         ("[[meter]]", [Ratios]),
         ("[meter.replay]", [Replay, Column]),
-        ("Loads", [Dead, Steady, Office, Motor, Furnace]),
         ("[[event]]", [Event]),
         ("[[fault]]", [Fault]),
         ("[[expect]]", [Expect]),

@@ -12,12 +12,24 @@ import numpy as np
 from msgspec import Meta
 from numpy.random import Generator
 
+from stillcold_core.quantities import HARMONIC_ORDERS
 from stillcold_sim.loads.demand import Demand, Moment, Three, lagging
 from stillcold_sim.loads.steady import Percent, Positive, PowerFactor, Share
 
 # Power factor of the SCR-fed furnace above by share of the full power, as a share of its best.
 _SCR_POWER = (0.0, 0.09, 0.20, 0.36, 0.55, 0.78, 1.0)
 _SCR_FACTOR = (0.2, 0.27, 0.57, 0.74, 0.94, 1.0, 1.0)
+
+
+# % of the fundamental that a rectifier of so many pulses draws on the plateau, and adds to the voltage. 12 and 24
+# pulses leave a rest of the fifth and seventh; THD-V goes with the sum of (order x current)².
+_RECTIFIER = {
+    6: {"current_thd": 27.1, "h5": 19.5, "h7": 13.7, "h11": 8.8, "h13": 7.8, "voltage_thd": 9.0},
+    12: {"current_thd": 12.5, "h5": 2.0, "h7": 1.5, "h11": 9.0, "h13": 7.0, "voltage_thd": 6.0},
+    24: {"current_thd": 6.0, "h5": 1.5, "h7": 1.0, "h11": 1.5, "h13": 1.0, "voltage_thd": 4.2},
+}
+_SWITCHOVER = (5.0, 20.0)  # s until a supply with two crucibles has gone over to the other
+_SINTER_FROM, _SINTER_STEPS = 0.1, 24
 
 
 class Furnace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="furnace"):
@@ -45,9 +57,11 @@ class Furnace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
         A current-fed (SCR) inverter's power factor falls at reduced power, a diode-fed one's does not.
     power_factor : float
         Of the fundamental, on the plateau.
-    current_thd, h5, h7, h11, h13 : float
-        % of the fundamental, on the plateau. The defaults are a 6-pulse rectifier's; with 12 pulses 12.5, 2, 1.5, 9, 7.
-    voltage_thd : float
+    pulses : 6, 12 or 24
+        Of its rectifier; gives the next six where they are not said.
+    current_thd, h5, h7, h11, h13 : float, optional
+        % of the fundamental, on the plateau.
+    voltage_thd : float, optional
         % that the plateau adds to the bus.
     distortion : float
         U·I / √(P² + Q²) - 1.
@@ -55,6 +69,10 @@ class Furnace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
         Largest deviation of a phase's current from the mean, share of it.
     sag : float
         Share of the voltage lost on the plateau.
+    crucibles : 1 or 2
+        Two on one supply leave no tap to see: as one is full, the supply goes over to the other.
+    sinter_hours : float
+        h over which the first heat after a relining goes up; 0 where the lining is in use.
     """
 
     power: Positive = 450e3
@@ -68,15 +86,23 @@ class Furnace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     noise: Share = 0.005
     inverter: Literal["scr", "diode"] = "scr"
     power_factor: PowerFactor = 0.971
-    current_thd: Percent = 27.1
-    h5: Percent = 19.5
-    h7: Percent = 13.7
-    h11: Percent = 8.8
-    h13: Percent = 7.8
-    voltage_thd: Percent = 9.0
+    pulses: Literal[6, 12, 24] = 6
+    current_thd: Percent | None = None
+    h5: Percent | None = None
+    h7: Percent | None = None
+    h11: Percent | None = None
+    h13: Percent | None = None
+    voltage_thd: Percent | None = None
     distortion: Share = 0.05
     imbalance: Annotated[float, Meta(ge=0, le=0.2)] = 0.006
     sag: Share = 0.012
+    crucibles: Literal[1, 2] = 1
+    sinter_hours: Annotated[float, Meta(ge=0, le=100)] = 0.0
+
+    def rectifier(self) -> dict[str, float]:
+        """%, by the name of the attribute."""
+        said = {name: getattr(self, name) for name in _RECTIFIER[self.pulses]}
+        return _RECTIFIER[self.pulses] | {name: value for name, value in said.items() if value is not None}
 
     def begin(self, rng: Generator) -> "FurnaceRun":
         """The load at work."""
@@ -94,6 +120,10 @@ class FurnaceRun:
         self._target = 0.0
         self._tap = 0.0
         self._shares = _shares(furnace.imbalance, int(rng.integers(3)))
+        self._rectifier = furnace.rectifier()
+        self._harmonics = {order: self._rectifier[f"h{order}"] for order in HARMONIC_ORDERS}
+        self._sinter = furnace.sinter_hours * 3600
+        self._sintering = 0.0  # s that this heat goes up slowly
 
     def step(self, moment: Moment, running: bool) -> Demand:
         """Its demand."""
@@ -103,7 +133,8 @@ class FurnaceRun:
             return Demand(event=event)
         share = self._share(moment.t - self._since)
         power = self._furnace.power * share * (1 + self._furnace.noise * noise)
-        self._energy += power * moment.step / 3600
+        if moment.t - self._since >= self._sintering:
+            self._energy += power * moment.step / 3600
         return self._demand(power, share, event)
 
     def _turn(self, t: float, running: bool) -> str:
@@ -113,7 +144,8 @@ class FurnaceRun:
             return "" if was == "off" else "furnace_off"
         if self._phase == "melt" and self._energy >= self._target:
             self._phase, self._since = "tap", t
-            self._tap = self._rng.uniform(self._furnace.tap_min, self._furnace.tap_max)
+            low, high = _SWITCHOVER if self._furnace.crucibles == 2 else (self._furnace.tap_min, self._furnace.tap_max)
+            self._tap = self._rng.uniform(low, high)
             return "tap_begins"
         if self._phase == "off" or (self._phase == "tap" and t - self._since >= self._tap):
             return self._melt(t)
@@ -124,11 +156,14 @@ class FurnaceRun:
         spread = 1 + furnace.heat_spread * float(np.clip(self._rng.standard_normal(), -2.5, 2.5))
         self._phase, self._since, self._energy = "melt", t, 0.0
         self._target = furnace.power * furnace.heat_hours * spread
-        return "melt_begins"
+        self._sintering, self._sinter = self._sinter, 0.0
+        return "sinter_begins" if self._sintering else "melt_begins"
 
     def _share(self, age: float) -> float:
         furnace = self._furnace
-        if age >= furnace.ramp:
+        if age < self._sintering:
+            return _SINTER_FROM + (1 - _SINTER_FROM) * int(age / self._sintering * _SINTER_STEPS) / _SINTER_STEPS
+        if self._sintering or age >= furnace.ramp:
             return 1.0
         done = int(age / furnace.ramp * furnace.ramp_steps) / furnace.ramp_steps
         return furnace.ramp_from + (1 - furnace.ramp_from) * done
@@ -144,9 +179,9 @@ class FurnaceRun:
             reactive_power=lagging(power, factor),
             shares=self._shares,
             # Measured: THD-I rises by a tenth at low power, and a third of the added THD-V comes with the first ampere.
-            current_thd=f.current_thd * (1.11 - 0.11 * share),
-            voltage_thd=f.voltage_thd * (1 + 2 * loading) / 3,
-            harmonics={5: f.h5, 7: f.h7, 11: f.h11, 13: f.h13},
+            current_thd=self._rectifier["current_thd"] * (1.11 - 0.11 * share),
+            voltage_thd=self._rectifier["voltage_thd"] * (1 + 2 * loading) / 3,
+            harmonics=self._harmonics,
             distortion=f.distortion,
             sag=f.sag * loading,
             event=event,

@@ -58,16 +58,10 @@ class MotorRun:
             return Demand()
         if self._since is None:
             self._since = moment.t
-            return self._starting("motor_starts")
+            return starting(self._load.power, self._load.power_factor, self._load.inrush, "motor_starts")
         if moment.t - self._since < self._load.inrush_time:
-            return self._starting()
+            return starting(self._load.power, self._load.power_factor, self._load.inrush)
         return self._turning(moment.t - self._since, noise)
-
-    def _starting(self, event: str = "") -> Demand:
-        # A rotor at rest takes many times the current at a power factor of 0.3 or so.
-        load = self._load
-        power = load.power * load.inrush * 0.3 / load.power_factor
-        return Demand(active_power=power, reactive_power=lagging(power, 0.3), sag=0.03, event=event)
 
     def _turning(self, age: float, noise: float) -> Demand:
         load = self._load
@@ -76,3 +70,12 @@ class MotorRun:
             return Demand(power, lagging(power, load.power_factor), current_thd=2.0, sag=0.005)
         idle = load.power * load.idle * noise
         return Demand(idle, lagging(idle, load.idle_power_factor), current_thd=4.0, sag=0.002)
+
+
+def starting(power: float, factor: float, inrush: float, event: str = "") -> Demand:
+    """Demand of a motor of ``power`` W and power factor ``factor`` that starts with ``inrush`` times its current.
+
+    A rotor at rest takes it at a power factor of 0.3 or so.
+    """
+    power *= inrush * 0.3 / factor
+    return Demand(active_power=power, reactive_power=lagging(power, 0.3), sag=0.03, event=event)
