@@ -13,6 +13,7 @@ import click
 from stillcold_core.files import BadFile
 from stillcold_sim.demo import Failed, run_demo
 from stillcold_sim.fleet.cli import fleet_commands
+from stillcold_sim.judging.cli import check_command, run_command, score_command
 from stillcold_sim.scenario import Scenario, find_scenario, load_scenario, scenario_names
 from stillcold_sim.serve import Served, serving
 
@@ -26,6 +27,9 @@ def main() -> None:
 
 
 main.add_command(fleet_commands)
+main.add_command(run_command)
+main.add_command(check_command)
+main.add_command(score_command)
 
 
 @main.command("list")

@@ -9,7 +9,7 @@ import msgspec
 
 from stillcold_sim.loads import Dead, Grid, Moment
 from stillcold_sim.meter import SimMeter
-from stillcold_sim.scenario import Event, Fault, Port, Scenario, seconds
+from stillcold_sim.scenario import Event, Fault, Meter, Port, Scenario, seconds
 
 Record = Mapping[str, Any]
 _MOST_BY_HAND = 1000
@@ -44,6 +44,7 @@ class Plant:
         seed = scenario.file.seed if seed is None else seed
         grid = Grid(seed)
         self.meters = {m.spec.id: SimMeter(m, grid, seed) for m in scenario.meters}
+        self._specs = {m.id: m for m in scenario.file.meter}
         self.by_hand: dict[str, Event | Fault] = {}
         self._hands = 0
         self._record = record
@@ -75,7 +76,7 @@ class Plant:
         self._hands += 1
         name = f"hand-{self._hands}"
         self.by_hand[name] = window
-        for mark in _window_marks(window, self._points(), {"by": name}):
+        for mark in _window_marks(window, self._specs, {"by": name}):
             insort(self._marks, mark, key=_time_of)
         self._plan_again()
         return name
@@ -94,7 +95,7 @@ class Plant:
         del self.by_hand[name]
         over = msgspec.structs.replace(window, lasts=max(0.0, t - window.begin))
         self._marks = [mark for mark in self._marks if mark.get("by") != name]
-        insort(self._marks, {**list(_window_marks(over, self._points(), {"by": name}))[-1], "t": t}, key=_time_of)
+        insort(self._marks, {**list(_window_marks(over, self._specs, {"by": name}))[-1], "t": t}, key=_time_of)
         self._plan_again()
 
     def refuses(self, port: Port, t: float) -> bool:
@@ -110,14 +111,9 @@ class Plant:
     def _plan_again(self) -> None:
         for plan in self._scenario.meters:
             mine = [w for w in self.by_hand.values() if w.meter == plan.spec.id or _on_port(w, plan.spec.port)]
-            self.meters[plan.spec.id].plan = replace(
-                plan,
-                events=(*plan.events, *(w for w in mine if isinstance(w, Event))),
-                faults=(*plan.faults, *(w for w in mine if isinstance(w, Fault) and w.what != "refused")),
-            )
-
-    def _points(self) -> dict[str, str]:
-        return {m.id: m.point for m in self._file.meter}
+            meter = self.meters[plan.spec.id]
+            meter.plan = replace(plan, events=(*plan.events, *(w for w in mine if isinstance(w, Event))))
+            meter.faults = [*plan.faults, *(w for w in mine if isinstance(w, Fault) and w.what != "refused")]
 
     def _step(self, now: float) -> None:
         self._mark(now)
@@ -156,23 +152,25 @@ def _marks(scenario: Scenario) -> Iterator[Record]:
     yield {"t": 0.0, "event": "scenario_begins", "scenario": scenario.file.name}
     if duration := seconds(scenario.file.duration):
         yield {"t": duration, "event": "scenario_ends", "scenario": scenario.file.name}
-    points = {m.id: m.point for m in scenario.file.meter}
-    for meter in scenario.file.meter:
+    meters = {m.id: m for m in scenario.file.meter}
+    for meter in meters.values():
         if meter.load and not isinstance(meter.load, Dead) and meter.energised and meter.running:
             yield {"t": 0.0, "meter": meter.id, "point": meter.point, "event": "run_begins"}
     windows: tuple[Event | Fault, ...] = (*scenario.file.event, *scenario.file.fault)
     for window in windows:
-        yield from _window_marks(window, points, {})
+        yield from _window_marks(window, meters, {})
 
 
-def _window_marks(window: Event | Fault, points: Mapping[str, str], more: Mapping[str, str]) -> Iterator[Record]:
-    about = {**_about(window, points), **more}
+def _window_marks(window: Event | Fault, meters: Mapping[str, Meter], more: Mapping[str, str]) -> Iterator[Record]:
+    about = {**_about(window, meters), **more}
     yield {"t": window.begin, **about, "event": f"{window.what}_begins"}
     if window.lasts is not None:
         yield {"t": window.end, **about, "event": f"{window.what}_ends"}
 
 
-def _about(event: Event | Fault, points: Mapping[str, str]) -> dict[str, str]:
-    if event.meter is None:
-        return {"port": event.port or ""} if isinstance(event, Fault) else {}
-    return {"meter": event.meter, "point": points[event.meter]}
+def _about(window: Event | Fault, meters: Mapping[str, Meter]) -> dict[str, Any]:
+    if window.meter is None:
+        port = window.port if isinstance(window, Fault) else None
+        return {"port": port, "points": [m.point for m in meters.values() if m.port == port]}
+    values = {"values": window.values} if isinstance(window, Event) and window.values else {}
+    return {"meter": window.meter, "point": meters[window.meter].point, **values}

@@ -98,9 +98,7 @@ def columns_of(scenario: Scenario) -> list[str]:
     return [q for q in QUANTITIES if q in shown]
 
 
-def _poll(
-    scenario: Scenario, plant: Plant, table: IO[str], *, began: float, interval: float, lasts: float
-) -> int:
+def _poll(scenario: Scenario, plant: Plant, table: IO[str], *, began: float, interval: float, lasts: float) -> int:
     ports = {p.id: p for p in scenario.file.port}
     seed = scenario.file.seed
     readers = [(m.spec.point, Reader(plant.meters[m.spec.id], ports[m.spec.port], seed)) for m in scenario.meters]
