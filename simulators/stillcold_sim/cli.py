@@ -1,23 +1,40 @@
 """``stillcold-sim``: simulated meters for testers."""
 
 import asyncio
+import ipaddress
 import json
 import logging
 import signal
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from stillcold_core.files import BadFile
+from stillcold_sim.control import controlled
 from stillcold_sim.demo import Failed, run_demo
 from stillcold_sim.fleet.cli import fleet_commands
 from stillcold_sim.judging.cli import check_command, run_command, score_command
+from stillcold_sim.proxy.cli import proxy_command
 from stillcold_sim.scenario import Scenario, find_scenario, load_scenario, scenario_names
 from stillcold_sim.serve import Served, serving
+from stillcold_sim.whole import write_whole
 
 _KINDS = {"tcp": "TCP", "rtu_over_tcp": "RTU over TCP", "rtu": "RTU"}
+
+
+class _Address(click.ParamType[str]):
+    """An IP address."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            self.fail("expected an IP address, e.g. 127.0.0.1", param, ctx)
 
 
 @click.group()
@@ -27,6 +44,7 @@ def main() -> None:
 
 
 main.add_command(fleet_commands)
+main.add_command(proxy_command)
 main.add_command(run_command)
 main.add_command(check_command)
 main.add_command(score_command)
@@ -46,13 +64,23 @@ def list_scenarios() -> None:
 @click.option("--truth", type=click.Path(path_type=Path), help="Write what is played to this file, JSON lines.")
 @click.option("--ports-file", type=click.Path(path_type=Path), help="Write what listens where to this file, JSON.")
 @click.option("--stay", is_flag=True, help="Keep serving when the story is over.")
+@click.option("--control", type=click.IntRange(0, 65535), help="Serve the control page here; 0 takes a free port.")
+@click.option("--control-host", type=_Address(), default="127.0.0.1", show_default=True, help="Address to serve it on.")
 def serve(
-    scenario: str, speed: float | None, seed: int | None, truth: Path | None, ports_file: Path | None, stay: bool
+    scenario: str,
+    speed: float | None,
+    seed: int | None,
+    truth: Path | None,
+    ports_file: Path | None,
+    stay: bool,
+    control: int | None,
+    control_host: str,
 ) -> None:
     """Play SCENARIO: a file, or the name of a shipped scenario."""
     try:
         loaded = load_scenario(find_scenario(scenario))
-        asyncio.run(_serve(loaded, {"speed": speed, "seed": seed, "truth": truth}, ports_file, stay))
+        place = None if control is None else (control_host, control)
+        asyncio.run(_serve(loaded, {"speed": speed, "seed": seed, "truth": truth}, ports_file, stay, place))
     except BadFile as error:
         click.echo(error, err=True)
         sys.exit(2)
@@ -82,15 +110,22 @@ def demo(once: bool, story: str, broker: Literal["mosquitto", "iotcore"] | None,
         sys.exit(130)
 
 
-async def _serve(scenario: Scenario, options: dict[str, Any], ports_file: Path | None, stay: bool) -> None:
+async def _serve(
+    scenario: Scenario, options: dict[str, Any], ports_file: Path | None, stay: bool, control: tuple[str, int] | None
+) -> None:
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
-    async with serving(scenario, **options) as served:
+    async with AsyncExitStack() as stack:
+        served = await stack.enter_async_context(serving(scenario, **options))
         listing = served.listing()
         _print(listing)
+        if control:
+            page = await stack.enter_async_context(controlled(served, *control))
+            listing |= {"control": page.link}
+            click.echo(f"control: {page.link}")
         if ports_file:
-            _write(ports_file, json.dumps(listing, ensure_ascii=False, indent=1))
+            write_whole(ports_file, json.dumps(listing, ensure_ascii=False, indent=1))
         await _until(told, served, stay)
 
 
@@ -112,10 +147,3 @@ def _print(listing: dict[str, Any]) -> None:
         for meter, m in listing["meters"].items():
             if m["port"] == name:
                 click.echo(f"  unit {m['unit']:3}  {m['profile']}  {meter}, point {m['point']}")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that is never seen half written."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

@@ -1,12 +1,12 @@
 """A TCP port that slaves answer on."""
 
 import asyncio
-import socket
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.random import Generator
 
+from stillcold_sim.door import Door, break_off
 from stillcold_sim.wire.answers import Link, answer
 from stillcold_sim.wire.library import LONGEST, Framing, NotModbus, RtuFraming, TcpFraming
 from stillcold_sim.wire.outbox import Outbox
@@ -40,44 +40,29 @@ class TcpPort:
     ) -> None:
         self._slaves, self.rtu = slaves, rtu
         self._chance = np.random.default_rng(seed)
-        self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
-        # Bound but never listening: connections are refused, and nobody else gets the number.
-        self._holder = _bound(host, port)
-        self.host: str = host
-        self.port: int = self._holder.getsockname()[1]
+        self._door = Door(host, port)
+        self.host, self.port = self._door.host, self._door.port
 
     async def accept(self, willing: bool) -> None:
         """Begin or cease to take connections; ceasing breaks off those that are open."""
-        if willing and self._server is None:
-            listener = _bound(self.host, self.port)
-            self._server = await asyncio.get_running_loop().create_server(self._connect, sock=listener)
-        elif not willing and self._server is not None:
-            self._server.close()
-            for connection in tuple(self._connections):
-                connection.abort()
-            await self._server.wait_closed()
-            self._server = None
+        if willing and not self._door.is_open:
+            await self._door.open(self._connect)
+        elif not willing:
+            await self._door.shut(self._abort)
 
     async def close(self) -> None:
         """Stop for good."""
         await self.accept(False)
-        self._holder.close()
+        self._door.release()
+
+    def _abort(self) -> None:
+        for connection in tuple(self._connections):
+            connection.abort()
 
     def _connect(self) -> "_Connection":
         framing = RtuFraming() if self.rtu else TcpFraming()
         return _Connection(self._slaves, framing, self._chance, self._connections)
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError:
-        bound.close()
-        raise
-    return bound
 
 
 class _Connection(asyncio.Protocol):
@@ -104,7 +89,7 @@ class _Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Break the connection off."""
         if self._transport:
-            self._transport.abort()
+            break_off(self._transport)
 
     # A reader that asks and never reads is not served until it does.
     def pause_writing(self) -> None:
