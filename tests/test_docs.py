@@ -1,19 +1,26 @@
 """What the documents name is what there is."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from stillcold_agent.config import load_config as load_agent_config
 from stillcold_core.contract import batch, topics
 from stillcold_core.profiles import Profile, Register, load_profile, profile_names
 from stillcold_core.profiles.model import UNITS, WORDS, Serial
 from stillcold_core.readings import Absence
+from stillcold_core.registry import load_registry
 from stillcold_server.config import Config
+from stillcold_server.detection.scan import scan_files
+from stillcold_sim.scenario import load_scenario
 from support.settings import documented_settings, settings_of
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+CONSOLE = ROOT / "server" / "stillcold_server" / "console" / "locales"
 
 
 def text_of(name: str) -> str:
@@ -65,9 +72,9 @@ def test_the_wire_s_topics_causes_and_limits_are_documented() -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    """Relative links to files of the tree, and to headings of the same page."""
-    for document in DOCS.rglob("*.md"):
-        text = document.read_text(encoding="utf-8")
+    """Relative links to files of the tree, and to headings of the same page; of the READMEs too."""
+    for document in [*ROOT.glob("README*.md"), *DOCS.rglob("*.md")]:
+        text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
         headings = {
             re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
         }
@@ -76,3 +83,78 @@ def test_links_between_documents_lead_somewhere() -> None:
                 assert target[1:] in headings, f"{document.name}: {target}"
             elif "://" not in target and not target.startswith("mailto:"):
                 assert (document.parent / target.partition("#")[0]).exists(), f"{document.name}: {target}"
+
+
+@pytest.mark.requirement("docs.try-it")
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_commands_of_the_readme_are_targets(name: str) -> None:
+    """Each `make` that it names is in the Makefile."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"demo", "test"} <= named <= targets
+
+
+def blocks_of(text: str) -> list[str]:
+    """The fenced blocks of a page, with what was said of their language."""
+    return re.findall(r"^```(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def files_of(text: str) -> dict[str, str]:
+    """Blocks that stand below the name of a file, by that name."""
+    found = re.findall(
+        r"^`([a-z-]+\.[a-z]+)`[^\n]*\n(?:[^\n]+\n)*\n```[a-z]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+    )
+    return dict(found)
+
+
+@pytest.mark.requirement("docs.two-languages")
+@pytest.mark.parametrize("name", ["installer", "officer", "tester"])
+def test_a_page_has_the_same_commands_in_both_languages(name: str) -> None:
+    """And the same files and output."""
+    assert blocks_of(text_of(f"{name}.md")) == blocks_of(text_of(f"{name}.zh-CN.md"))
+    assert blocks_of(text_of(f"{name}.md"))
+
+
+@pytest.mark.requirement("docs.officer-words")
+@pytest.mark.parametrize(("name", "language"), [("officer.md", "en"), ("officer.zh-CN.md", "zh")])
+def test_the_officer_s_page_has_the_console_s_words(name: str, language: str) -> None:
+    """Of every kind of alert, every state of an alert and every condition of a line."""
+    words = tomllib.loads((CONSOLE / f"{language}.toml").read_text(encoding="utf-8"))
+    text = text_of(name)
+    named = [words["condition"][c] for c in ("dead", "live", "unknown")]
+    named += [*words["kind"], *words["kind"].values(), *words["state"].values()]
+    named += [
+        words["alerts"]["acknowledge"],
+        words["alerts"]["reset"],
+        words["bar"]["quiet"],
+        words["skipped"]["permit"],
+    ]
+    assert [word for word in named if word not in text] == []
+
+
+@pytest.mark.requirement("docs.installer")
+def test_the_installer_s_configuration_loads_and_every_absence_is_explained(tmp_path: Path) -> None:
+    """A row each, with what to do."""
+    (config,) = [b for b in blocks_of(text_of("installer.md")) if b.startswith("toml\ngateway = ")]
+    for name in ("ca.crt", "gateway.crt", "gateway.key"):
+        (tmp_path / name).touch()
+    (tmp_path / "agent.toml").write_text(config.removeprefix("toml\n"), encoding="utf-8")
+    assert [d.point for d in load_agent_config(tmp_path / "agent.toml").device] == ["kc-017-p1", "kc-017-p2"]
+    for page in ("installer.md", "installer.zh-CN.md"):
+        assert set(rows_of(text_of(page))) == set(Absence)
+
+
+@pytest.mark.requirement("docs.tester")
+def test_the_tester_s_files_do_what_the_page_says(tmp_path: Path) -> None:
+    """The scenarios load, and the scan finds one restart by the energy register."""
+    files = files_of(text_of("tester.md"))
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for name in ("mine.toml", "played.toml"):
+        assert load_scenario(tmp_path / name).file.meter
+    measured = [tmp_path / "measured.csv"]
+    assert scan_files(load_registry(tmp_path / "registry.toml"), measured, tmp_path / "alerts.jsonl") == 1
+    alert = msgspec.json.decode((tmp_path / "alerts.jsonl").read_bytes())
+    for key in ("id", "kind", "reason"):
+        assert f'"{key}": "{alert[key]}"' in text_of("tester.md")
