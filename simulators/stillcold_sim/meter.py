@@ -1,7 +1,6 @@
 """A meter: it looks at its load, counts energy and shows registers."""
 
 import math
-import zlib
 from collections.abc import Mapping
 from enum import IntEnum
 
@@ -9,11 +8,14 @@ import numpy as np
 
 from stillcold_core.profiles import Profile, Register
 from stillcold_core.quantities import PHASES
-from stillcold_sim.loads import Grid, Moment, electrical, quantities
+from stillcold_sim.line import Line, Supply
+from stillcold_sim.loads import Demand, Moment, electrical, quantities
 from stillcold_sim.loads.demand import Three
 from stillcold_sim.registers import Image, encoded, spoiled
-from stillcold_sim.scenario import Event, Fault, MeterPlan
+from stillcold_sim.scenario import Fault, MeterPlan
 from stillcold_sim.scenario.fault import ON_REGISTERS
+from stillcold_sim.tampering import Values
+from stillcold_sim.works import Works
 
 _VOLTAGE_NOISE = 0.0007  # share; the last digit of a 0.1 V display flickers
 
@@ -24,6 +26,7 @@ class Refused(IntEnum):
     FUNCTION = 1
     ADDRESS = 2
     VALUE = 3
+    BUSY = 6
 
 
 class SimMeter:
@@ -33,49 +36,42 @@ class SimMeter:
     ----------
     plan : MeterPlan
         What it is and what happens to it.
-    grid : Grid
-        That its line hangs on.
     seed : int
         Of its random numbers, together with its id.
 
     Attributes
     ----------
+    line : Line
+        What hangs behind it.
     values : dict of str to float, or None
         What it shows since the last step, before rounding to registers; None while it does not answer at all.
     faults : list of Fault
         What goes wrong with it, and when.
     """
 
-    def __init__(self, plan: MeterPlan, grid: Grid, seed: int) -> None:
+    def __init__(self, plan: MeterPlan, seed: int) -> None:
         self.plan = plan
-        self.values: dict[str, float] | None = None
+        self.values: Values | None = None
         self.faults = list(plan.faults)
-        self._grid = grid
         self._rng = np.random.default_rng([seed, *plan.spec.id.encode()])
-        self._run = plan.spec.load.begin(self._rng) if plan.spec.load else None
-        self._import, self._export = plan.spec.energy, plan.spec.energy_export
-        self._fixed = _fixed(plan)
+        self.line = Line(plan, self._rng, seed)
+        self._works = Works(plan.spec, plan.profile)
         self._space = _address_space(plan.profile)
         self._image: dict[int, Image] = {}
-        self._spoiling: dict[Fault, dict[str, float]] = {}
+        self._spoiling: dict[Fault, Values] = {}
+        self._busy = False
 
-    def step(self, moment: Moment) -> str:
-        """Go on by one step; what the load began with it, or nothing."""
-        values, event = self._look(moment)
+    def show(self, moment: Moment, demand: Demand, supply: Supply) -> None:
+        """Go on by one step, in which its conductors carry ``demand`` from ``supply``."""
+        true = self._true(moment.t, demand, supply)
         self._image = {}
-        if values is not None:
-            energy = {"active_energy_import": self._import, "active_energy_export": self._export}
-            self._count(values.get("active_power", 0.0) * moment.step / 3600)
-            values = self._fixed | energy | values
-            for change in self.plan.events:
-                if change.what == "set" and change.covers(moment.t):
-                    values |= change.values
-            self._add_ct_noise(values)
-        self.values = values
+        self.values = None if true is None else self._displayed(moment, true)
+        self._busy = self.plan.spec.busy is not None and self.plan.spec.busy.covers(moment.t)
         self._spoiling = {
-            f: self._spoiling.get(f, values or {}) for f in self.faults if f.what in ON_REGISTERS and f.covers(moment.t)
+            f: self._spoiling.get(f, self.values or {})
+            for f in self.faults
+            if f.what in ON_REGISTERS and f.covers(moment.t)
         }
-        return event
 
     def troubles(self, t: float) -> tuple[Fault, ...]:
         """The faults at ``t``."""
@@ -95,32 +91,39 @@ class SimMeter:
             return Refused.VALUE
         if not any(first <= address and address + count <= end for first, end in self._space[function]):
             return Refused.ADDRESS
+        if self._busy:
+            return Refused.BUSY if self.plan.spec.busy and self.plan.spec.busy.answer == "exception" else [0] * count
         image = self._shown(function)
         return [image.get(a, 0) for a in range(address, address + count)]
 
-    def _look(self, moment: Moment) -> tuple[dict[str, float] | None, str]:
+    def _true(self, t: float, demand: Demand, supply: Supply) -> Values | None:
+        """What is behind it, as a perfect meter would find it; None where nobody read the recorded one."""
+        spec = self.plan.spec
         if self.plan.recording:
-            row = self.plan.recording.at(moment.t)
-            return (None if row is None else dict(row)), ""
-        if self._run is None:
-            return {}, ""
-        energised, running = switched(self.plan, moment.t)
-        demand = self._run.step(moment, running and energised)
+            row = self.plan.recording.at(t)
+            return None if row is None else dict(row)
+        if spec.load is None and not spec.sums:
+            return {}
         state = electrical(
-            demand, self._voltage(moment.t, energised), self._grid.frequency(moment.t), self.plan.spec.background_thd
+            demand, self._voltage(supply.level), supply.frequency, spec.background_thd + supply.distortion
         )
-        return quantities(state), demand.event
+        return quantities(state) | {"water_flow": demand.water}
 
-    def _voltage(self, t: float, energised: bool) -> Three:
+    def _voltage(self, level: float) -> Three:
         a, b, c = (1 + _VOLTAGE_NOISE * self._rng.standard_normal(3)).tolist()
-        level = self.plan.spec.voltage * self._grid.level(t) if energised else 0.0
+        level *= self.plan.spec.voltage
         return level * a, level * b, level * c
 
-    def _count(self, energy: float) -> None:
-        self._import += max(0.0, energy)
-        self._export += max(0.0, -energy)
+    def _displayed(self, moment: Moment, true: Values) -> Values:
+        values = self._works.known(moment, true, self.plan.evasions)
+        self._add_ct_noise(values)
+        values = self._works.shown(moment, values, self.plan.evasions)
+        for change in self.plan.events:
+            if change.what == "set" and change.covers(moment.t):
+                values |= change.values
+        return values
 
-    def _add_ct_noise(self, values: dict[str, float]) -> None:
+    def _add_ct_noise(self, values: Values) -> None:
         """Current that the transformers show beside the true one; added to the display only, never to the registers."""
         if not self.plan.spec.ct_noise:
             return
@@ -144,36 +147,6 @@ class SimMeter:
 def _silent_while_booting(fault: Fault, t: float) -> Fault:
     booting = fault.what == "reboot" and t < fault.booted
     return Fault(at=fault.at, what="silence", meter=fault.meter, port=fault.port) if booting else fault
-
-
-def switched(plan: MeterPlan, t: float) -> tuple[bool, bool]:
-    """Whether there is voltage at ``t``, and whether the load is switched on; later events of the file win."""
-    energised, running = plan.spec.energised, plan.spec.running
-    for event in plan.events:
-        if event.covers(t):
-            energised, running = _switch(event, energised, running)
-    return energised, running
-
-
-def _switch(event: Event, energised: bool, running: bool) -> tuple[bool, bool]:
-    match event.what:
-        case "run":
-            return True, True
-        case "stop":
-            return energised, False
-        case "energise":
-            return True, running
-        case "cut":
-            return False, running
-        case "set":
-            return energised, running
-
-
-def _fixed(plan: MeterPlan) -> dict[str, float]:
-    """What the meter shows of itself."""
-    spec = plan.spec
-    serial = float(zlib.crc32(spec.id.encode()) % 10**8)
-    return {"meter_serial": serial, "ct_ratio": spec.ratios.ct, "pt_ratio": spec.ratios.pt} | spec.values
 
 
 def _address_space(profile: Profile) -> dict[int, list[tuple[int, int]]]:

@@ -10,8 +10,11 @@ import msgspec
 from stillcold_sim.loads import Dead, Grid, Moment
 from stillcold_sim.meter import SimMeter
 from stillcold_sim.scenario import Event, Fault, Meter, Port, Scenario, seconds
+from stillcold_sim.scenario.evasion import Evasion
+from stillcold_sim.site import Site
 
 Record = Mapping[str, Any]
+Happening = Event | Evasion | Fault
 _MOST_BY_HAND = 1000
 
 
@@ -42,8 +45,8 @@ class Plant:
     def __init__(self, scenario: Scenario, seed: int | None, record: Callable[[Record], None]) -> None:
         self._file, self._scenario = scenario.file, scenario
         seed = scenario.file.seed if seed is None else seed
-        grid = Grid(seed)
-        self.meters = {m.spec.id: SimMeter(m, grid, seed) for m in scenario.meters}
+        self.meters = {m.spec.id: SimMeter(m, seed) for m in scenario.meters}
+        self._site = Site(self.meters, Grid(seed))
         self._specs = {m.id: m for m in scenario.file.meter}
         self.by_hand: dict[str, Event | Fault] = {}
         self._hands = 0
@@ -118,8 +121,8 @@ class Plant:
     def _step(self, now: float) -> None:
         self._mark(now)
         moment = Moment(now, self._file.step, (seconds(self._file.time_of_day) + now) % 86400)
-        for meter in self.meters.values():
-            if event := meter.step(moment):
+        for meter, event in self._site.step(moment):
+            if event:
                 self._record({"t": now, **_name(meter), "event": event})
         if now >= self._next_values:
             self._next_values += self._file.truth_interval
@@ -156,19 +159,19 @@ def _marks(scenario: Scenario) -> Iterator[Record]:
     for meter in meters.values():
         if meter.load and not isinstance(meter.load, Dead) and meter.energised and meter.running:
             yield {"t": 0.0, "meter": meter.id, "point": meter.point, "event": "run_begins"}
-    windows: tuple[Event | Fault, ...] = (*scenario.file.event, *scenario.file.fault)
+    windows: tuple[Happening, ...] = (*scenario.file.event, *scenario.file.evasion, *scenario.file.fault)
     for window in windows:
         yield from _window_marks(window, meters, {})
 
 
-def _window_marks(window: Event | Fault, meters: Mapping[str, Meter], more: Mapping[str, str]) -> Iterator[Record]:
+def _window_marks(window: Happening, meters: Mapping[str, Meter], more: Mapping[str, str]) -> Iterator[Record]:
     about = {**_about(window, meters), **more}
     yield {"t": window.begin, **about, "event": f"{window.what}_begins"}
     if window.lasts is not None:
         yield {"t": window.end, **about, "event": f"{window.what}_ends"}
 
 
-def _about(window: Event | Fault, meters: Mapping[str, Meter]) -> dict[str, Any]:
+def _about(window: Happening, meters: Mapping[str, Meter]) -> dict[str, Any]:
     if window.meter is None:
         port = window.port if isinstance(window, Fault) else None
         return {"port": port, "points": [m.point for m in meters.values() if m.port == port]}

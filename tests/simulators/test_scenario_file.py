@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from stillcold_core.files import BadFile
 from stillcold_core.profiles.model import Ratios
 from stillcold_sim.scenario import Fault, Scenario, find_scenario, load_scenario, scenario_names, seconds
-from stillcold_sim.scenario.model import Column, Event, Expect, Meter, Port, Replay, ScenarioFile
+from stillcold_sim.scenario.evasion import AnyEvasion
+from stillcold_sim.scenario.model import Busy, Column, Event, Expect, Meter, Port, Replay, ScenarioFile
 
 DOCS = Path(__file__).parents[2] / "docs" / "scenarios.md"
 
@@ -177,10 +179,11 @@ def test_unknown_scenario_is_named() -> None:
     [
         ("The file", [ScenarioFile]),
         ("[[port]]", [Port]),
-        ("[[meter]]", [Meter]),
+        ("[[meter]]", [Meter, Busy]),
         ("[[meter]]", [Ratios]),
         ("[meter.replay]", [Replay, Column]),
         ("[[event]]", [Event]),
+        ("[[evasion]]", list(get_args(AnyEvasion))),
         ("[[fault]]", [Fault]),
         ("[[expect]]", [Expect]),
     ],

@@ -13,15 +13,17 @@ from stillcold_sim.scenario.fault import ON_REGISTERS, ON_TCP, Fault
 from stillcold_sim.scenario.model import Event, Expect, Meter, Port, ScenarioFile
 
 Problem = tuple[Sequence[Step], str]
-OF_LOAD = frozenset(quantities(electrical(Demand(), (1.0, 1.0, 1.0), 50.0, 0.0)))
-OF_METER = frozenset({"active_energy_import", "active_energy_export", "meter_serial", "ct_ratio", "pt_ratio"})
+OF_LOAD = frozenset({*quantities(electrical(Demand(), (1.0, 1.0, 1.0), 50.0, 0.0)), "water_flow"})
+OF_METER = frozenset(
+    {"active_energy_import", "active_energy_export", "water_volume", "meter_serial", "ct_ratio", "pt_ratio"}
+)
 _KIND = re.compile(r"^[a-z]+\.[a-z_]+$")
 
 
 def missing_quantities(meter: Meter, profile: Profile) -> list[str]:
     """What the profile has a register for, and neither load nor recording nor meter gives a value for."""
     given = {*meter.values, *OF_METER}
-    if meter.load:
+    if meter.load or meter.sums:
         given |= OF_LOAD
     if meter.replay:
         given |= set(meter.replay.columns)
@@ -67,8 +69,8 @@ def check_meters(
 def _check_meter(i: int, meter: Meter) -> Iterator[Problem]:
     if meter.unit > 247:
         yield ["meter", i, "count"], f"unit {meter.unit} would be above 247"
-    if meter.load and meter.replay:
-        yield ["meter", i], "expected one of load and replay"
+    if meter.replay and (meter.load or meter.sums):
+        yield ["meter", i], "a meter that plays a recording has neither load nor sums"
     for quantity, column in (meter.replay.columns if meter.replay else {}).items():
         if not isinstance(column, str) and column.unit is not None and column.unit not in UNITS:
             yield ["meter", i, "replay", "columns", quantity], f"expected a unit among {', '.join(UNITS)}"
@@ -90,7 +92,7 @@ def check_story(file: ScenarioFile, registry: Registry | None) -> Iterator[Probl
 def _check_event(i: int, event: Event, meter: Meter | None) -> Iterator[Problem]:
     if meter is None:
         yield ["event", i, "meter"], "must be the id of a meter in this file"
-    elif event.what != "set" and meter.load is None:
+    elif event.what != "set" and meter.load is None and not meter.sums:
         yield ["event", i, "what"], f"{event.meter} has no load; only set can happen to it"
     if (event.what == "set") != bool(event.values):
         yield ["event", i, "values"], 'belong to what = "set", which needs them'

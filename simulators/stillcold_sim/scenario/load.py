@@ -10,6 +10,8 @@ from stillcold_core.files import BadFile, TomlFile
 from stillcold_core.profiles import Profile, load_profile, load_profile_file, profile_names
 from stillcold_core.registry import Registry, load_registry
 from stillcold_sim.scenario.check import check_meters, check_ports, check_story, missing_quantities
+from stillcold_sim.scenario.check_site import check_evasions, check_tree
+from stillcold_sim.scenario.evasion import Evasion
 from stillcold_sim.scenario.fault import Fault
 from stillcold_sim.scenario.model import Event, Meter, Port, ScenarioFile
 from stillcold_sim.scenario.recording import Recording, load_recording
@@ -25,6 +27,7 @@ class MeterPlan:
     profile: Profile
     recording: Recording | None
     events: tuple[Event, ...]
+    evasions: tuple[Evasion, ...]
     faults: tuple[Fault, ...]
 
 
@@ -88,7 +91,13 @@ def load_scenario(path: Path) -> Scenario:
     meters = [(i, m) for i, spec in enumerate(file.meter) for m in expand(spec)]
     registry = load_registry(path.parent / file.registry) if file.registry else None
     file = replace(file, meter=tuple(m for _, m in meters))
-    checks = (check_ports(file.port), check_meters(file.port, meters, registry), check_story(file, registry))
+    checks = (
+        check_ports(file.port),
+        check_meters(file.port, meters, registry),
+        check_tree(meters),
+        check_evasions(file),
+        check_story(file, registry),
+    )
     for steps, expected in (problem for check in checks for problem in check):
         raise toml.bad(steps, expected)
     plans = tuple(_plan(toml, file, i, meter) for i, meter in meters)
@@ -124,6 +133,7 @@ def _plan(toml: TomlFile, file: ScenarioFile, index: int, meter: Meter) -> Meter
         profile=profile,
         recording=load_recording(meter.replay, toml.path.parent / meter.replay.file) if meter.replay else None,
         events=_own_events(toml, file, meter, profile),
+        evasions=tuple(e for e in file.evasion if e.meter == meter.id),
         faults=tuple(f for f in file.fault if f.what != "refused" and (f.meter == meter.id or f.port == meter.port)),
     )
 

@@ -8,6 +8,7 @@ from msgspec import Meta
 from stillcold_core.profiles.model import Ratios
 from stillcold_core.registry import Id
 from stillcold_sim.loads import Load
+from stillcold_sim.scenario.evasion import AnyEvasion
 from stillcold_sim.scenario.fault import Fault, Unit
 from stillcold_sim.scenario.times import Clock, Seconds, Window
 
@@ -45,7 +46,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which column of a CSV file a quantity is played from: ``value * scale`` in ``unit``."""
+    """Which column of a table a quantity is played from: ``value * scale`` in ``unit``."""
 
     column: str
     unit: str | None = None
@@ -58,23 +59,47 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes
     ----------
     file : str
-        CSV, or CSV packed by gzip; relative to the scenario.
+        CSV, CSV packed by gzip (``.csv.gz``) or Parquet (``.parquet``); relative to the scenario.
     columns : mapping of str to Column or str
         Quantity of the vocabulary by where it comes from; a plain string is a column already in SI units.
     time : str, optional
         Column of time stamps, ISO 8601 or epoch seconds; only their distance from the first one counts.
     interval : float
         s from row to row where there is no ``time``.
+    point : str, optional
+        Play the rows of this point only, of a table with a column ``point``.
     first_row, rows : int
         Which part to play; all by default.
+    resample : "hold" or "linear"
+        Between two rows the first one holds, or numbers go straight from one to the other.
+    loop : bool
+        Whether it begins again after the last row; registers then count on.
+    shift : float
+        s by which it is played later; negative to begin inside.
     """
 
     file: str
     columns: dict[str, Column | str]
     time: str | None = None
     interval: Annotated[float, Meta(gt=0)] = 60.0
+    point: str | None = None
     first_row: Annotated[int, Meta(ge=0)] = 0
     rows: Annotated[int, Meta(ge=1)] | None = None
+    resample: Literal["hold", "linear"] = "hold"
+    loop: bool = False
+    shift: float = 0.0
+
+
+class Busy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"lasts": "for"}):
+    """A meter that is busy with itself for ``lasts`` s out of ``every``: it answers zeros, or exception 6."""
+
+    every: Annotated[float, Meta(gt=0)] = 900.0
+    lasts: Annotated[float, Meta(gt=0)] = 2.0
+    answer: Literal["zeros", "exception"] = "exception"
+
+    def covers(self, t: float) -> bool:
+        """Whether it is busy at ``t``: the last part of each period."""
+        return t % self.every >= self.every - self.lasts
 
 
 class Meter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,6 +135,16 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         A that the current transformers show on a dead line (standard deviation); it does not turn the register.
     energy, energy_export : float
         Wh on the registers to begin with.
+    sums : sequence of str
+        Meters whose lines hang behind this one; a water meter sums the water of their loads.
+    losses : float
+        Share of their power that is lost on the way.
+    busbar : str, optional
+        Busbar that it hangs on: meters of one busbar see each other's sag and distortion.
+    refresh : float
+        s from one update of what it shows to the next; 0 for every step.
+    busy : Busy, optional
+        When it has no time to answer.
     values : mapping of str to float
         What it shows of quantities that load or recording do not give.
     """
@@ -130,6 +165,11 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ct_noise: Annotated[float, Meta(ge=0)] = 0.0
     energy: Annotated[float, Meta(ge=0)] = 0.0
     energy_export: Annotated[float, Meta(ge=0)] = 0.0
+    sums: tuple[Id, ...] = ()
+    losses: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    busbar: Id | None = None
+    refresh: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+    busy: Busy | None = None
     values: dict[str, float] = {}
 
 
@@ -196,5 +236,6 @@ class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     port: tuple[Port, ...]
     meter: tuple[Meter, ...]
     event: tuple[Event, ...] = ()
+    evasion: tuple[AnyEvasion, ...] = ()
     fault: tuple[Fault, ...] = ()
     expect: tuple[Expect, ...] = ()
