@@ -1,7 +1,7 @@
 """Detection as a follower of the store: states, findings and cursor move in one transaction."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -36,7 +36,7 @@ class Detection:
     def handle(self, connection: Connection, batches: Sequence[Stored]) -> None:
         """Judge the batches in order."""
         registry = export_registry(connection)
-        judge = Judge(registry, load_states(connection))
+        judge = Judge(registry, load_states(connection, _lines(registry, batches)))
         refused: list[tuple[str, str]] = []
         for stored in batches:
             for block in _believed(stored, registry, refused):
@@ -47,9 +47,10 @@ class Detection:
         count_refusals(connection, refused, batches[-1].received_at)
 
 
-def load_states(connection: Connection) -> dict[str, RestartState]:
-    """The detectors' states as they were at the cursor."""
-    return {row.line: restore(row.state) for row in connection.execute(select(line_status.c.line, line_status.c.state))}
+def load_states(connection: Connection, lines: Collection[str]) -> dict[str, RestartState]:
+    """The detectors' states of some lines as they were at the cursor."""
+    rows = connection.execute(select(line_status.c.line, line_status.c.state).where(line_status.c.line.in_(lines)))
+    return {row.line: restore(row.state) for row in rows}
 
 
 def status_row(line: str, state: RestartState) -> dict[str, Any]:
@@ -68,6 +69,12 @@ def status_row(line: str, state: RestartState) -> dict[str, Any]:
         "interval": max((p.interval for p in points), default=0.0),
         "dead_s": max(total - live - unknown, 0.0), "live_s": live, "unknown_s": unknown, "state": save(state),
     }  # fmt: skip
+
+
+def _lines(registry: Registry, batches: Sequence[Stored]) -> set[str]:
+    """The lines that the batches speak of."""
+    points = {block.point for stored in batches for block in stored.batch.blocks}
+    return {p.line for p in registry.point if p.id in points}
 
 
 def _believed(stored: Stored, registry: Registry, refused: list[tuple[str, str]]) -> Iterator[Block]:
