@@ -1,0 +1,49 @@
+"""The demo: the story comes out as it should, and nothing is left running when it is interrupted."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from stillcold_sim.demo.processes import program
+from support import Process, wait_for
+
+
+def _demo(folder: Path, *options: str) -> Process:
+    """Its files go into ``folder``, so that its processes can be told from others by their command lines."""
+    command = [str(program("stillcold-sim")), "demo", "--no-browse", *options]
+    return Process(command, folder / "demo.log", environment={**os.environ, "TMPDIR": str(folder), "COLUMNS": "120"})
+
+
+def _left_running(folder: Path) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+        if str(folder) in command:
+            found.append(command)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("system.demo")
+def test_the_story_comes_out_with_nothing_installed_but_python(tmp_path: Path) -> None:
+    with _demo(tmp_path, "--once", "--broker", "iotcore") as demo:
+        wait_for(lambda: not demo.alive, seconds=200, what="the end of the story")
+        assert demo.stop() == 0, demo.output
+    assert "restart.energy" in demo.output
+    assert _left_running(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("system.demo.interrupt")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
+    with _demo(tmp_path) as demo:
+        demo.wait_for_output("Ctrl-C", seconds=60)
+        assert len(_left_running(tmp_path)) >= 7
+        assert demo.end(number, seconds=60) == 130
+    assert _left_running(tmp_path) == []
