@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from stillcold_sim.scenario import Fault, Port, Scenario, seconds
 from stillcold_sim.wire import PtyPort, TcpPort
 
 _TICK = 0.02  # s of real time between two looks at the clock
+_RECENT = 300  # events of the truth that are kept at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,15 @@ class Served:
         Its time.
     ports : dict of str to TcpPort or PtyPort
         By the id of the port.
+    recent : deque of record
+        The last events of the truth.
     """
 
     scenario: Scenario
     plant: Plant
     clock: Clock
     ports: dict[str, TcpPort | PtyPort]
+    recent: deque[Record]
     _player: "_Player"
     _runner: asyncio.Task[None]
 
@@ -65,6 +70,12 @@ class Served:
         if not isinstance(found, PtyPort):
             raise KeyError(port)
         return found.device
+
+    async def present(self) -> float:
+        """Play everything up to now; the simulated time, s."""
+        now = self.clock.now()
+        await self._player.play(now)
+        return now
 
     async def reached(self, t: float) -> None:
         """Wait until simulated time is ``t`` (s) and everything up to then has been played."""
@@ -127,14 +138,15 @@ async def serving(
             ports[port.id] = _open(port, units[port.id], scenario.file.seed if seed is None else seed)
             stack.push_async_callback(ports[port.id].close)
         clock = Clock(speed or scenario.file.speed)
-        plant = Plant(scenario, seed, _writer(lines, clock))
+        recent: deque[Record] = deque(maxlen=_RECENT)
+        plant = Plant(scenario, seed, _writer(lines, clock, recent))
         for meter in plant.meters.values():
             units[meter.plan.spec.port][meter.plan.spec.unit] = _Unit(meter, plant, clock)
         player = _Player(plant, [(ports[p.id], p) for p in scenario.file.port], lines)
         await player.play(0.0)
         runner = asyncio.create_task(_run(player, clock))
         stack.push_async_callback(_stop, runner)
-        yield Served(scenario, plant, clock, ports, player, runner)
+        yield Served(scenario, plant, clock, ports, recent, player, runner)
 
 
 class _Player:
@@ -192,10 +204,14 @@ async def _stop(task: asyncio.Task[None]) -> None:
         await task
 
 
-def _writer(lines: IO[str] | None, clock: Clock) -> Callable[[Record], None]:
+def _writer(lines: IO[str] | None, clock: Clock, recent: deque[Record]) -> Callable[[Record], None]:
     def write(record: Record) -> None:
+        if not lines and "event" not in record:
+            return
+        line = {"t": record["t"], "time": iso(clock.wall(record["t"])), **record}
+        if "event" in record:
+            recent.append(line)
         if lines:
-            line = {"t": record["t"], "time": iso(clock.wall(record["t"])), **record}
             lines.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     return write

@@ -1,0 +1,61 @@
+// Everything that the page says, in two languages.
+
+const EN = {
+  other: "中文", clock: "Clock", simulated_time: "simulated time", pause: "Pause", resume: "Go on", speed: "Speed",
+  timeline: "Story", meters: "Meters", filter: "Filter by meter, point, port…", meter: "Meter", state: "State",
+  active_power: "Active power", trend: "Trend", voltage: "Voltage", current: "Current", energy: "Energy import",
+  switch: "Switch", by_hand: "By hand", events: "What happened", fault: "Begin a fault", kind: "Kind", whom: "Of",
+  this_meter: "this meter", whole_port: "every meter on its port", for: "For, s", no_end: "no end",
+  only_some: "Only some requests", functions: "Function codes", registers: "Registers, from-to", share: "Share of requests",
+  begin_fault: "Begin", close: "Close", end: "End", faults: "Faults…", is_running: "running", is_energised: "voltage, no load",
+  is_dead: "no voltage", no_answer: "no answer", sealed: "sealed", permitted: "permitted", unit: "unit", nothing: "nothing",
+  lost: "The simulator does not answer; it may have ended.", refused_token: "The token is missing or wrong: open the link that the simulator printed.",
+  over: "story is over", trouble: "fault", hand: "by hand",
+  run: "run", stop: "stop", energise: "energise", cut: "cut", set: "set",
+  Run: "Run", Stop: "Stop", Energise: "Energise", Cut: "Cut",
+  code: "Exception code", delay_ms: "Delay, ms", gap_ms: "Gap between bytes, ms", bytes: "Bytes", shift: "Registers",
+  fill: "Word to show", after: "After requests", boot: "Boot time, s", new_unit: "Unit afterwards",
+};
+
+const ZH = {
+  other: "English", clock: "时钟", simulated_time: "模拟时间", pause: "暂停", resume: "继续", speed: "倍速",
+  timeline: "剧情", meters: "电表", filter: "按电表、测点、端口筛选…", meter: "电表", state: "状态",
+  active_power: "有功功率", trend: "趋势", voltage: "电压", current: "电流", energy: "正向电能",
+  switch: "操作", by_hand: "手动操作", events: "已发生", fault: "注入故障", kind: "类型", whom: "对象",
+  this_meter: "本表", whole_port: "该端口上所有电表", for: "持续（秒）", no_end: "不结束",
+  only_some: "仅部分请求", functions: "功能码", registers: "寄存器 起-止", share: "请求比例",
+  begin_fault: "开始", close: "关闭", end: "结束", faults: "故障…", is_running: "运行中", is_energised: "有电压、无负荷",
+  is_dead: "无电压", no_answer: "无应答", sealed: "已封停", permitted: "允许生产", unit: "单元", nothing: "无",
+  lost: "模拟器没有应答，可能已经结束。", refused_token: "令牌缺失或错误：请打开模拟器打印的链接。",
+  over: "剧情已结束", trouble: "故障", hand: "手动",
+  run: "运行", stop: "停机", energise: "送电", cut: "断电", set: "改示值",
+  Run: "运行", Stop: "停机", Energise: "送电", Cut: "断电",
+  code: "异常码", delay_ms: "延迟（毫秒）", gap_ms: "字节间隔（毫秒）", bytes: "字节数", shift: "寄存器数",
+  fill: "显示的字", after: "请求次数后", boot: "启动时间（秒）", new_unit: "重启后单元",
+  silence: "不应答", exception: "异常应答", delay: "延迟", split: "拆开发送", truncated: "截断", extra: "多余字节",
+  garbage: "乱码", wrong_unit: "单元号错误", wrong_transaction: "事务号错误", bad_crc: "CRC 错误", collision: "总线冲突",
+  stuck: "寄存器冻结", shifted: "寄存器错位", swapped: "字序颠倒", nan: "非数值", reboot: "重启", refused: "拒绝连接",
+  half_open: "半开连接", drop: "断开连接",
+  scenario_begins: "剧情开始", scenario_ends: "剧情结束", begins: "开始", ends: "结束", melt: "熔炼", tap: "出炉",
+  furnace_off: "炉子停止", motor_starts: "电机启动",
+};
+
+const WORDS = { en: EN, zh: ZH };
+
+export let language = localStorage.getItem("language") || (navigator.language.startsWith("zh") ? "zh" : "en");
+
+export function turn() {
+  language = language === "zh" ? "en" : "zh";
+  localStorage.setItem("language", language);
+}
+
+/** A word of the page; kinds of events and faults that have none are shown as the scenario writes them. */
+export function say(word) {
+  return WORDS[language][word] ?? EN[word] ?? word.replaceAll("_", " ");
+}
+
+/** An event of the truth, such as `run_begins`. */
+export function sayEvent(event) {
+  const edge = event.match(/^(.*)_(begins|ends)$/);
+  return edge && !(event in WORDS[language]) ? `${say(edge[1])} ${say(edge[2])}` : say(event);
+}
