@@ -1,7 +1,6 @@
 """A meter: it looks at its load, counts energy and shows registers."""
 
 import math
-from collections.abc import Mapping
 from enum import IntEnum
 
 import numpy as np
@@ -11,8 +10,9 @@ from stillcold_core.quantities import PHASES
 from stillcold_sim.line import Line, Supply
 from stillcold_sim.loads import Demand, Moment, electrical, quantities
 from stillcold_sim.loads.demand import Three
-from stillcold_sim.registers import Image, encoded, spoiled
+from stillcold_sim.registers import Image, RegisterMap, spoiled
 from stillcold_sim.scenario import Fault, MeterPlan
+from stillcold_sim.scenario.evasion import ClockShifted
 from stillcold_sim.scenario.fault import ON_REGISTERS
 from stillcold_sim.tampering import Values
 from stillcold_sim.works import Works
@@ -57,6 +57,7 @@ class SimMeter:
         self.line = Line(plan, self._rng, seed)
         self._works = Works(plan.spec, plan.profile)
         self._space = _address_space(plan.profile)
+        self._map = RegisterMap(plan.profile, plan.spec.ratios)
         self._image: dict[int, Image] = {}
         self._spoiling: dict[Fault, Values] = {}
         self._busy = False
@@ -72,6 +73,10 @@ class SimMeter:
             for f in self.faults
             if f.what in ON_REGISTERS and f.covers(moment.t)
         }
+
+    def clock_error(self, t: float) -> float:
+        """s by which the clock of what reads it is wrong at ``t``."""
+        return sum(e.shift for e in self.plan.evasions if isinstance(e, ClockShifted) and e.covers(t))
 
     def troubles(self, t: float) -> tuple[Fault, ...]:
         """The faults at ``t``."""
@@ -133,15 +138,12 @@ class SimMeter:
 
     def _shown(self, function: int) -> Image:
         if function not in self._image:
-            image = self._encoded(function, self.values or {})
+            image = self._map.image(function, self.values or {})
             for fault, held in self._spoiling.items():
-                stuck = self._encoded(function, held) if fault.what == "stuck" and held else {}
+                stuck = self._map.image(function, held) if fault.what == "stuck" and held else {}
                 image = spoiled(image, fault, self.plan.profile, function, stuck)
             self._image[function] = image
         return self._image[function]
-
-    def _encoded(self, function: int, values: Mapping[str, float]) -> Image:
-        return encoded(self.plan.profile, self.plan.spec.ratios, function, values)
 
 
 def _silent_while_booting(fault: Fault, t: float) -> Fault:

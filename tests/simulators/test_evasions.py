@@ -1,15 +1,21 @@
 """Each evasion: what the meter shows of it, what the incomer and the truth say."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from stillcold_core.files import BadFile
 from stillcold_core.profiles import decode
 from stillcold_core.readings import Absence
+from stillcold_sim.judging.causes import Causes
+from stillcold_sim.judging.offline import play
+from stillcold_sim.judging.truth import Episode
 from stillcold_sim.meter import Refused, SimMeter
 from stillcold_sim.plant import Plant, Record
 from stillcold_sim.scenario import Scenario
+from stillcold_sim.scenario.evasion import AnyEvasion
 
 Load = Callable[[str], Scenario]
 Values = dict[str, float]
@@ -278,3 +284,25 @@ def test_evasions_are_checked(scenario: Load, evasion: str, said: str) -> None:
     """Before anything is opened."""
     with pytest.raises(BadFile, match=said):
         scenario(LINE.format(profile="eastron-sdm630", more="") + f"[[evasion]]\n{evasion}\n")
+
+
+@pytest.mark.requirement("sim.evasion.clock")
+def test_clock_shift_tells_in_recorded_measurements(scenario: Load, tmp_path: Path) -> None:
+    """The rows of that meter are dated wrong while it lasts, and no other's."""
+    text = LINE.format(profile="eastron-sdm630", more="") + (
+        '[[evasion]]\nmeter = "m"\nat = 20\nfor = 20\nwhat = "clock_shifted"\nshift = -3600\n'
+    )
+    play(scenario(text), tmp_path / "m.csv", interval=10, began=1e6, duration=50)
+    rows = [line.split(",")[:2] for line in (tmp_path / "m.csv").read_text(encoding="utf-8").splitlines()[1:]]
+    assert [float(t) - 1e6 for t, point in rows if point == "p"] == [0, 10, -3580, -3570, 40, 50]
+    assert [float(t) - 1e6 for t, point in rows if point == "in"] == [0, 10, 20, 30, 40, 50]
+
+
+def test_each_evasion_is_a_cause_that_a_server_must_tell() -> None:
+    """When alerts are compared with the truth."""
+    for kind in get_args(AnyEvasion):
+        what = str(kind.__struct_config__.tag)
+        cause = Causes(None).of(Episode(what, ("p",), 0.0, 1.0, {}))
+        assert cause is not None
+        assert cause.required
+        assert all(k.startswith("tamper.") for k in cause.kinds)

@@ -13,7 +13,18 @@ _OFFENCES: Mapping[str, tuple[str, ...]] = {"run": ("restart.", "furnace."), "en
 """On a sealed line; kinds of alert or their beginnings."""
 _CONTACTS = frozenset({"seal_closed", "door_closed", "breaker_closed"})
 _FAULTS = frozenset(get_args(What))
-_EVASIONS: Mapping[str, tuple[str, ...]] = {}
+_EVASIONS: Mapping[str, tuple[str, ...]] = {
+    "ct_bypass": ("tamper.ct", "tamper.balance"),
+    "ct_reversed": ("tamper.ct", "tamper.balance"),
+    "phase_dropped": ("tamper.ct", "tamper.balance"),
+    "ratio_changed": ("tamper.ratio", "tamper.meter_changed", "tamper.balance"),
+    "rollback": ("tamper.rollback",),
+    "frozen": ("tamper.frozen", "tamper.balance"),
+    "replayed": ("tamper.replay", "tamper.frozen", "tamper.balance"),
+    "meter_swapped": ("tamper.meter_changed", "tamper.rollback"),
+    "genset": ("tamper.genset",),
+    "clock_shifted": ("tamper.clock",),
+}
 """What is done to a meter so that it does not tell."""
 
 

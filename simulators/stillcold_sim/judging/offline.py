@@ -101,7 +101,7 @@ def columns_of(scenario: Scenario) -> list[str]:
 def _poll(scenario: Scenario, plant: Plant, table: IO[str], *, began: float, interval: float, lasts: float) -> int:
     ports = {p.id: p for p in scenario.file.port}
     seed = scenario.file.seed
-    readers = [(m.spec.point, Reader(plant.meters[m.spec.id], ports[m.spec.port], seed)) for m in scenario.meters]
+    readers = [(m, Reader(m, ports[m.plan.spec.port], seed)) for m in plant.meters.values()]
     columns = columns_of(scenario)
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["time", "point", *columns])
@@ -109,10 +109,10 @@ def _poll(scenario: Scenario, plant: Plant, table: IO[str], *, began: float, int
     for n in range(count):
         t = n * interval
         plant.advance(t)
-        time = _number(began + t)
-        for point, reader in readers:
+        for meter, reader in readers:
             values = reader.read(plant, t)
-            rows.writerow([time, point, *(_number(values[q]) if q in values else "" for q in columns)])
+            time = _number(began + t + meter.clock_error(t))
+            rows.writerow([time, meter.plan.spec.point, *(_number(values[q]) if q in values else "" for q in columns)])
     return count * len(readers)
 
 

@@ -11,6 +11,12 @@ Three = tuple[float, float, float]
 EVEN: Three = (1 / 3, 1 / 3, 1 / 3)
 NONE: Three = (0.0, 0.0, 0.0)
 
+# Put together once: every meter asks for them at every step.
+_BY_PHASE = tuple(tuple(f"{stem}_{p}" for p in PHASES) for stem in ("voltage", "current", "active_power"))
+_CURRENT_THD, _VOLTAGE_THD = (tuple(f"{stem}_thd_{p}" for p in PHASES) for stem in ("current", "voltage"))
+_HARMONICS = {order: tuple(f"current_h{order}_{p}" for p in PHASES) for order in HARMONIC_ORDERS}
+_BETWEEN = tuple(f"voltage_{pair}" for pair in LINE_PAIRS)
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -154,16 +160,14 @@ def quantities(state: State) -> dict[str, float]:
         "frequency": state.frequency,
         "current_n": vector_sum(state.current),
     }
-    for i, phase in enumerate(PHASES):
-        values[f"voltage_{phase}"] = state.voltage[i]
-        values[f"current_{phase}"] = state.current[i]
-        values[f"active_power_{phase}"] = state.active_power[i]
-        values[f"current_thd_{phase}"] = state.current_thd
-        values[f"voltage_thd_{phase}"] = state.voltage_thd
-        for order in HARMONIC_ORDERS:
-            values[f"current_h{order}_{phase}"] = state.harmonics.get(order, 0.0)
-    for i, pair in enumerate(LINE_PAIRS):
-        values[f"voltage_{pair}"] = between(state.voltage[i], state.voltage[(i + 1) % 3])
+    for names, three in zip(_BY_PHASE, (state.voltage, state.current, state.active_power), strict=True):
+        values.update(zip(names, three, strict=True))
+    values.update(dict.fromkeys(_CURRENT_THD, state.current_thd))
+    values.update(dict.fromkeys(_VOLTAGE_THD, state.voltage_thd))
+    for order, names in _HARMONICS.items():
+        values.update(dict.fromkeys(names, state.harmonics.get(order, 0.0)))
+    for i, name in enumerate(_BETWEEN):
+        values[name] = between(state.voltage[i], state.voltage[(i + 1) % 3])
     return values
 
 
