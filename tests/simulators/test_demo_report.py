@@ -127,7 +127,10 @@ def test_kinds_are_whole_words_on_a_narrow_terminal() -> None:
     rows = [Row("kc-002-f1", "melts, although it was cut off", "restart.voltage", 5.0, "with restart.power", "ok")]
     screen.print(table_of(rows))
     assert isinstance(screen.file, io.StringIO)
-    assert "restart.voltage" in screen.file.getvalue()
+    printed = screen.file.getvalue()
+    assert "restart.voltage" in printed
+    assert " ok" in printed
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 def test_events_and_faults_stand_in_for_a_sentence(load: Callable[[str], Scenario]) -> None:

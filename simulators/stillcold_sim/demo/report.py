@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rich.box import HORIZONTALS
 from rich.table import Table
 
 from stillcold_sim.scenario import Expect, Meter, Scenario, seconds
@@ -51,7 +52,7 @@ def judge(
 
 def table_of(rows: Sequence[Row]) -> Table:
     """The rows for a terminal; what is the same for all alerts of a line stands beside the first."""
-    table = Table(title="What happened, and who was told")
+    table = Table(title="What happened, and who was told", box=HORIZONTALS)
     for heading in ("line", "what happened", "alert", "delay", "delivered to", ""):
         # Words that other programs key on are never broken.
         widest = (
