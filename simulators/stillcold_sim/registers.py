@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from stillcold_core.profiles import Profile, Ratios, Register, encode
+from stillcold_core.profiles import Profile, Ratios, Register, encoder
 from stillcold_sim.scenario import Fault
 
 Image = dict[int, int]
@@ -22,12 +22,31 @@ _NOT_AVAILABLE = {
 """Words, highest first, of a value that is not there; SunSpec Device Information Model, section 6.3 (point types)."""
 
 
-def encoded(profile: Profile, ratios: Ratios, function: int, values: Mapping[str, float]) -> Image:
-    """The registers of one function code."""
-    image: Image = {}
-    for first, register in _placed(profile, function):
-        image.update(enumerate(encode(profile, register, values[register.quantity], ratios), first))
-    return image
+class RegisterMap:
+    """From what a meter shows to its registers.
+
+    Parameters
+    ----------
+    profile : Profile
+        Its model.
+    ratios : Ratios
+        Of its transformers.
+    """
+
+    def __init__(self, profile: Profile, ratios: Ratios) -> None:
+        functions = {profile.function_of(register) for register in profile.register}
+        self._registers = {
+            function: [(first, r.quantity, encoder(profile, r, ratios)) for first, r in _placed(profile, function)]
+            for function in functions
+        }
+
+    def image(self, function: int, values: Mapping[str, float]) -> Image:
+        """The registers of one function code."""
+        image: Image = {}
+        for first, quantity, words in self._registers[function]:
+            for address, word in enumerate(words(values[quantity]), first):
+                image[address] = word
+        return image
 
 
 def spoiled(image: Image, fault: Fault, profile: Profile, function: int, stuck: Image) -> Image:

@@ -4,7 +4,7 @@
 70
 """
 
-from stillcold_core.profiles.codec import decode, encode
+from stillcold_core.profiles.codec import decode, encode, encoder
 from stillcold_core.profiles.model import Profile, Ratios, Register
 from stillcold_core.profiles.plan import Read, plan_reads
 from stillcold_core.profiles.store import load_profile, load_profile_file, profile_names
@@ -16,6 +16,7 @@ __all__ = [
     "Register",
     "decode",
     "encode",
+    "encoder",
     "load_profile",
     "load_profile_file",
     "plan_reads",

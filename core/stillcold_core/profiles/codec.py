@@ -2,7 +2,8 @@
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 from stillcold_core.profiles.model import Order, Profile, Ratios, Register, Type
 from stillcold_core.quantities import QUANTITIES
@@ -39,11 +40,19 @@ def decode(profile: Profile, register: Register, words: Sequence[int], ratios: R
     >>> decode(sdm630, sdm630.register_of("frequency"), [0x4248, 0x0000])
     50.0
     """
+    value = _round(unrounded(profile, register, words, ratios), register.exponent)
+    return value if QUANTITIES[register.quantity].plausible(value) else Absence.OUT_OF_RANGE
+
+
+def unrounded(profile: Profile, register: Register, words: Sequence[int], ratios: Ratios = NO_RATIOS) -> float:
+    """Value of a register in the vocabulary's unit with all its digits, plausible or not; see :func:`decode`.
+
+    Encoded again it gives the words that it came from.
+    """
     number = _number(register.type, words, profile.orders(register))
     if register.transform == "four_quadrant":
         number = _unfold(number)
-    value = _round(number * register.factor(ratios), register.exponent)
-    return value if QUANTITIES[register.quantity].plausible(value) else Absence.OUT_OF_RANGE
+    return number * register.factor(ratios)
 
 
 def encode(profile: Profile, register: Register, value: float, ratios: Ratios = NO_RATIOS) -> tuple[int, ...]:
@@ -54,12 +63,22 @@ def encode(profile: Profile, register: Register, value: float, ratios: Ratios = 
     value : float
         In the vocabulary's unit; NaN gives a float register's NaN, and the largest count of an integer one.
     """
-    number = value / register.factor(ratios)
-    if span := modulus(register):
-        number %= span
-    if not register.type.startswith("float"):
-        number = _clamp(register.type, number)
-    return _words(register.type, number, profile.orders(register))
+    return encoder(profile, register, ratios)(value)
+
+
+def encoder(profile: Profile, register: Register, ratios: Ratios = NO_RATIOS) -> Callable[[float], tuple[int, ...]]:
+    """:func:`encode` of one register, with what does not change from value to value worked out before."""
+    factor, span = register.factor(ratios), modulus(register)
+    arrange = _arranger(register.type, profile.orders(register))
+    limit = None if register.type.startswith("float") else _limiter(register.type)
+
+    def words(value: float) -> tuple[int, ...]:
+        number = value / factor
+        if span:
+            number %= span
+        return arrange(limit(number) if limit else number)
+
+    return words
 
 
 def modulus(register: Register) -> float:
@@ -83,10 +102,14 @@ def _number(kind: Type, words: Sequence[int], orders: tuple[Order, Order]) -> fl
     return float(struct.unpack(">" + _FORMAT[kind], data)[0])
 
 
-def _words(kind: Type, number: float, orders: tuple[Order, Order]) -> tuple[int, ...]:
-    data = struct.pack(">" + _FORMAT[kind], number if kind.startswith("float") else int(number))
-    words = [int.from_bytes(data[i : i + 2], orders[0]) for i in range(0, len(data), 2)]
-    return tuple(words if orders[1] == "big" else reversed(words))
+@cache
+def _arranger(kind: Type, orders: tuple[Order, Order]) -> Callable[[float], tuple[int, ...]]:
+    """From a number of a type to its words."""
+    packed = struct.Struct(">" + _FORMAT[kind])
+    words = struct.Struct(("<" if orders[0] == "little" else ">") + f"{packed.size // 2}H")
+    if orders[1] == "big":
+        return lambda number: words.unpack(packed.pack(number))
+    return lambda number: words.unpack(packed.pack(number))[::-1]
 
 
 def _round(value: float, exponent: int) -> float:
@@ -100,12 +123,14 @@ def _round(value: float, exponent: int) -> float:
     )
 
 
-def _clamp(kind: Type, number: float) -> int:
+@cache
+def _limiter(kind: Type) -> Callable[[float], int]:
+    """From any number to the nearest that an integer type holds."""
     if kind == "bit":
-        return int(number >= 0.5)
+        return lambda number: int(number >= 0.5)
     bits = 8 * struct.calcsize(">" + _FORMAT[kind])
     low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if kind.startswith("int") else (0, (1 << bits) - 1)
-    return high if math.isnan(number) else min(max(round(number), low), high)
+    return lambda number: high if math.isnan(number) else min(max(round(number), low), high)
 
 
 def _unfold(number: float) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillcold_core.contract.batch import CAUSES, Block, Column, to_mantissas
-from stillcold_core.profiles import Profile, encode
+from stillcold_core.profiles import Profile, encoder
 from stillcold_core.readings import Absence
 from stillcold_sim.fleet.model import FleetFile
 
@@ -44,6 +44,7 @@ class PointReadings:
         self._name = fleet.point_id(index, point)
         self._rng = np.random.default_rng([fleet.seed, index, point])
         self._phase, self._energy = float(self._rng.uniform(0, _CYCLE)), float(self._rng.integers(10**6, 10**9))
+        self._kept = {r.quantity: encoder(profile, r) for r in profile.register if r.raw}
         self.runs_from = runs_from(fleet, index, point)
 
     def block(self, sequence: int) -> Block:
@@ -74,11 +75,8 @@ class PointReadings:
 
     def _raw(self, values: dict[str, Floats]) -> dict[str, npt.NDArray[np.uint16]]:
         """The register words where the profile keeps them."""
-        kept = [r for r in self._profile.register if r.raw and r.quantity in values]
-        return {
-            r.quantity: np.array([encode(self._profile, r, v) for v in values[r.quantity].tolist()], np.uint16)
-            for r in kept
-        }
+        kept = {q: words for q, words in self._kept.items() if q in values}
+        return {q: np.array([words(v) for v in values[q].tolist()], np.uint16) for q, words in kept.items()}
 
 
 def is_live(fleet: FleetFile, index: int, point: int) -> bool:
