@@ -202,3 +202,63 @@ def test_example_of_the_description_loads(tmp_path: Path) -> None:
     text = DOCS.read_text(encoding="utf-8").split("```toml\n")[1].split("```")[0]
     (tmp_path / "my-scenario.toml").write_text(text, encoding="utf-8")
     assert load_scenario(tmp_path / "my-scenario.toml").file.port[0].link == "/tmp/meters"
+
+
+NIGHTS = """
+name = "test"
+seed = 1
+duration = "120:00:00"
+[[port]]
+id = "bus"
+[[meter]]
+id = "m"
+profile = "eastron-sdm630"
+port = "bus"
+unit = 1
+point = "p"
+running = false
+load = { kind = "forge" }
+[[event]]
+at = "23:00:00"
+for = "4:00:00"
+every = "24:00:00"
+jitter = 600
+meter = "m"
+what = "run"
+"""
+
+
+@pytest.mark.requirement("sim.scenario.calendar")
+def test_event_comes_every_night_and_never_quite_on_time(write: Callable[[str], Path]) -> None:
+    """Until the scenario ends; the same times again with the same seed."""
+    first, again = (_nights(load_scenario(write(NIGHTS))) for _ in range(2))
+    assert len(first) == 5
+    late = [begin - (23 + 24 * n) * 3600 for n, begin in enumerate(first)]
+    assert all(0 <= s < 600 for s in late)
+    assert len(set(late)) == 5
+    assert first == again
+    assert first != _nights(load_scenario(write(NIGHTS.replace("seed = 1", "seed = 9"))))
+
+
+def _nights(scenario: Scenario) -> list[float]:
+    assert scenario.meters[0].events == scenario.file.event
+    assert [e.end - e.begin for e in scenario.file.event] == pytest.approx([4 * 3600] * 5)
+    return [e.begin for e in scenario.file.event]
+
+
+@pytest.mark.requirement("sim.scenario.checked")
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("jitter = 600", "jitter = 86400", "at least for and jitter together"),
+        ('every = "24:00:00"', "", "only what comes again"),
+        ('for = "4:00:00"', "", "needs how long it lasts"),
+        ('every = "24:00:00"\njitter = 600', "every = 0", "at least for and jitter"),
+        ('duration = "120:00:00"', "", "needs a scenario with an end"),
+    ],
+)
+def test_calendar_is_checked(write: Callable[[str], Path], old: str, new: str, said: str) -> None:
+    """By file and field."""
+    path = write(NIGHTS.replace(old, new))
+    with pytest.raises(BadFile, match=said):
+        load_scenario(path)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from stillcold_core.files import BadFile, TomlFile
 from stillcold_core.profiles import Profile, load_profile, load_profile_file, profile_names
 from stillcold_core.registry import Registry, load_registry
+from stillcold_sim.scenario.calendar import check_calendar, rolled_out
 from stillcold_sim.scenario.check import check_meters, check_ports, check_story, missing_quantities
 from stillcold_sim.scenario.check_site import check_evasions, check_tree
 from stillcold_sim.scenario.evasion import Evasion
@@ -96,12 +97,14 @@ def load_scenario(path: Path) -> Scenario:
         check_meters(file.port, meters, registry),
         check_tree(meters),
         check_evasions(file),
+        check_calendar(file),
         check_story(file, registry),
     )
     for steps, expected in (problem for check in checks for problem in check):
         raise toml.bad(steps, expected)
     plans = tuple(_plan(toml, file, i, meter) for i, meter in meters)
-    return Scenario(file, plans, registry)
+    story = {name: rolled_out(file, getattr(file, name)) for name in ("event", "evasion", "fault")}
+    return Scenario(replace(file, **story), plans, registry)
 
 
 def expand(meter: Meter) -> list[Meter]:
@@ -132,9 +135,11 @@ def _plan(toml: TomlFile, file: ScenarioFile, index: int, meter: Meter) -> Meter
         spec=meter,
         profile=profile,
         recording=load_recording(meter.replay, toml.path.parent / meter.replay.file) if meter.replay else None,
-        events=_own_events(toml, file, meter, profile),
-        evasions=tuple(e for e in file.evasion if e.meter == meter.id),
-        faults=tuple(f for f in file.fault if f.what != "refused" and (f.meter == meter.id or f.port == meter.port)),
+        events=rolled_out(file, _own_events(toml, file, meter, profile)),
+        evasions=rolled_out(file, [e for e in file.evasion if e.meter == meter.id]),
+        faults=rolled_out(
+            file, [f for f in file.fault if f.what != "refused" and (f.meter == meter.id or f.port == meter.port)]
+        ),
     )
 
 

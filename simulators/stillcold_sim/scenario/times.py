@@ -24,10 +24,15 @@ def seconds(value: float | str) -> float:
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, rename={"lasts": "for"}):
-    """A part of the time axis: from ``at``, ``for`` so long or to the end."""
+    """A part of the time axis: from ``at``, ``for`` so long or to the end.
+
+    With ``every`` it comes again so often until the scenario ends, each time at random up to ``jitter`` s late.
+    """
 
     at: Seconds
     lasts: Seconds | None = None
+    every: Seconds | None = None
+    jitter: Seconds = 0.0
 
     @property
     def begin(self) -> float:
