@@ -2,27 +2,22 @@
 
 import asyncio
 import ipaddress
-import json
 import logging
 import signal
 import sys
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from stillcold_core.files import BadFile
-from stillcold_sim.control import controlled
 from stillcold_sim.demo import Failed, run_demo
 from stillcold_sim.fleet.cli import fleet_commands
 from stillcold_sim.judging.cli import check_command, run_command, score_command
+from stillcold_sim.playing import play_until_told
 from stillcold_sim.proxy.cli import proxy_command
-from stillcold_sim.scenario import Scenario, find_scenario, load_scenario, scenario_names
-from stillcold_sim.serve import Served, serving
-from stillcold_sim.whole import write_whole
-
-_KINDS = {"tcp": "TCP", "rtu_over_tcp": "RTU over TCP", "rtu": "RTU"}
+from stillcold_sim.recorder.cli import record_command, replay_command
+from stillcold_sim.scenario import find_scenario, load_scenario, scenario_names
 
 
 class _Address(click.ParamType[str]):
@@ -45,6 +40,8 @@ def main() -> None:
 
 main.add_command(fleet_commands)
 main.add_command(proxy_command)
+main.add_command(record_command)
+main.add_command(replay_command)
 main.add_command(run_command)
 main.add_command(check_command)
 main.add_command(score_command)
@@ -80,7 +77,7 @@ def serve(
     try:
         loaded = load_scenario(find_scenario(scenario))
         place = None if control is None else (control_host, control)
-        asyncio.run(_serve(loaded, {"speed": speed, "seed": seed, "truth": truth}, ports_file, stay, place))
+        asyncio.run(play_until_told(loaded, {"speed": speed, "seed": seed, "truth": truth}, ports_file, stay, place))
     except BadFile as error:
         click.echo(error, err=True)
         sys.exit(2)
@@ -100,7 +97,8 @@ def serve(
 @click.option("--browse/--no-browse", default=True, help="Open the console in a browser.")
 def demo(once: bool, story: str, broker: Literal["mosquitto", "iotcore"] | None, browse: bool) -> None:
     """Run all of Stillcold on this machine, with a story going through it, until Ctrl-C."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         sys.exit(0 if run_demo(once=once, story=story, broker=broker, browse=browse) else 1)
     except (BadFile, Failed) as error:
@@ -108,42 +106,3 @@ def demo(once: bool, story: str, broker: Literal["mosquitto", "iotcore"] | None,
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-async def _serve(
-    scenario: Scenario, options: dict[str, Any], ports_file: Path | None, stay: bool, control: tuple[str, int] | None
-) -> None:
-    told = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    async with AsyncExitStack() as stack:
-        served = await stack.enter_async_context(serving(scenario, **options))
-        listing = served.listing()
-        _print(listing)
-        if control:
-            page = await stack.enter_async_context(controlled(served, *control))
-            listing |= {"control": page.link}
-            click.echo(f"control: {page.link}")
-        if ports_file:
-            write_whole(ports_file, json.dumps(listing, ensure_ascii=False, indent=1))
-        await _until(told, served, stay)
-
-
-async def _until(told: asyncio.Event, served: Served, stay: bool) -> None:
-    waits: set[asyncio.Task[object]] = {asyncio.create_task(told.wait())}
-    if not stay:
-        waits.add(asyncio.create_task(served.ended()))
-    done, waiting = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
-    for task in done:
-        task.result()
-
-
-def _print(listing: dict[str, Any]) -> None:
-    for name, port in listing["ports"].items():
-        where = f"{port['host']}:{port['port']}" if "host" in port else port["link"] or port["device"]
-        click.echo(f"{name}: Modbus {_KINDS[port['kind']]} on {where}")
-        for meter, m in listing["meters"].items():
-            if m["port"] == name:
-                click.echo(f"  unit {m['unit']:3}  {m['profile']}  {meter}, point {m['point']}")

@@ -5,13 +5,19 @@ import gzip
 import itertools
 import struct
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from stillcold_core.files import BadFile
 from stillcold_sim.plant import Plant, Record
 from stillcold_sim.scenario import Scenario, load_scenario
+from stillcold_sim.scenario.model import Column, Replay
+from stillcold_sim.scenario.recording import Recording, load_recording
 
 CSV = """when,kW,V,note
 2024-10-13 22:55:00,0.0,230.1,quiet
@@ -210,6 +216,75 @@ current_thd_l{i} = "THDCurrentL{i}"
 
 def _whole(row: tuple[float, float]) -> tuple[int, int]:
     return round(row[0]), round(row[1])
+
+
+@pytest.mark.requirement("sim.replay.parquet")
+def test_parquet_is_played_as_csv(load: Callable[..., Scenario], tmp_path: Path) -> None:
+    """The same cells, typed; null is an empty cell."""
+    scenario = load()
+    when = [datetime.fromisoformat(row.split(",")[0]) for row in CSV.splitlines()[1:]]
+    table = pa.table(
+        {"when": when, "kW": [0.0, 108.4, None, 450.0], "V": [230.1, 229.0, None, 226.5], "note": [""] * 4}
+    )
+    pq.write_table(table, tmp_path / "recording.parquet")
+    file = tmp_path / "test.toml"
+    file.write_text(file.read_text().replace("recording.csv", "recording.parquet"))
+    assert load_scenario(file).meters[0].recording == scenario.meters[0].recording
+    file.write_text(file.read_text().replace('"V"', '"U"'))
+    with pytest.raises(BadFile, match=r"recording.parquet: has no column U; it has when, kW, V, note"):
+        load_scenario(file)
+    (tmp_path / "recording.parquet").write_bytes(b"not Parquet")
+    with pytest.raises(BadFile, match=r"recording.parquet: expected a Parquet file"):
+        load_scenario(file)
+
+
+LONG = "t,point,W,V,Wh\n0,a,100,230,1000\n0,b,7,7,7\n10,a,200,220,1100\n20,a,400,210,1200\n"
+COLUMNS: dict[str, Column | str] = {"active_power": "W", "voltage_l1": "V", "active_energy_import": "Wh"}
+
+
+def _recording(tmp_path: Path, **more: Any) -> Recording:
+    (tmp_path / "long.csv").write_text(LONG, encoding="utf-8")
+    return load_recording(Replay(file="", columns=COLUMNS, time="t", point="a", **more), tmp_path / "long.csv")
+
+
+@pytest.mark.requirement("sim.replay.resample")
+def test_one_point_of_a_measurements_file_held_or_straight(tmp_path: Path) -> None:
+    """Between two rows."""
+    held, straight = _recording(tmp_path), _recording(tmp_path, resample="linear")
+    assert held.at(5) == {"active_power": 100, "voltage_l1": 230, "active_energy_import": 1000}
+    assert straight.at(5) == {"active_power": 150, "voltage_l1": 225, "active_energy_import": 1050}
+    assert straight.at(10) == held.at(10)
+    assert straight.at(99) == held.at(99) == held.at(20)
+
+
+@pytest.mark.requirement("sim.replay.loop")
+def test_loop_goes_on_counting(tmp_path: Path) -> None:
+    """The last row lasts as long as the others; energy never falls back."""
+    recording = _recording(tmp_path, loop=True)
+    rows = [recording.at(t) for t in (20, 29, 30, 40, 60)]
+    assert [r and (r["active_power"], r["active_energy_import"]) for r in rows] == [
+        (400, 1200),
+        (400, 1200),
+        (100, 1200),
+        (200, 1300),
+        (100, 1400),
+    ]
+
+
+@pytest.mark.requirement("sim.replay.loop")
+@pytest.mark.parametrize(("shift", "powers"), [(15, [100, 100, 200]), (-10, [200, 400, 400])])
+def test_shift(tmp_path: Path, shift: float, powers: list[float]) -> None:
+    """Later, or from the inside on."""
+    recording = _recording(tmp_path, shift=shift)
+    rows = [recording.at(t) for t in (0, 15, 30)]
+    assert [r and r["active_power"] for r in rows] == powers
+
+
+def test_point_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """With the file."""
+    (tmp_path / "long.csv").write_text(LONG, encoding="utf-8")
+    with pytest.raises(BadFile, match=r"long.csv: has no row of point c"):
+        load_recording(Replay(file="", columns=COLUMNS, time="t", point="c"), tmp_path / "long.csv")
 
 
 def test_missing_and_broken_packed_files_are_named(load: Callable[..., Scenario], tmp_path: Path) -> None:
