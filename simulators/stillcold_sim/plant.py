@@ -38,7 +38,7 @@ class Plant:
     ----------
     meters : dict of str to SimMeter
         By id.
-    by_hand : dict of str to Event or Fault
+    by_hand : dict of str to Event, Evasion or Fault
         What was added to the story while it was played and is not over, by id.
     """
 
@@ -48,7 +48,7 @@ class Plant:
         self.meters = {m.spec.id: SimMeter(m, seed) for m in scenario.meters}
         self._site = Site(self.meters, Grid(seed))
         self._specs = {m.id: m for m in scenario.file.meter}
-        self.by_hand: dict[str, Event | Fault] = {}
+        self.by_hand: dict[str, Happening] = {}
         self._hands = 0
         self._record = record
         self._marks = sorted(_marks(scenario), key=_time_of)
@@ -63,8 +63,8 @@ class Plant:
             self._steps += 1
         self._mark(t)
 
-    def begin(self, window: Event | Fault) -> str:
-        """Add an event or a fault to the story, not earlier than what was played; its id.
+    def begin(self, window: Happening) -> str:
+        """Add an event, an evasion or a fault to the story, not earlier than what was played; its id.
 
         It comes after those of the file, so that it wins over them.
 
@@ -75,7 +75,7 @@ class Plant:
         """
         self.by_hand = {i: w for i, w in self.by_hand.items() if w.end > window.begin}
         if len(self.by_hand) >= _MOST_BY_HAND:
-            raise TooMany(f"{_MOST_BY_HAND} events and faults are going on by hand; end some")
+            raise TooMany(f"{_MOST_BY_HAND} things are going on by hand; end some")
         self._hands += 1
         name = f"hand-{self._hands}"
         self.by_hand[name] = window
@@ -115,7 +115,11 @@ class Plant:
         for plan in self._scenario.meters:
             mine = [w for w in self.by_hand.values() if w.meter == plan.spec.id or _on_port(w, plan.spec.port)]
             meter = self.meters[plan.spec.id]
-            meter.plan = replace(plan, events=(*plan.events, *(w for w in mine if isinstance(w, Event))))
+            meter.plan = replace(
+                plan,
+                events=(*plan.events, *(w for w in mine if isinstance(w, Event))),
+                evasions=(*plan.evasions, *(w for w in mine if isinstance(w, Evasion))),
+            )
             meter.faults = [*plan.faults, *(w for w in mine if isinstance(w, Fault) and w.what != "refused")]
 
     def _step(self, now: float) -> None:
@@ -138,7 +142,7 @@ def _time_of(record: Record) -> float:
     return float(record["t"])
 
 
-def _on_port(window: Event | Fault, port: str) -> bool:
+def _on_port(window: Happening, port: str) -> bool:
     return isinstance(window, Fault) and window.port == port
 
 

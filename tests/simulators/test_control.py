@@ -128,12 +128,37 @@ async def test_every_kind_of_fault_can_be_begun(scenario: Scenarios) -> None:
     """Those of serial frames on a port with serial frames."""
     rtu = STORY.replace("[[meter]]", 'kind = "rtu_over_tcp"\n[[meter]]', 1)
     async with _console(scenario(STORY)) as tcp, _console(scenario(rtu)) as serial:
-        faults = (await tcp.client.get("/api/story")).json()["faults"]
+        faults = (await tcp.client.get("/api/story")).json()["kinds"]["fault"]
         for what in faults:
             asked = {"meter": "m", "what": what}
             answers = [await c.client.post("/api/faults", json=asked) for c in (tcp, serial)]
             assert 201 in {a.status_code for a in answers}, what
         assert set(faults) > ON_TCP
+
+
+@pytest.mark.requirement("sim.control.evasion")
+async def test_every_evasion_can_be_begun(scenario: Scenarios) -> None:
+    """A bypass halves what the meter shows; the story does not know it, the truth does."""
+    needed: dict[str, dict[str, Any]] = {
+        "ratio_changed": {"ratios": {"ct": 2}}, "rollback": {"energy": 10}, "replayed": {"since": 0, "length": 5},
+        "clock_shifted": {"shift": -60},
+    }  # fmt: skip
+    async with _console(scenario(STORY)) as console:
+        await console.begin("run")
+        await console.skip(10)
+        half = await console.client.post("/api/evasions", json={"meter": "m", "what": "ct_bypass", "share": 0.5})
+        shown = (await console.skip(2))["meters"]["m"]
+        assert shown["values"]["active_power"] == pytest.approx(6e3, rel=0.1)
+        assert shown["faults"] == ["ct_bypass"]
+        await console.client.delete(f"/api/by-hand/{half.json()['id']}")
+        assert (await console.skip(2))["meters"]["m"]["values"]["active_power"] == pytest.approx(12e3, rel=0.1)
+        for what in (await console.client.get("/api/story")).json()["kinds"]["evasion"]:
+            answer = await console.client.post(
+                "/api/evasions", json={"meter": "m", "what": what, **needed.get(what, {})}
+            )
+            assert answer.status_code == 201, answer.text
+        await console.skip(2)
+        assert "genset_begins" in {r["event"] for r in console.served.recent}
 
 
 @pytest.mark.requirement("sim.control.clock")
@@ -165,6 +190,8 @@ async def test_time_is_held_moved_on_and_run_at_another_speed(scenario: Scenario
         ("events", {"meter": "m", "what": "run", "speed": 1}, "unknown field `speed`"),
         ("events", {"meter": "n", "what": "run"}, "n has no load"),
         ("events", {"meter": "m", "what": "set", "values": {"seal_closed": 0}}, "has no seal_closed"),
+        ("evasions", {"meter": "n", "what": "genset"}, "n has no load"),
+        ("evasions", {"meter": "m", "what": "rollback", "energy": 1, "for": 5}, "set back at once"),
         ("faults", {"what": "silence"}, "exactly one of meter and port"),
         ("faults", {"meter": "m", "what": "exception", "code": 0}, "code"),
     ],

@@ -1,7 +1,7 @@
 """The REST API and the page."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import Body, FastAPI, HTTPException
@@ -9,9 +9,10 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 
-from stillcold_sim.control.desk import Desk, Unfit, kinds
+from stillcold_sim.control.desk import Desk, Kind, Unfit, kinds
 from stillcold_sim.plant import TooMany
 from stillcold_sim.scenario import Event, Fault
+from stillcold_sim.scenario.evasion import AnyEvasion
 
 _STATIC = Path(__file__).parent / "static"
 Asked = Annotated[dict[str, Any], Body()]
@@ -43,6 +44,7 @@ def create_app(desk: Desk) -> FastAPI:
     # Without the interactive documentation: its scripts would come from elsewhere.
     app = FastAPI(title="Stillcold simulator", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     _add_views(app, desk)
+    _add_beginnings(app, desk)
     _add_switches(app, desk)
     app.mount("/static", StaticFiles(directory=_STATIC))
 
@@ -56,8 +58,8 @@ def create_app(desk: Desk) -> FastAPI:
 def _add_views(app: FastAPI, desk: Desk) -> None:
     @app.get("/api/story")
     async def story() -> dict[str, Any]:
-        """What is played: ports, meters, events and faults of the scenario, and what can be switched."""
-        return {**desk.story(), "events": kinds(Event), "faults": kinds(Fault)}
+        """What is played: ports, meters and story of the scenario, and the kinds of things that can be begun."""
+        return {**desk.story(), "kinds": kinds()}
 
     @app.get("/api/state")
     async def state(since: float = -1.0) -> dict[str, Any]:
@@ -66,12 +68,16 @@ def _add_views(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/api/schema")
     async def schema() -> dict[str, Any]:
-        """JSON schema of events and faults; ``at`` is always now and not given."""
-        return {"event": msgspec.json.schema(Event), "fault": msgspec.json.schema(Fault)}
+        """JSON schema of events, evasions and faults; ``at`` is always now and not given."""
+        return {
+            "event": msgspec.json.schema(Event),
+            "evasion": msgspec.json.schema(AnyEvasion),
+            "fault": msgspec.json.schema(Fault),
+        }
 
 
-def _add_switches(app: FastAPI, desk: Desk) -> None:
-    async def begin(kind: Literal["event", "fault"], asked: dict[str, Any]) -> Begun:
+def _add_beginnings(app: FastAPI, desk: Desk) -> None:
+    async def begin(kind: Kind, asked: dict[str, Any]) -> Begun:
         try:
             return Begun(id=await desk.begin(kind, asked))
         except Unfit as error:
@@ -84,14 +90,21 @@ def _add_switches(app: FastAPI, desk: Desk) -> None:
         """Begin an event of a scenario now, e.g. ``{"meter": "m", "what": "run", "for": 60}``."""
         return await begin("event", asked)
 
+    @app.post("/api/evasions", status_code=201)
+    async def begin_evasion(asked: Asked) -> Begun:
+        """Begin an evasion of a scenario now, e.g. ``{"meter": "m", "what": "ct_bypass", "share": 0.9}``."""
+        return await begin("evasion", asked)
+
     @app.post("/api/faults", status_code=201)
     async def begin_fault(asked: Asked) -> Begun:
         """Begin a fault of a scenario now, e.g. ``{"meter": "m", "what": "exception", "code": 6}``."""
         return await begin("fault", asked)
 
+
+def _add_switches(app: FastAPI, desk: Desk) -> None:
     @app.delete("/api/by-hand/{name}", status_code=204)
     async def end(name: str) -> None:
-        """End an event or a fault that was begun by hand."""
+        """End something that was begun by hand."""
         try:
             await desk.end(name)
         except KeyError as error:

@@ -2,19 +2,28 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from stillcold_core.registry import Registry
 from stillcold_sim.judging.reader import Reader
 from stillcold_sim.line import switched
+from stillcold_sim.plant import Happening
 from stillcold_sim.scenario import Event, Fault, Meter, seconds
 from stillcold_sim.scenario.check import check_story
+from stillcold_sim.scenario.check_site import check_evasions
+from stillcold_sim.scenario.evasion import AnyEvasion, Evasion
 from stillcold_sim.serve import Served
 
+Kind = Literal["event", "evasion", "fault"]
+_CONVERT: Mapping[Kind, Callable[[object], Happening]] = {
+    "event": lambda asked: msgspec.convert(asked, Event),
+    "evasion": lambda asked: msgspec.convert(asked, AnyEvasion),
+    "fault": lambda asked: msgspec.convert(asked, Fault),
+}
 _HISTORY = 240  # values of power that are kept of each meter
 _SLICE = 60.0  # s that are skipped before others get their turn
 
@@ -62,7 +71,7 @@ class Desk:
             "time_of_day": seconds(file.time_of_day),
             "step": file.step,
             "meters": [_described(m, lines) for m in file.meter],
-            "windows": [*map(_window, file.event), *map(_window, file.fault)],
+            "windows": [_window(w) for windows in (file.event, file.evasion, file.fault) for w in windows],
         }
 
     async def state(self, since: float) -> dict[str, Any]:
@@ -87,13 +96,13 @@ class Desk:
                     watched.power.append((now, self._shown(name, now).get("active_power")))
             await asyncio.sleep(every)
 
-    async def begin(self, kind: Literal["event", "fault"], asked: Mapping[str, Any]) -> str:
-        """Begin an event or a fault now; its id.
+    async def begin(self, kind: Kind, asked: Mapping[str, Any]) -> str:
+        """Begin something now; its id.
 
         Parameters
         ----------
-        kind : "event" or "fault"
-            Which.
+        kind : "event", "evasion" or "fault"
+            Which table of a scenario it would stand in.
         asked : mapping
             As in a scenario, without ``at``.
 
@@ -106,12 +115,7 @@ class Desk:
         """
         now = await self._served.present()
         try:
-            # Two calls, because the types have nothing in common that a type variable could hold.
-            window: Event | Fault = (
-                msgspec.convert({**asked, "at": now}, Event)
-                if kind == "event"
-                else msgspec.convert({**asked, "at": now}, Fault)
-            )
+            window = _CONVERT[kind]({**asked, "at": now})
         except msgspec.ValidationError as error:
             raise Unfit(str(error)) from error
         if problems := list(self._problems(window)):
@@ -148,11 +152,11 @@ class Desk:
             await asyncio.sleep(0)
             lasts -= _SLICE
 
-    def _problems(self, window: Event | Fault) -> Iterable[str]:
+    def _problems(self, window: Happening) -> Iterable[str]:
         scenario = self._served.scenario
-        events, faults = ((window,), ()) if isinstance(window, Event) else ((), (window,))
-        story = msgspec.structs.replace(scenario.file, event=events, fault=faults, expect=())
-        for steps, expected in check_story(story, scenario.registry):
+        alone: dict[str, Any] = {"event": (), "evasion": (), "fault": (), "expect": ()} | {_table(window): (window,)}
+        file = msgspec.structs.replace(scenario.file, **alone)
+        for steps, expected in (*check_story(file, scenario.registry), *check_evasions(file)):
             yield f"{steps[-1]}: {expected}" if isinstance(steps[-1], str) else expected
         if isinstance(window, Event) and window.meter in self._served.plant.meters:
             profile = self._served.plant.meters[window.meter].plan.profile
@@ -166,7 +170,8 @@ class Desk:
         plan = self._served.plant.meters[name].plan
         energised, running = switched(plan, now)
         port = next(p for p in self._served.scenario.file.port if p.id == plan.spec.port)
-        faults = [f.what for f in self._served.plant.meters[name].faults if f.covers(now)]
+        faults = [e.what for e in plan.evasions if e.covers(now)]
+        faults += [f.what for f in self._served.plant.meters[name].faults if f.covers(now)]
         return {
             "values": self._shown(name, now),
             "energised": energised,
@@ -195,17 +200,25 @@ def _described(meter: Meter, lines: Mapping[str, Mapping[str, str]]) -> dict[str
     }
 
 
-def _window(window: Event | Fault) -> dict[str, Any]:
+def _window(window: Happening) -> dict[str, Any]:
     told: dict[str, Any] = msgspec.to_builtins(window)
     ends = window.end
     return {
         **{k: v for k, v in told.items() if v is not None and k not in {"at", "for"}},
+        "table": _table(window),
         "begin": window.begin,
         "end": None if ends == float("inf") else ends,
     }
 
 
-def kinds(of: type[Event] | type[Fault]) -> list[str]:
-    """Words that ``what`` may be."""
-    field = next(f for f in msgspec.structs.fields(of) if f.name == "what")
-    return list(field.type.__args__)
+def _table(window: Happening) -> Kind:
+    return "event" if isinstance(window, Event) else "evasion" if isinstance(window, Evasion) else "fault"
+
+
+def kinds() -> dict[Kind, list[str]]:
+    """Words that ``what`` may be, by table of a scenario."""
+    return {
+        "event": list(get_args(Event.__annotations__["what"])),
+        "evasion": [str(e.__struct_config__.tag) for e in get_args(AnyEvasion)],
+        "fault": list(get_args(Fault.__annotations__["what"])),
+    }

@@ -102,11 +102,11 @@ function buttonsOf(meter) {
     button.onclick = () => act("POST", "/api/events", { meter: meter.id, what });
     box.append(button);
   }
-  const faults = element("button", say("faults"));
-  faults.type = "button";
-  faults.dataset.what = "faults";
-  faults.onclick = () => openDetail(meter, state, refresh);
-  box.append(faults);
+  const more = element("button", say("more"));
+  more.type = "button";
+  more.dataset.what = "more";
+  more.onclick = () => openDetail(meter, state, refresh);
+  box.append(more);
   return box;
 }
 
@@ -174,7 +174,7 @@ function showEvents() {
 }
 
 function showLegend() {
-  const kinds = [["run", "run"], ["energise", "energise"], ["stop", "stop"], ["trouble", "trouble"]];
+  const kinds = [["run", "run"], ["energise", "energise"], ["stop", "stop"], ["evasion", "evasion"], ["trouble", "trouble"]];
   find("#legend").replaceChildren(...kinds.map(([className, word]) => {
     const item = element("span");
     item.innerHTML = '<svg viewBox="0 0 10 10" aria-hidden="true"><rect width="10" height="10" rx="2"/></svg>';

@@ -5,7 +5,6 @@ import { say } from "./words.js";
 const SVG = "http://www.w3.org/2000/svg";
 const LEFT = 90; // px for names
 const LANE = 18; // px
-const SWITCHES = new Set(["run", "stop", "energise", "cut", "set"]);
 
 function shape(tag, attributes, text = "") {
   const made = document.createElementNS(SVG, tag);
@@ -61,7 +60,7 @@ export function drawTimeline(svg, story, state, clock) {
   });
   for (const w of windows) {
     const y = names.indexOf(w.meter ?? w.port) * LANE + 3;
-    const kind = SWITCHES.has(w.what) ? w.what : "trouble";
+    const kind = { event: w.what, evasion: "evasion", fault: "trouble" }[w.table];
     const from = x(w.begin);
     const bar = shape("rect", {
       x: from, y, width: Math.max(3, x(w.end ?? length) - from), height: LANE - 6, rx: 3, class: w.hand ? `${kind} hand` : kind,
