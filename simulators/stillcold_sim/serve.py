@@ -13,7 +13,7 @@ from stillcold_sim.clock import Clock, iso
 from stillcold_sim.meter import Refused, SimMeter
 from stillcold_sim.plant import Plant, Record
 from stillcold_sim.scenario import Fault, Port, Scenario, seconds
-from stillcold_sim.wire import PtyPort, TcpPort
+from stillcold_sim.wire import DevicePort, PtyPort, RtuLine, TcpPort
 
 _TICK = 0.02  # s of real time between two looks at the clock
 _RECENT = 300  # events of the truth that are kept at hand
@@ -31,7 +31,7 @@ class Served:
         Its meters.
     clock : Clock
         Its time.
-    ports : dict of str to TcpPort or PtyPort
+    ports : dict of str to TcpPort or RtuLine
         By the id of the port.
     recent : deque of record
         The last events of the truth.
@@ -40,7 +40,7 @@ class Served:
     scenario: Scenario
     plant: Plant
     clock: Clock
-    ports: dict[str, TcpPort | PtyPort]
+    ports: dict[str, TcpPort | RtuLine]
     recent: deque[Record]
     _player: "_Player"
     _runner: asyncio.Task[None]
@@ -67,7 +67,7 @@ class Served:
             When the scenario has no RTU port of that id.
         """
         found = self.ports[port]
-        if not isinstance(found, PtyPort):
+        if not isinstance(found, RtuLine):
             raise KeyError(port)
         return found.device
 
@@ -133,7 +133,7 @@ async def serving(
     async with AsyncExitStack() as stack:
         lines = stack.enter_context(truth.open("w", encoding="utf-8")) if truth else None
         units: dict[str, dict[int, _Unit]] = {p.id: {} for p in scenario.file.port}
-        ports: dict[str, TcpPort | PtyPort] = {}
+        ports: dict[str, TcpPort | RtuLine] = {}
         for port in scenario.file.port:
             ports[port.id] = _open(port, units[port.id], scenario.file.seed if seed is None else seed)
             stack.push_async_callback(ports[port.id].close)
@@ -152,7 +152,7 @@ async def serving(
 class _Player:
     """Brings meters, ports and truth file to a time."""
 
-    def __init__(self, plant: Plant, doors: Sequence[tuple[TcpPort | PtyPort, Port]], lines: IO[str] | None) -> None:
+    def __init__(self, plant: Plant, doors: Sequence[tuple[TcpPort | RtuLine, Port]], lines: IO[str] | None) -> None:
         self._plant, self._doors, self._lines = plant, doors, lines
         self._busy = asyncio.Lock()
 
@@ -181,11 +181,19 @@ class _Unit:
         return self._meter.troubles(now)
 
 
-def _open(port: Port, units: Mapping[int, _Unit], seed: int) -> TcpPort | PtyPort:
+def _open(port: Port, units: Mapping[int, _Unit], seed: int) -> TcpPort | RtuLine:
     seeds = (seed, *port.id.encode())
     if port.kind == "rtu":
-        return PtyPort(units, port.link, seed=seeds)
+        return _line(port, units, seeds)
     return TcpPort(units, port.host, port.port, rtu=port.kind == "rtu_over_tcp", seed=seeds)
+
+
+def _line(port: Port, units: Mapping[int, _Unit], seed: Sequence[int]) -> RtuLine:
+    if not port.device:
+        return PtyPort(units, port.link, seed=seed)
+    return DevicePort(
+        units, port.device, baud_rate=port.baud_rate, parity=port.parity, stop_bits=port.stop_bits, seed=seed
+    )
 
 
 async def _run(player: _Player, clock: Clock) -> None:
@@ -217,7 +225,7 @@ def _writer(lines: IO[str] | None, clock: Clock, recent: deque[Record]) -> Calla
     return write
 
 
-def _place(port: TcpPort | PtyPort) -> dict[str, str | int]:
+def _place(port: TcpPort | RtuLine) -> dict[str, str | int]:
     if isinstance(port, TcpPort):
         return {"kind": "rtu_over_tcp" if port.rtu else "tcp", "host": port.host, "port": port.port}
     return {"kind": "rtu", "device": port.device, "link": port.link}

@@ -128,3 +128,41 @@ async def test_noise_and_half_requests_are_forgotten_after_a_pause(write: Callab
             await asyncio.sleep(0.15)
             serial.send(_request(1))
             assert (await serial.frame())[:3] == b"\x01\x04\x04"
+
+
+@pytest.mark.requirement("sim.wire.device")
+async def test_a_serial_device_is_answered_on(write: Callable[[str], Path]) -> None:
+    """Whatever stands at its far end; another program that wants it is refused."""
+    near, far = os.openpty()
+    tty.setraw(near, termios.TCSANOW)
+    device = os.ttyname(far)
+    scenario = load_scenario(write(TEXT.replace('kind = "rtu"', f'kind = "rtu"\ndevice = "{device}"')))
+    try:
+        async with serving(scenario) as served:
+            assert served.pty("line") == device
+            with pytest.raises(OSError, match="exclusively lock"):
+                async with serving(scenario):
+                    pass
+            os.write(near, _request(2))
+            data = b""
+            async with asyncio.timeout(10):
+                while len(data) < 9:
+                    data += await asyncio.to_thread(os.read, near, 256)
+        assert data[:3] == b"\x02\x04\x04"
+        assert _crc(data[:-2]) == data[-2:]
+    finally:
+        os.close(near)
+        os.close(far)
+
+
+def test_a_device_that_is_not_there_is_named(write: Callable[[str], Path], tmp_path: Path) -> None:
+    """When it is opened, not before."""
+    text = TEXT.replace('kind = "rtu"', f'kind = "rtu"\ndevice = "{tmp_path}/ttyUSB9"')
+    scenario = load_scenario(write(text))
+
+    async def serve() -> None:
+        async with serving(scenario):
+            pass
+
+    with pytest.raises(OSError, match="ttyUSB9"):
+        asyncio.run(serve())

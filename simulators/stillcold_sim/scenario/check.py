@@ -39,9 +39,12 @@ def check_ports(ports: Sequence[Port]) -> Iterator[Problem]:
             yield ["port", i, "id"], f"must be unique; port[{ids[port.id]}] has it already"
         if port.kind != "rtu" and not _is_address(port.host):
             yield ["port", i, "host"], "expected an IP address to listen on, e.g. 127.0.0.1"
-        if port.kind != "rtu" and port.link:
-            yield ["port", i, "link"], 'is for kind = "rtu" only'
-        place = (port.host, port.port) if port.kind != "rtu" else (port.link, -1)
+        for field in ("link", "device"):
+            if port.kind != "rtu" and getattr(port, field):
+                yield ["port", i, field], 'is for kind = "rtu" only'
+        if port.link and port.device:
+            yield ["port", i, "link"], "is for a pseudo-terminal only"
+        place = (port.host, port.port) if port.kind != "rtu" else (port.link or port.device, -1)
         if place not in {("", -1), (port.host, 0)} and places.setdefault(place, i) != i:
             yield ["port", i], f"the same place as port[{places[place]}]"
 

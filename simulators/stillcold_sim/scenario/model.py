@@ -31,11 +31,15 @@ class Port(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Attributes
     ----------
     kind : "tcp", "rtu_over_tcp" or "rtu"
-        Modbus TCP, RTU frames on a TCP connection, or Modbus RTU on a pseudo-terminal.
+        Modbus TCP, RTU frames on a TCP connection, or Modbus RTU on a serial line.
     host, port : str, int
         tcp and rtu_over_tcp: where to listen; port 0 takes a free one.
     link : str
         rtu: stable path to open, a symbolic link to the pseudo-terminal; empty for none.
+    device : str
+        rtu: serial device to answer on; empty for a pseudo-terminal.
+    baud_rate, parity, stop_bits
+        Of the device.
     """
 
     id: Id
@@ -43,6 +47,10 @@ class Port(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     link: str = ""
+    device: str = ""
+    baud_rate: Annotated[int, Meta(ge=300)] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
