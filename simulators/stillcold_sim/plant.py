@@ -49,6 +49,7 @@ class Plant:
         self._site = Site(self.meters, Grid(seed))
         self._specs = {m.id: m for m in scenario.file.meter}
         self.by_hand: dict[str, Happening] = {}
+        self._refusals = {port.id: self._refusals_of(port) for port in scenario.file.port}
         self._hands = 0
         self._record = record
         self._marks = sorted(_marks(scenario), key=_time_of)
@@ -103,15 +104,10 @@ class Plant:
 
     def refuses(self, port: Port, t: float) -> bool:
         """Whether a port refuses connections at ``t``."""
-        on_it = {port.id, *(m.id for m in self._file.meter if m.port == port.id)}
-        by_hand = (
-            w
-            for w in self.by_hand.values()
-            if isinstance(w, Fault) and w.what == "refused" and {w.port, w.meter} & on_it
-        )
-        return any(f.covers(t) for f in (*self._scenario.refusals(port), *by_hand))
+        return any(f.covers(t) for f in self._refusals[port.id])
 
     def _plan_again(self) -> None:
+        self._refusals = {port.id: self._refusals_of(port) for port in self._file.port}
         for plan in self._scenario.meters:
             mine = [w for w in self.by_hand.values() if w.meter == plan.spec.id or _on_port(w, plan.spec.port)]
             meter = self.meters[plan.spec.id]
@@ -121,6 +117,11 @@ class Plant:
                 evasions=(*plan.evasions, *(w for w in mine if isinstance(w, Evasion))),
             )
             meter.faults = [*plan.faults, *(w for w in mine if isinstance(w, Fault) and w.what != "refused")]
+
+    def _refusals_of(self, port: Port) -> list[Fault]:
+        on_it = {port.id, *(m.id for m in self._file.meter if m.port == port.id)}
+        by_hand = [w for w in self.by_hand.values() if isinstance(w, Fault) and w.what == "refused"]
+        return [*self._scenario.refusals(port), *(f for f in by_hand if {f.port, f.meter} & on_it)]
 
     def _step(self, now: float) -> None:
         self._mark(now)

@@ -190,6 +190,7 @@ async def test_time_is_held_moved_on_and_run_at_another_speed(scenario: Scenario
         ("events", {"meter": "m", "what": "run", "speed": 1}, "unknown field `speed`"),
         ("events", {"meter": "n", "what": "run"}, "n has no load"),
         ("events", {"meter": "m", "what": "set", "values": {"seal_closed": 0}}, "has no seal_closed"),
+        ("events", {"meter": "m", "what": "run", "for": 5, "every": 60}, "comes once"),
         ("evasions", {"meter": "n", "what": "genset"}, "n has no load"),
         ("evasions", {"meter": "m", "what": "rollback", "energy": 1, "for": 5}, "set back at once"),
         ("faults", {"what": "silence"}, "exactly one of meter and port"),

@@ -4,7 +4,7 @@
 70
 """
 
-from stillcold_core.profiles.codec import decode, encode, encoder
+from stillcold_core.profiles.codec import decode, decoder, encode, encoder
 from stillcold_core.profiles.model import Profile, Ratios, Register
 from stillcold_core.profiles.plan import Read, plan_reads
 from stillcold_core.profiles.store import load_profile, load_profile_file, profile_names
@@ -15,6 +15,7 @@ __all__ = [
     "Read",
     "Register",
     "decode",
+    "decoder",
     "encode",
     "encoder",
     "load_profile",

@@ -40,8 +40,19 @@ def decode(profile: Profile, register: Register, words: Sequence[int], ratios: R
     >>> decode(sdm630, sdm630.register_of("frequency"), [0x4248, 0x0000])
     50.0
     """
-    value = _round(unrounded(profile, register, words, ratios), register.exponent)
-    return value if QUANTITIES[register.quantity].plausible(value) else Absence.OUT_OF_RANGE
+    return decoder(profile, register, ratios)(words)
+
+
+def decoder(profile: Profile, register: Register, ratios: Ratios = NO_RATIOS) -> Callable[[Sequence[int]], Value]:
+    """:func:`decode` of one register, with what does not change from value to value worked out before."""
+    number, exponent = _unrounded(profile, register, ratios), register.exponent
+    low, high = QUANTITIES[register.quantity].low, QUANTITIES[register.quantity].high
+
+    def value(words: Sequence[int]) -> Value:
+        rounded = _round(number(words), exponent)
+        return rounded if low <= rounded <= high else Absence.OUT_OF_RANGE
+
+    return value
 
 
 def unrounded(profile: Profile, register: Register, words: Sequence[int], ratios: Ratios = NO_RATIOS) -> float:
@@ -49,10 +60,7 @@ def unrounded(profile: Profile, register: Register, words: Sequence[int], ratios
 
     Encoded again it gives the words that it came from.
     """
-    number = _number(register.type, words, profile.orders(register))
-    if register.transform == "four_quadrant":
-        number = _unfold(number)
-    return number * register.factor(ratios)
+    return _unrounded(profile, register, ratios)(words)
 
 
 def encode(profile: Profile, register: Register, value: float, ratios: Ratios = NO_RATIOS) -> tuple[int, ...]:
@@ -95,11 +103,23 @@ def modulus(register: Register) -> float:
     return 0.0
 
 
-def _number(kind: Type, words: Sequence[int], orders: tuple[Order, Order]) -> float:
+def _unrounded(profile: Profile, register: Register, ratios: Ratios) -> Callable[[Sequence[int]], float]:
+    gather, factor = _gatherer(register.type, profile.orders(register)), register.factor(ratios)
+    if register.transform == "four_quadrant":
+        return lambda words: _unfold(gather(words)) * factor
+    return lambda words: gather(words) * factor
+
+
+@cache
+def _gatherer(kind: Type, orders: tuple[Order, Order]) -> Callable[[Sequence[int]], float]:
+    """From the words of a type to its number."""
     if kind == "bit":
-        return float(words[0] != 0)
-    data = b"".join(w.to_bytes(2, orders[0]) for w in (words if orders[1] == "big" else reversed(words)))
-    return float(struct.unpack(">" + _FORMAT[kind], data)[0])
+        return lambda words: float(words[0] != 0)
+    packed = struct.Struct(">" + _FORMAT[kind])
+    halves = struct.Struct(("<" if orders[0] == "little" else ">") + f"{packed.size // 2}H")
+    if orders[1] == "big":
+        return lambda words: float(packed.unpack(halves.pack(*words))[0])
+    return lambda words: float(packed.unpack(halves.pack(*words[::-1]))[0])
 
 
 @cache

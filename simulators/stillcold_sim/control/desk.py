@@ -158,6 +158,8 @@ class Desk:
         file = msgspec.structs.replace(scenario.file, **alone)
         for steps, expected in (*check_story(file, scenario.registry), *check_evasions(file)):
             yield f"{steps[-1]}: {expected}" if isinstance(steps[-1], str) else expected
+        if window.every is not None:
+            yield "every: what is begun by hand comes once"
         if isinstance(window, Event) and window.meter in self._served.plant.meters:
             profile = self._served.plant.meters[window.meter].plan.profile
             if unknown := sorted(set(window.values) - set(profile.by_quantity)):
