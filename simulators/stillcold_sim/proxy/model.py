@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from stillcold_core.files import Step, TomlFile
 from stillcold_core.registry import Id
-from stillcold_sim.scenario import Window
+from stillcold_sim.scenario.times import Seconds, seconds
 
 Milliseconds = Annotated[float, Meta(ge=0, le=600_000)]
 Direction = Literal["up", "down"]
@@ -41,11 +41,17 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mqtt: bool = True
 
 
-class Trouble(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Trouble(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"lasts": "for"}):
     """Something that is wrong with the network for a time.
 
     Attributes
     ----------
+    at : float or str
+        s of real time from the start.
+    lasts : float or str, optional
+        s; ``for`` in a file. None: to the end.
+    every : float or str, optional
+        s after which it comes again, and again.
     what : str
         The kind; ``docs/bad-network.md`` says what each does.
     route : str, optional
@@ -60,6 +66,9 @@ class Trouble(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Bytes a second that pass.
     """
 
+    at: Seconds
+    lasts: Seconds | None = None
+    every: Seconds | None = None
     what: Literal["outage", "stall", "latency", "bandwidth", "loss", "reset", "duplicate", "disorder"]
     route: Id | None = None
     direction: Literal["up", "down", "both"] = "both"
@@ -67,6 +76,14 @@ class Trouble(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
     delay_ms: Milliseconds = 200.0
     jitter_ms: Milliseconds = 0.0
     rate: Annotated[float, Meta(gt=0)] = 10_000.0
+
+    def rest(self, t: float) -> float:
+        """s until it is over; 0 where it is not there at ``t``."""
+        since = t - seconds(self.at)
+        if since >= 0 and self.every is not None:
+            since %= seconds(self.every)
+        lasts = float("inf") if self.lasts is None else seconds(self.lasts)
+        return max(0.0, lasts - since) if since >= 0 else 0.0
 
     def concerns(self, route: str, direction: Direction) -> bool:
         """Whether it happens there."""
@@ -112,6 +129,8 @@ def _problems(file: ProxyFile) -> Iterator[tuple[Sequence[Step], str]]:
         if routes.setdefault(route.id, route) is not route:
             yield ["route", i, "id"], "must be unique"
     for i, trouble in enumerate(file.trouble):
+        if trouble.every is not None and (trouble.lasts is None or seconds(trouble.every) <= seconds(trouble.lasts)):
+            yield ["trouble", i, "every"], "must be longer than for"
         if trouble.route is not None and trouble.route not in routes:
             yield ["trouble", i, "route"], "must be the id of a [[route]] in this file"
         elif trouble.what in OF_PACKETS and not all(r.mqtt for r in _concerned(trouble, routes)):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from stillcold_sim.door import Door, break_off
 from stillcold_sim.proxy.model import ProxyFile, Route, Trouble
 from stillcold_sim.proxy.packets import NotMqtt
 from stillcold_sim.proxy.pump import Counts, Pump
-from stillcold_sim.proxy.weather import Weather, weather
+from stillcold_sim.proxy.weather import Weather
 
 _log = logging.getLogger(__name__)
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -30,12 +30,15 @@ class Proxies:
         Where each route listens.
     counts : dict of str to Counts
         What passed, by route.
+    troubles : list of Trouble
+        What goes wrong, and when; those that are added or taken away count from then on.
     watch : Task
         Ends only when a route cannot be opened again after an outage.
     """
 
     ports: dict[str, tuple[str, int]]
     counts: dict[str, Counts]
+    troubles: list[Trouble]
     watch: asyncio.Task[None]
 
 
@@ -50,16 +53,16 @@ async def proxying(file: ProxyFile) -> AsyncIterator[Proxies]:
     """
     began = time.monotonic()
     async with AsyncExitStack() as stack:
-        gates = []
+        gates, troubles = [], list(file.trouble)
         for route in file.route:
-            gates.append(gate := _Gate(route, file, began))
+            gates.append(gate := _Gate(route, file.seed, troubles, began))
             stack.push_async_callback(gate.close)
         for gate in gates:
             await gate.look()
         watch = asyncio.create_task(_watch(gates))
         stack.push_async_callback(_stop, watch)
         places = {g.route.id: (g.door.host, g.door.port) for g in gates}
-        yield Proxies(places, {g.route.id: g.counts for g in gates}, watch)
+        yield Proxies(places, {g.route.id: g.counts for g in gates}, troubles, watch)
 
 
 async def _stop(task: asyncio.Task[None]) -> None:
@@ -78,8 +81,8 @@ async def _watch(gates: "list[_Gate]") -> None:
 class _Gate:
     """A route, its door and the connections through it."""
 
-    def __init__(self, route: Route, file: ProxyFile, began: float) -> None:
-        chance = np.random.default_rng([file.seed, *route.id.encode()])
+    def __init__(self, route: Route, seed: int, troubles: Sequence[Trouble], began: float) -> None:
+        chance = np.random.default_rng([seed, *route.id.encode()])
 
         def now() -> float:
             return time.monotonic() - began
@@ -87,14 +90,16 @@ class _Gate:
         self.route, self.counts = route, Counts()
         self.door = Door(route.host, route.port)
         self._now = now
-        self._up: Weather = weather(file.trouble, route.id, "up", now, chance)
-        self._down: Weather = weather(file.trouble, route.id, "down", now, chance)
-        self._outages: list[Trouble] = [t for t in file.trouble if t.what == "outage" and t.route in {None, route.id}]
+        self._up = Weather(route.id, "up", troubles, now, chance)
+        self._down = Weather(route.id, "down", troubles, now, chance)
+        self._troubles = troubles
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def look(self) -> None:
         """Open or shut, as it should be now."""
-        out = any(t.covers(self._now()) for t in self._outages)
+        now = self._now()
+        mine = (t for t in self._troubles if t.what == "outage" and t.route in {None, self.route.id})
+        out = any(t.rest(now) > 0 for t in mine)
         if out:
             await self.door.shut(self._abort)
         elif not self.door.is_open:

@@ -16,14 +16,18 @@ class Weather:
 
     Parameters
     ----------
+    route, direction : str
+        Which.
     troubles : sequence of Trouble
-        Those that concern it.
+        Of all routes; may change.
     now : callable
         s since the start.
     chance : Generator
         Decides where a trouble has a share.
     """
 
+    route: str
+    direction: Direction
     troubles: Sequence[Trouble]
     now: _Now
     chance: Generator
@@ -43,7 +47,8 @@ class Weather:
 
     def stalled_for(self) -> float:
         """s until something passes again."""
-        return max((t.end - self.now() for t in self._active("stall")), default=0.0)
+        now = self.now()
+        return max((t.rest(now) for t in self._active("stall")), default=0.0)
 
     def rate(self) -> float:
         """Bytes a second that pass."""
@@ -54,12 +59,10 @@ class Weather:
 
     def _active(self, what: str) -> Sequence[Trouble]:
         now = self.now()
-        return [t for t in self.troubles if t.what == what and t.covers(now)]
+        return [t for t in self.troubles if t.what == what and self._here(t) and t.rest(now) > 0]
+
+    def _here(self, trouble: Trouble) -> bool:
+        return trouble.concerns(self.route, self.direction)
 
     def _hit(self, trouble: Trouble) -> bool:
         return trouble.share == 1 or self.chance.random() < trouble.share
-
-
-def weather(troubles: Sequence[Trouble], route: str, direction: Direction, now: _Now, chance: Generator) -> Weather:
-    """The weather of one direction of one route."""
-    return Weather([t for t in troubles if t.concerns(route, direction)], now, chance)
