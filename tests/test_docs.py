@@ -20,7 +20,7 @@ from support.settings import documented_settings, settings_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-CONSOLE = ROOT / "server" / "stillcold_server" / "console" / "locales"
+CONSOLE = ROOT / "server" / "stillcold_server" / "language" / "locales"
 
 
 def text_of(name: str) -> str:

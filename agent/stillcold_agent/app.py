@@ -54,7 +54,12 @@ class Agent:
         sealer = Sealer(config.gateway, load_or_make_key(data_dir), meters)
         self._journal = Journal(data_dir / JOURNAL_FILE, config.journal.max_megabytes * 1_000_000, self._counts)
         self._uplink = Uplink(
-            config.mqtt, config.gateway, self._journal, on_failure=self._fail_from_thread, counts=self._counts
+            config.mqtt,
+            config.gateway,
+            self._journal,
+            on_failure=self._fail_from_thread,
+            counts=self._counts,
+            heartbeat=config.batch.quiet,
         )
         self._keeper = Keeper(
             sealer,

@@ -22,6 +22,7 @@ from stillcold_server.detection.live import Detection
 from stillcold_server.followers import Follower
 from stillcold_server.ingest.subscriber import Subscriber
 from stillcold_server.ingest.writer import Writer
+from stillcold_server.language.texts import load_texts
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
 from stillcold_server.mirror import make_mirror
@@ -67,7 +68,8 @@ class Server:
         senders = {channel.id: make_sender(channel) for channel in config.channel}
         self.engine = open_database(config.database)
         prepare(self.engine)
-        self.outbox = Outbox(self.engine, senders, self.metrics, config.http.public_url)
+        texts = load_texts()[config.language]
+        self.outbox = Outbox(self.engine, senders, self.metrics, texts=texts, public_url=config.http.public_url)
         self.followers = self._make_followers()
         self.subscriber = Subscriber(
             config.mqtt,
@@ -122,8 +124,9 @@ class Server:
 
     def _status(self, gateway: str, status: Status) -> None:
         g = schema.gateway
+        values = {"status": status.state, "status_at": _now(), "heartbeat": status.heartbeat}
         with write(self.engine) as connection:
-            connection.execute(update(g).where(g.c.id == gateway).values(status=status.state, status_at=_now()))
+            connection.execute(update(g).where(g.c.id == gateway).values(values))
         self.hub.publish("lines")
 
 

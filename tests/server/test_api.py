@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from stillcold_core.readings import Absence
 from stillcold_server.api.read.lines import is_silent
@@ -65,8 +66,23 @@ def test_a_line_that_falls_silent_is_unknown_since_its_last_sample_and_loses_cov
 
 def test_silence_depends_on_the_usual_interval() -> None:
     """Three intervals, and never less than 15 s."""
-    assert not is_silent(0, 900.0, 2_700_000)
-    assert is_silent(0, 900.0, 2_700_001)
+    assert not is_silent(0, 900.0, 0.0, 2_700_000)
+    assert is_silent(0, 900.0, 0.0, 2_700_001)
+
+
+@pytest.mark.requirement("api.on-the-way-is-no-silence")
+def test_a_line_whose_samples_wait_for_their_batch_is_not_unknown(restarted: Web) -> None:
+    """A quiet gateway sends once in its heartbeat; when it says that it is offline, nothing is on the way."""
+    client = restarted.program("viewer")
+    sampled_at = 1_800_000_219_000
+    restarted.clock.now = sampled_at + 75_000
+    assert get(client, "/lines/f1")["condition"] == "dead"
+    restarted.clock.now = sampled_at + 75_001
+    assert get(client, "/lines/f1")["condition"] == "unknown"
+    with write(restarted.engine) as connection:
+        connection.execute(update(schema.gateway).values(status="offline"))
+    restarted.clock.now = sampled_at + 15_001
+    assert get(client, "/lines/f1")["condition"] == "unknown"
 
 
 @pytest.mark.requirement("api.series")

@@ -14,7 +14,7 @@ from stillcold_core.registry import Measure, Role
 from stillcold_server.api.models import AlertState
 from stillcold_server.api.read.alerts import SEVERITIES
 from stillcold_server.console.assets import STATIC
-from stillcold_server.console.texts import LANGUAGES, load_texts
+from stillcold_server.language.texts import LANGUAGES, load_texts
 from stillcold_server.people.accounts import ROLES
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
@@ -23,7 +23,7 @@ from support.web import Web
 
 INCIDENT = "f1:p1:restart.power:20270115T080100.000Z"
 ROOT = Path(__file__).parents[2] / "server"
-CONSOLE = ROOT / "stillcold_server" / "console"
+SERVER = ROOT / "stillcold_server"
 
 
 def page(client: httpx.Client, path: str) -> str:
@@ -214,7 +214,12 @@ def test_pages_load_only_from_the_server_itself(restarted: Web) -> None:
 
 def _used() -> tuple[set[str], set[str]]:
     """Keys that the code names as a whole, and prefixes to which it adds a word from data."""
-    files = [*CONSOLE.rglob("*.py"), *CONSOLE.rglob("*.html")]
+    files = [
+        f
+        for room in ("console", "language", "alerts")
+        for f in (SERVER / room).rglob("*.*")
+        if f.suffix in (".py", ".html")
+    ]
     text = "\n".join(f.read_text(encoding="utf-8") for f in files)
     # t("alerts.title"), texts.known("kind." ~ x), texts(f"{table}.second")
     whole = set(re.findall(r"""(?:\bt|texts)(?:\.known)?\(["']([a-z_]+\.[a-z_]+)["'][,)]""", text))

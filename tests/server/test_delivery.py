@@ -17,6 +17,7 @@ from stillcold_server.alerts.lifecycle import record
 from stillcold_server.alerts.senders import NotDelivered, Sender, make_sender
 from stillcold_server.alerts.stages import JOIN_MS, Situation, enqueue
 from stillcold_server.config import Channel
+from stillcold_server.language.texts import load_texts
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
@@ -36,9 +37,8 @@ class Delivery(NamedTuple):
 
 
 def found(began: float = 100.0) -> Finding:
-    return Finding(
-        "restart.power", "critical", "kc-017", "f1", "p1", began, began + 6, "active_power 9 kW", {"limit": 7e3}
-    )
+    figures: dict[str, float | str] = {"active_power": 9e3, "limit": 7.5e3}
+    return Finding("restart.power", "critical", "kc-017", "f1", "p1", began, began + 6, "active_power 9 kW", figures)
 
 
 def raise_alert(engine: Engine, finding: Finding, channels: list[str], now: int = 0) -> str | None:
@@ -56,7 +56,7 @@ def deliveries(engine: Engine) -> list[Delivery]:
 
 
 def outbox(engine: Engine, senders: Mapping[str, Sender]) -> Outbox:
-    return Outbox(engine, senders, Metrics(), "https://duty.example")
+    return Outbox(engine, senders, Metrics(), texts=load_texts()["zh"], public_url="https://duty.example")
 
 
 @pytest.mark.requirement("delivery.webhook")
@@ -133,7 +133,7 @@ def test_mail_goes_through_a_real_mail_server(engine: Engine, plant: Registry, m
     assert "宽城铸造" in str(message["subject"])
     body = message.get_body(("plain", "html"))
     assert body is not None
-    assert "active_power 9 kW" in body.get_content()
+    assert "测得有功功率 9 kW，超过停产限值 7.5 kW。" in body.get_content()
 
 
 def test_mail_that_is_refused_is_not_delivered(engine: Engine, plant: Registry, mail_server: MailServer) -> None:

@@ -53,6 +53,8 @@ class Uplink:
     counts : Counts
         ``sent_again`` counts batches that the server did not acknowledge in time, ``ack_malformed`` and ``ack_full``
         acknowledgements that could not be used, ``publish_refused`` batches that the broker did not take.
+    heartbeat : float
+        Seconds in which at least one batch leaves; said in the status, so that the server knows what silence is.
     patience : float
         Seconds after which a batch without the server's acknowledgement is published again. This is the only retry.
     """
@@ -65,10 +67,11 @@ class Uplink:
         *,
         on_failure: Callable[[BaseException], None],
         counts: Counts,
+        heartbeat: float = 60.0,
         patience: float = 10.0,
     ) -> None:
         self._config, self._gateway, self._journal, self._counts = config, gateway, journal, counts
-        self._patience = patience
+        self._heartbeat, self._patience = heartbeat, patience
         self._since = datetime.now(UTC).isoformat(timespec="seconds")
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -116,7 +119,7 @@ class Uplink:
             info.wait_for_publish(2.0)
 
     def _publish_status(self, state: Literal["online", "offline"]) -> mqtt.MQTTMessageInfo:
-        status = Status(state, stillcold_agent.__version__, self._journal.epoch.hex(), self._since)
+        status = Status(state, stillcold_agent.__version__, self._journal.epoch.hex(), self._since, self._heartbeat)
         return self._client.publish(status_topic(self._gateway), encode_status(status), qos=1, retain=True)
 
     # The library's thread: hands over and returns.

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import cbor2
 import msgspec
+from msgspec import Meta
 
 
 class BadMessage(ValueError):
@@ -56,12 +57,23 @@ def decode_ack(payload: bytes) -> Acknowledgement:
 
 
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a gateway says of itself, as retained JSON, so that any MQTT client can read it."""
+    """What a gateway says of itself, as retained JSON, so that any MQTT client can read it.
+
+    Attributes
+    ----------
+    state : "online" or "offline"
+        Whether it is connected; its last will says offline.
+    version, epoch, since : str
+        Of the agent, of its journal in hex, and the time it started.
+    heartbeat : float
+        s; a batch leaves at least so often, whatever happens. What is silent for longer is silent.
+    """
 
     state: Literal["online", "offline"]
     version: str = ""
     epoch: str = ""
     since: str = ""
+    heartbeat: Annotated[float, Meta(gt=0, le=3600)] = 60.0
 
 
 def encode_status(status: Status) -> bytes:

@@ -69,7 +69,7 @@ def observe(
     the doubtful one is forgotten.
     """
     if witness.reading is None or witness.time is None:
-        return msgspec.structs.replace(witness, reading=reading, time=time, step=_step(witness.step, reading))
+        return msgspec.structs.replace(witness, reading=reading, time=time, step=coarsest_step(witness.step, reading))
     if reading == 0 and witness.reading > 0:
         return witness
     if _follows(witness, (witness.time, witness.reading), time, reading, limits):
@@ -112,7 +112,7 @@ def _grow(
         witness,
         reading=reading,
         time=time,
-        step=_step(witness.step, reading),
+        step=coarsest_step(witness.step, reading),
         level=max(0.0, witness.level + added - leak),
         began=witness.time if starts else witness.began,
         anchor=witness.reading if starts else witness.anchor,
@@ -124,7 +124,7 @@ def _grow(
     return msgspec.structs.replace(grown, active=grown.active or passed)
 
 
-def _step(step: float, reading: float) -> float:
+def coarsest_step(step: float, reading: float) -> float:
     while step > 1 and round(reading) % step:
         step /= 10
     return step

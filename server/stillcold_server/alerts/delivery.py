@@ -4,14 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, Row, select, update
 
-from stillcold_core.detect.findings import iso
-from stillcold_server.alerts.senders import Message, NotDelivered, Sender
+from stillcold_server.alerts.message import Message, message_of
+from stillcold_server.alerts.senders import NotDelivered, Sender
+from stillcold_server.language.texts import Texts
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
@@ -20,7 +19,6 @@ log = logging.getLogger(__name__)
 _BACK_OFF = (2, 5, 15, 60, 300, 900, 1800, 3600)
 """s between tries; after the last one the delivery has failed."""
 _IDLE = 1.0
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 class Outbox:
@@ -34,12 +32,17 @@ class Outbox:
         By channel.
     metrics : Metrics
         Counts deliveries by outcome.
+    texts : Texts
+        Of the officers' language.
     public_url : str
         Address that officers reach the console under; may be empty.
     """
 
-    def __init__(self, engine: Engine, senders: Mapping[str, Sender], metrics: Metrics, public_url: str = "") -> None:
-        self._engine, self._senders, self._metrics, self._public_url = engine, senders, metrics, public_url
+    def __init__(
+        self, engine: Engine, senders: Mapping[str, Sender], metrics: Metrics, *, texts: Texts, public_url: str = ""
+    ) -> None:
+        self._engine, self._senders, self._metrics = engine, senders, metrics
+        self._texts, self._public_url = texts, public_url
         self._bell = threading.Event()
         self._stopping = threading.Event()
         self._threads = [
@@ -117,38 +120,9 @@ class Outbox:
             values |= {"state": state, "attempts": row.attempts + 1}
             connection.execute(update(d).where(d.c.id == row.id).values(values))
 
-    def _message(self, alert_id: str) -> Message:
-        a, s, n = schema.alert, schema.site, schema.line
+    def _message(self, alert: str) -> Message:
         with read(self._engine) as connection:
-            row = connection.execute(
-                select(a, s.c.name.label("site_name"), s.c.address, n.c.name.label("line_name"))
-                .join(s, s.c.id == a.c.site)
-                .join(n, n.c.id == a.c.line)
-                .where(a.c.id == alert_id)
-            ).one()
-        return compose(row, self._public_url)
-
-
-def compose(row: Row[Any], public_url: str) -> Message:
-    """What a channel is given: the alert's fields, and a title and a text for people."""
-    began = datetime.fromtimestamp(row.began / 1000, SHANGHAI)
-    url = f"{public_url.rstrip('/')}/alerts/{row.id}" if public_url else ""
-    lines = [
-        f"{row.site_name} · {row.line_name}",
-        f"{row.kind}: {row.reason}",
-        f"开始 Began: {began:%Y-%m-%d %H:%M:%S} (Asia/Shanghai)",
-        *([f"地址 Address: {row.address}"] if row.address else []),
-        *([url] if url else []),
-    ]
-    return {
-        "id": row.id, "incident": row.incident, "kind": row.kind, "severity": row.severity, "site": row.site,
-        "site_name": row.site_name, "line": row.line, "line_name": row.line_name, "point": row.point,
-        "began": iso(row.began / 1000), "detected": iso(row.detected / 1000), "raised": iso(row.raised_at / 1000),
-        "reason": row.reason, "evidence": row.evidence, "url": url,
-        "title": f"【封停哨】{row.site_name} {row.line_name} 复产告警 Restart" if row.kind.startswith("restart.")
-        else f"【封停哨】{row.site_name} {row.line_name} {row.kind}",
-        "text": "\n".join(lines),
-    }  # fmt: skip
+            return message_of(connection, alert, self._texts, self._public_url)
 
 
 def _now() -> int:

@@ -8,17 +8,16 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import apprise
 import httpx
 
 from stillcold_core.files import BadFile, shorten
+from stillcold_server.alerts.message import Message
 from stillcold_server.config import Channel
 
-Message = Mapping[str, Any]
 _TIMEOUT = 10.0
 _STATUS_ONLY = ("wecombot", "dingtalk", "feishu", "lark", "bark", "barks", "schan", "wecom")
 """Apprise takes HTTP status 200 for delivered there, and these services answer 200 with an error in the body."""

@@ -12,9 +12,9 @@ from stillcold_server.api.moments import to_iso
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.read.alerts import waiting_incidents
 from stillcold_server.api.services import Services, services_of
-from stillcold_server.console import words
 from stillcold_server.console.assets import Assets
-from stillcold_server.console.texts import LANGUAGES, Language, Texts, load_texts
+from stillcold_server.language import words
+from stillcold_server.language.texts import LANGUAGES, Language, Texts, load_texts
 from stillcold_server.store.database import read
 
 LANGUAGE_COOKIE = "stillcold_language"

@@ -54,7 +54,9 @@ gateway = Table(
     "gateway", metadata,
     _text("id", primary_key=True), _text("public_key"), Column("site", ForeignKey("site.id")),
     _text("status", nullable=True), _time("status_at", nullable=True),
+    Column("heartbeat", Float, nullable=False, server_default="60"),
 )  # fmt: skip
+"""``heartbeat``: s; a gateway that is online sends a batch at least so often."""
 
 point = Table(
     "point", metadata,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import cbor2
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, case, func, select
 
 from stillcold_core.detect.deadline import current_of, power_of, voltage_of
 from stillcold_core.readings import Sample
@@ -28,7 +28,7 @@ def list_lines(connection: Connection, now: int, *, site: str | None = None, lin
     """Lines with what is proved of them at ``now`` (ms), by site and id."""
     n, s = schema.line, schema.site
     query = (
-        select(n, s.c.name.label("site_name"), s.c.address.label("site_address"), *_status_columns())
+        select(n, s.c.name.label("site_name"), s.c.address.label("site_address"), *_status_columns(), _on_the_way())
         .join(s, s.c.id == n.c.site)
         .outerjoin(schema.line_status, schema.line_status.c.line == n.c.id)
         .order_by(n.c.site, n.c.id)
@@ -74,15 +74,26 @@ def list_gateways(connection: Connection) -> list[Gateway]:
     ]
 
 
-def is_silent(sampled_at: int | None, interval: float, now: int) -> bool:
-    """Whether the newest sample is too old to say anything about now; times in ms, the usual interval in s.
+def is_silent(sampled_at: int | None, interval: float, on_the_way: float, now: int) -> bool:
+    """Whether the newest sample is too old to say anything about now.
+
+    Parameters
+    ----------
+    sampled_at, now : int
+        ms
+    interval : float
+        s, usual between samples.
+    on_the_way : float
+        s that a sample may wait at its gateway for the batch to be closed; 0 of a gateway that says it is offline.
 
     Examples
     --------
-    >>> is_silent(0, 1.0, 15_000), is_silent(0, 1.0, 15_001), is_silent(0, 60.0, 180_000), is_silent(None, 1.0, 0)
-    (False, True, False, True)
+    >>> is_silent(0, 1.0, 60.0, 75_000), is_silent(0, 1.0, 60.0, 75_001), is_silent(0, 1.0, 0.0, 15_001)
+    (False, True, True)
+    >>> is_silent(0, 60.0, 0.0, 180_000), is_silent(None, 1.0, 60.0, 0)
+    (False, True)
     """
-    return sampled_at is None or now - sampled_at > 1000 * max(_TOO_OLD * interval, _LEAST_TOO_OLD)
+    return sampled_at is None or now - sampled_at > 1000 * (on_the_way + max(_TOO_OLD * interval, _LEAST_TOO_OLD))
 
 
 def _status_columns() -> list[Any]:
@@ -90,10 +101,18 @@ def _status_columns() -> list[Any]:
     return [t.condition, t.since, t.sampled_at, t.interval, t.dead_s, t.live_s, t.unknown_s]
 
 
+def _on_the_way() -> Any:
+    """The longest that samples of a line wait at its gateways."""
+    g, p = schema.gateway, schema.point
+    wait = case((g.c.status == "offline", 0.0), else_=g.c.heartbeat)
+    gateways = select(func.max(wait)).join(p, p.c.gateway == g.c.id).where(p.c.line == schema.line.c.id)
+    return gateways.scalar_subquery().label("on_the_way")
+
+
 def _line(row: Row[Any], now: int, latest: Latest | None, open_alerts: int) -> Line:
     fields = dict(row._mapping)
     interval = fields.pop("interval") or 0.0
-    silent = is_silent(row.sampled_at, interval, now)
+    silent = is_silent(row.sampled_at, interval, fields.pop("on_the_way") or 0.0, now)
     dead, live = row.dead_s or 0.0, row.live_s or 0.0
     # Detection counts a period when the sample that ends it has come; a silence that lasts has none.
     unknown = (row.unknown_s or 0.0) + ((now - row.sampled_at) / 1000 if silent and row.sampled_at is not None else 0.0)

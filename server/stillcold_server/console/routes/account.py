@@ -10,7 +10,7 @@ from stillcold_server.api.login import log_in
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.services import Served
 from stillcold_server.console.pages import LANGUAGE_COOKIE, View, go, safe_next
-from stillcold_server.console.texts import Language
+from stillcold_server.language.texts import Language
 from stillcold_server.people.accounts import AccountError, change_password
 from stillcold_server.people.sessions import close_session
 from stillcold_server.store.database import write

@@ -101,6 +101,7 @@ def upgrade() -> None:
         sa.Column("site", sa.String(), nullable=True),
         sa.Column("status", sa.String(), nullable=True),
         sa.Column("status_at", sa.BigInteger(), nullable=True),
+        sa.Column("heartbeat", sa.Float(), server_default="60", nullable=False),
         sa.ForeignKeyConstraint(["site"], ["site.id"], name=op.f("fk_gateway_site")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gateway")),
     )

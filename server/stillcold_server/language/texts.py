@@ -1,4 +1,4 @@
-"""The console's words in each language."""
+"""Words in each language, by key."""
 
 import tomllib
 from collections.abc import Mapping

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Protocol
 
 from stillcold_core.quantities import QUANTITIES
 from stillcold_server.api.models import Alert
-from stillcold_server.console.texts import Texts
+from stillcold_server.language.texts import Texts
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")  # no daylight saving time since 1991
 MISSING = "—"
@@ -76,8 +77,28 @@ def share(value: float | None) -> str:
     return "100 %" if value >= 1 else f"{int(value * 10_000) / 100:.2f} %"
 
 
-def what(alert: Alert, texts: Texts) -> str:
-    """What happened, in a sentence; the detector's own reason where the console has no words for the kind."""
+class Told(Protocol):
+    """An alert, as far as words are made of it: one of the API's, or a row of its table."""
+
+    @property
+    def kind(self) -> str:
+        """A word of the alert kinds."""
+
+    @property
+    def reason(self) -> str:
+        """The detector's own sentence."""
+
+    @property
+    def began(self) -> int:
+        """ms"""
+
+    @property
+    def evidence(self) -> Mapping[str, float | str]:
+        """Figures by name."""
+
+
+def what(alert: Told, texts: Texts) -> str:
+    """What happened, in a sentence; the detector's own reason where there are no words for the kind."""
     values = {name: evidence(alert.kind, name, value) for name, value in alert.evidence.items()}
     return texts.known(f"what.{alert.kind}", alert.reason, **values, began=local_time(alert.began))
 
