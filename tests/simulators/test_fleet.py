@@ -133,7 +133,7 @@ def test_gateways_with_connections_of_their_own_vanish_and_come_back(
     fleet: Callable[..., FleetFile], engine: Engine
 ) -> None:
     """The broker says offline in their names, and they say online again."""
-    made = fleet("[[outage]]\nat = 20\nfor = 15\nshare = 0.5\n", connections=0)
+    made = fleet("[[outage]]\nat = 10\nfor = 45\nshare = 0.5\n", connections=0)
     with Ingest(engine, made) as ingest:
         report = asyncio.run(run_fleet(made))
     assert report.clean

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 _KEEPALIVE = 30  # s
 _HOUSEKEEPING = 1.0  # s between two looks at the keep-alive
 _PAUSE = 2.0  # s between two tries to connect
+_PATIENCE = 10.0  # s that the event loop may take to do a thread a favour
 _TOPICS = 100  # in one SUBSCRIBE
 _INFLIGHT = 2000  # messages without a PUBACK
 
@@ -56,7 +58,7 @@ class Connection:
     ) -> None:
         self._broker, self._client_id, self._gateways = broker, client_id, gateways
         self._on_ack, self._on_ready = on_ack, on_ready
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._tls = _tls_context(broker)
         self._client: mqtt.Client | None = None
         self._wanted, self._ready, self._lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -184,16 +186,31 @@ class Connection:
     # Called by the library in the thread that connects, or in the event loop's.
 
     def _watch(self, client: mqtt.Client, _data: Any, opened: Any) -> None:
-        self._loop.call_soon_threadsafe(self._loop.add_reader, opened, _read, client, opened)
+        self._in_loop(lambda: self._loop.add_reader(opened, _read, client, opened))
 
-    def _unwatch(self, _client: mqtt.Client, _data: Any, closed: Any) -> None:
-        self._loop.remove_reader(closed)
+    def _unwatch(self, _client: mqtt.Client, _data: Any, closing: Any) -> None:
+        self._in_loop(lambda: self._loop.remove_writer(closing))
+        self._in_loop(lambda: self._loop.remove_reader(closing))
 
     def _watch_write(self, client: mqtt.Client, _data: Any, opened: Any) -> None:
-        self._loop.call_soon_threadsafe(_watch_write, self._loop, client, opened)
+        self._in_loop(lambda: self._loop.add_writer(opened, client.loop_write))
 
     def _unwatch_write(self, _client: mqtt.Client, _data: Any, opened: Any) -> None:
-        self._loop.call_soon_threadsafe(_unwatch_write, self._loop, opened)
+        self._in_loop(lambda: self._loop.remove_writer(opened))
+
+    def _in_loop(self, call: Callable[[], object]) -> None:
+        """Call it in the event loop's thread before going on: the next thing may be that the socket is closed."""
+        if threading.get_ident() == self._thread:
+            call()
+            return
+        done = threading.Event()
+
+        def do() -> None:
+            call()
+            done.set()
+
+        self._loop.call_soon_threadsafe(do)
+        done.wait(_PATIENCE)
 
 
 def _read(client: mqtt.Client, opened: Any) -> None:
@@ -201,16 +218,6 @@ def _read(client: mqtt.Client, opened: Any) -> None:
     # What TLS has decrypted already makes the socket readable no more.
     while client.socket() is opened and isinstance(opened, ssl.SSLSocket) and opened.pending():
         client.loop_read()
-
-
-def _watch_write(loop: asyncio.AbstractEventLoop, client: mqtt.Client, opened: Any) -> None:
-    if opened.fileno() >= 0:
-        loop.add_writer(opened, client.loop_write)
-
-
-def _unwatch_write(loop: asyncio.AbstractEventLoop, opened: Any) -> None:
-    if opened.fileno() >= 0:
-        loop.remove_writer(opened)
 
 
 def _tls_context(broker: Broker) -> ssl.SSLContext | None:
