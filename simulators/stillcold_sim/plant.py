@@ -102,6 +102,10 @@ class Plant:
         insort(self._marks, {**list(_window_marks(over, self._specs, {"by": name}))[-1], "t": t}, key=_time_of)
         self._plan_again()
 
+    def note(self, event: str, t: float, **more: float) -> None:
+        """Add a line to the truth about what was done to the simulation itself at ``t`` (s)."""
+        self._record({"t": t, "event": event, **more})
+
     def refuses(self, port: Port, t: float) -> bool:
         """Whether a port refuses connections at ``t``."""
         return any(f.covers(t) for f in self._refusals[port.id])

@@ -179,6 +179,8 @@ async def test_time_is_held_moved_on_and_run_at_another_speed(scenario: Scenario
         newest = shown["meters"]["m"]["power"][-1][0]
         later = await console.client.get("/api/state", params={"since": newest})
         assert all(p[0] > newest for p in later.json()["meters"]["m"]["power"])
+        said = [(r["event"], r.get("seconds", r.get("speed"))) for r in console.served.recent if "clock" in r["event"]]
+        assert said == [("clock_skips", 3600), ("clock_speed", 1000), ("clock_goes_on", None)]
 
 
 @pytest.mark.requirement("sim.control.checked")
@@ -206,6 +208,22 @@ async def test_what_does_not_fit_is_refused_and_said(
         assert answer.status_code == 422
         assert said in answer.json()["detail"]
         assert (await console.state())["by_hand"] == {}
+
+
+async def test_a_number_that_is_none_can_be_shown(scenario: Scenarios) -> None:
+    """It is nothing for whoever reads it, and breaks neither the state nor the truth."""
+    async with _console(scenario(STORY)) as console:
+        hostile = b'{"meter": "m", "what": "set", "values": {"frequency": NaN}, "for": 1e999}'
+        console.client.headers["Content-Type"] = "application/json"
+        answer = await console.client.post("/api/events", content=hostile)
+        assert answer.status_code == 201
+        shown = await console.skip(2)
+        assert "frequency" not in shown["meters"]["m"]["values"]
+        assert shown["by_hand"][answer.json()["id"]]["values"] == {"frequency": None}
+        for skip in ("NaN", "1e999", "-1", '"x"'):
+            answer = await console.client.post("/api/clock/skip", content=f'{{"seconds": {skip}}}')
+            assert answer.status_code == 422
+            assert answer.json()["detail"].startswith("seconds: Input should be")
 
 
 async def test_more_than_a_thousand_things_at_once_are_refused(scenario: Scenarios) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Body, FastAPI, HTTPException
-from fastapi.responses import FileResponse
+from fastapi import Body, FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -46,6 +47,7 @@ def create_app(desk: Desk) -> FastAPI:
     _add_views(app, desk)
     _add_beginnings(app, desk)
     _add_switches(app, desk)
+    app.add_exception_handler(RequestValidationError, _unfit)
     app.mount("/static", StaticFiles(directory=_STATIC))
 
     @app.get("/", include_in_schema=False)
@@ -57,23 +59,32 @@ def create_app(desk: Desk) -> FastAPI:
 
 def _add_views(app: FastAPI, desk: Desk) -> None:
     @app.get("/api/story")
-    async def story() -> dict[str, Any]:
+    async def story() -> Response:
         """What is played: ports, meters and story of the scenario, and the kinds of things that can be begun."""
-        return {**desk.story(), "kinds": kinds()}
+        return _json({**desk.story(), "kinds": kinds()})
 
     @app.get("/api/state")
-    async def state(since: float = -1.0) -> dict[str, Any]:
+    async def state(since: float = -1.0) -> Response:
         """What is shown now; the powers of each meter as far as they are newer than ``since`` (simulated s)."""
-        return await desk.state(since)
+        return _json(await desk.state(since))
 
     @app.get("/api/schema")
-    async def schema() -> dict[str, Any]:
+    async def schema() -> Response:
         """JSON schema of events, evasions and faults; ``at`` is always now and not given."""
-        return {
-            "event": msgspec.json.schema(Event),
-            "evasion": msgspec.json.schema(AnyEvasion),
-            "fault": msgspec.json.schema(Fault),
-        }
+        types: dict[str, Any] = {"event": Event, "evasion": AnyEvasion, "fault": Fault}
+        return _json({name: msgspec.json.schema(kind) for name, kind in types.items()})
+
+
+async def _unfit(_request: Request, error: Exception) -> Response:
+    """What does not fit, in the same form as what does not fit a scenario, and without repeating what was sent."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    said = (f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors())
+    return JSONResponse({"detail": "; ".join(said)}, 422)
+
+
+def _json(content: object) -> Response:
+    """JSON in which a number that is none, such as a fault's NaN, is null."""
+    return Response(msgspec.json.encode(content), media_type="application/json")
 
 
 def _add_beginnings(app: FastAPI, desk: Desk) -> None:

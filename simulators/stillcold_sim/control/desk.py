@@ -137,15 +137,18 @@ class Desk:
 
     async def set_clock(self, speed: float | None, paused: bool | None) -> None:
         """Hold the clock, let it go on, or change its speed."""
-        clock = self._served.clock
-        await self._served.present()
-        if speed is not None:
+        clock, plant = self._served.clock, self._served.plant
+        now = await self._served.present()
+        if speed is not None and speed != clock.speed:
             clock.run(speed)
-        if paused is not None:
+            plant.note("clock_speed", now, speed=speed)
+        if paused is not None and paused != clock.paused:
             (clock.pause if paused else clock.resume)()
+            plant.note("clock_held" if paused else "clock_goes_on", now)
 
     async def skip(self, lasts: float) -> None:
         """Move time on at once; everything in between is played."""
+        self._served.plant.note("clock_skips", await self._served.present(), seconds=lasts)
         while lasts > 0:
             self._served.clock.skip(min(lasts, _SLICE))
             await self._served.present()

@@ -16,6 +16,5 @@ export async function ask(method, path, body) {
   if (answer.status === 204) return null;
   const told = await answer.json();
   if (answer.ok) return told;
-  const detail = typeof told.detail === "string" ? told.detail : told.detail?.map((d) => d.msg).join("; ");
-  throw Object.assign(new Error(detail ?? answer.statusText), { status: answer.status });
+  throw Object.assign(new Error(told.detail ?? answer.statusText), { status: answer.status });
 }

@@ -11,6 +11,7 @@ const EN = {
   is_dead: "no voltage", no_answer: "no answer", sealed: "sealed", permitted: "permitted", unit: "unit", nothing: "nothing",
   lost: "The simulator does not answer; it may have ended.", refused_token: "The token is missing or wrong: open the link that the simulator printed.",
   over: "story is over", trouble: "fault", evasion: "evasion", hand: "by hand",
+  clock_held: "clock held", clock_goes_on: "clock goes on", clock_speed: "clock at another speed", clock_skips: "clock moved on",
   run: "run", stop: "stop", energise: "energise", cut: "cut", set: "set",
   Run: "Run", Stop: "Stop", Energise: "Energise", Cut: "Cut",
   code: "Exception code", delay_ms: "Delay, ms", gap_ms: "Gap between bytes, ms", bytes: "Bytes", shift: "Registers",
@@ -47,6 +48,7 @@ const ZH = {
   stuck: "寄存器冻结", shifted: "寄存器错位", swapped: "字序颠倒", nan: "非数值", reboot: "重启", refused: "拒绝连接",
   half_open: "半开连接", drop: "断开连接",
   scenario_begins: "剧情开始", scenario_ends: "剧情结束", begins: "开始", ends: "结束", melt: "熔炼", tap: "出炉",
+  clock_held: "时钟暂停", clock_goes_on: "时钟继续", clock_speed: "改变倍速", clock_skips: "时钟快进",
   furnace_off: "炉子停止", motor_starts: "电机启动",
 };
 
