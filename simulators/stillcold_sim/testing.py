@@ -19,8 +19,10 @@ from stillcold_core.profiles import decode, encode, load_profile
 from stillcold_core.readings import Value
 from stillcold_sim.loads.steady import Steady
 from stillcold_sim.meter import Refused, SimMeter
+from stillcold_sim.plant import Happening
 from stillcold_sim.scenario import Event, Fault, Scenario, find_scenario, load_scenario
 from stillcold_sim.scenario.check import missing_quantities
+from stillcold_sim.scenario.evasion import AnyEvasion
 from stillcold_sim.scenario.model import Meter
 from stillcold_sim.serve import Served, serving
 
@@ -104,13 +106,19 @@ class RunningPlant:
             yield
 
     @contextmanager
+    def evasion(self, what: str, *, meter: str | None = None, **fields: Any) -> Iterator[None]:
+        """``ct_bypass``, ``rollback`` or another evasion of ``docs/scenarios.md`` while the block lasts."""
+        with self._going_on(AnyEvasion, {"what": what, "meter": self._meter(meter).plan.spec.id, **fields}):
+            yield
+
+    @contextmanager
     def showing(self, values: Mapping[str, float], *, meter: str | None = None) -> Iterator[None]:
         """The meter shows these values, whatever its load does, while the block lasts."""
         with self.event("set", meter=meter, values=dict(values)):
             yield
 
     @contextmanager
-    def _going_on(self, kind: type[Event] | type[Fault], fields: Mapping[str, Any]) -> Iterator[None]:
+    def _going_on(self, kind: Any, fields: Mapping[str, Any]) -> Iterator[None]:
         name = self._do(self._begin(kind, fields))
         try:
             yield
@@ -158,9 +166,9 @@ class RunningPlant:
             clock.skip(seconds)
         await self._served.reached(clock.now())
 
-    async def _begin(self, kind: type[Event] | type[Fault], fields: Mapping[str, Any]) -> str:
+    async def _begin(self, kind: Any, fields: Mapping[str, Any]) -> str:
         await self._skip(0)
-        window = msgspec.convert({"at": self._served.clock.now(), **fields}, kind)
+        window: Happening = msgspec.convert({"at": self._served.clock.now(), **fields}, kind)
         name = self._served.plant.begin(window)
         await self._skip(self._scenario.file.step)  # the next state of the meters is the first that shows it
         return name

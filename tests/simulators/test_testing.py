@@ -75,6 +75,15 @@ def test_events_last_as_long_as_their_block(modbus_plant: PlantMaker, tmp_path: 
         assert plant.values()["active_power"] == 0
 
 
+@pytest.mark.requirement("sim.testing.plant")
+def test_an_owner_evades_for_as_long_as_the_block_lasts(modbus_meter: MeterMaker) -> None:
+    """Half of the current passes by the transformers."""
+    plant = modbus_meter(power=40e3)
+    with plant.evasion("ct_bypass", share=0.5):
+        assert plant.values()["active_power"] == pytest.approx(20e3, rel=0.01)
+    assert plant.values()["active_power"] == pytest.approx(40e3, rel=0.01)
+
+
 def test_mistakes_reach_the_test(modbus_plant: PlantMaker, modbus_meter: MeterMaker) -> None:
     """Of a scenario, of a fault, and of a port that cannot be had, in the test's own thread."""
     with pytest.raises(BadFile):
