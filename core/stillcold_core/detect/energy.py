@@ -125,6 +125,13 @@ def _grow(
 
 
 def coarsest_step(step: float, reading: float) -> float:
+    """The coarsest power of ten, no coarser than ``step``, that divides a register's reading, Wh; at least 1.
+
+    Examples
+    --------
+    >>> coarsest_step(10_000.0, 5_009_660_000.0), coarsest_step(1000.0, 12_340.0)
+    (10000.0, 10.0)
+    """
     while step > 1 and round(reading) % step:
         step /= 10
     return step
