@@ -39,7 +39,8 @@ export function draw(element: HTMLElement): () => void {
     const names = panels.flatMap((panel) => panel.curves.map((curve) => curve.quantity));
     try {
       const series = await fetchSeries(element.dataset["point"] ?? "", names, from, to);
-      chart.setOption(option(element, words, panels, series, from, to), { notMerge: true });
+      const [begin, end] = element.dataset["marks"] ? fitted(series, from, to) : [from, to];
+      chart.setOption(option(element, words, panels, series, begin, end), { notMerge: true });
       message.textContent = remark(words, series);
       element.dataset["drawn"] = String(series.times.length);
     } catch {
@@ -61,6 +62,15 @@ export function draw(element: HTMLElement): () => void {
 function period(element: HTMLElement): [number, number] {
   const { from, to, hours } = element.dataset;
   return from && to ? [Number(from), Number(to)] : [Date.now() - Number(hours) * HOUR, Date.now()];
+}
+
+// Around an event, the part of the period in which something was read: of a young point there is little, and it is wanted large.
+function fitted(series: Series, from: number, to: number): [number, number] {
+  const times = series.times.map((time) => Date.parse(time));
+  const [first, last] = [times[0], times[times.length - 1]];
+  if (first === undefined || last === undefined) return [from, to];
+  const margin = Math.max(0.03 * (last - first), 2000);
+  return [Math.max(from, first - margin), Math.min(to, last + margin)];
 }
 
 function layout(words: Words): Panel[] {
