@@ -113,7 +113,8 @@ class Pump:
             await self._writer.drain()
             self._counts.bytes += len(piece)
             self._counts.pieces += 1
-            await asyncio.sleep(len(piece) / self._weather.rate())
+            if (rate := self._weather.rate()) < float("inf"):
+                await asyncio.sleep(len(piece) / rate)
         if self._writer.can_write_eof():
             self._writer.write_eof()
 

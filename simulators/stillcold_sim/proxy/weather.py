@@ -58,6 +58,8 @@ class Weather:
         return max((t.delay_ms for t in self._active(what) if self._hit(t)), default=0.0)
 
     def _active(self, what: str) -> Sequence[Trouble]:
+        if not self.troubles:
+            return ()
         now = self.now()
         return [t for t in self.troubles if t.what == what and self._here(t) and t.rest(now) > 0]
 
