@@ -17,6 +17,7 @@ from stillcold_sim.scenario.fault import ON_REGISTERS
 from stillcold_sim.tampering import Values
 from stillcold_sim.works import Works
 
+_CURRENTS = tuple(f"current_{p}" for p in PHASES)
 _VOLTAGE_NOISE = 0.0007  # share; the last digit of a 0.1 V display flickers
 
 
@@ -132,9 +133,8 @@ class SimMeter:
         """Current that the transformers show beside the true one; added to the display only, never to the registers."""
         if not self.plan.spec.ct_noise:
             return
-        for phase, noise in zip(PHASES, self._rng.standard_normal(3), strict=True):
-            current = f"current_{phase}"
-            values[current] = math.hypot(values.get(current, 0.0), self.plan.spec.ct_noise * float(noise))
+        for current, noise in zip(_CURRENTS, self._rng.standard_normal(3).tolist(), strict=True):
+            values[current] = math.hypot(values.get(current, 0.0), self.plan.spec.ct_noise * noise)
 
     def _shown(self, function: int) -> Image:
         if function not in self._image:

@@ -11,11 +11,13 @@ Three = tuple[float, float, float]
 EVEN: Three = (1 / 3, 1 / 3, 1 / 3)
 NONE: Three = (0.0, 0.0, 0.0)
 
-# Put together once: every meter asks for them at every step.
-_BY_PHASE = tuple(tuple(f"{stem}_{p}" for p in PHASES) for stem in ("voltage", "current", "active_power"))
-_CURRENT_THD, _VOLTAGE_THD = (tuple(f"{stem}_thd_{p}" for p in PHASES) for stem in ("current", "voltage"))
-_HARMONICS = {order: tuple(f"current_h{order}_{p}" for p in PHASES) for order in HARMONIC_ORDERS}
-_BETWEEN = tuple(f"voltage_{pair}" for pair in LINE_PAIRS)
+# Put together once: every meter asks for them at every step. The order is that of quantities().
+_NAMES = (
+    *("active_power", "reactive_power", "apparent_power", "power_factor", "frequency", "current_n"),
+    *(f"{stem}_{p}" for stem in ("voltage", "current", "active_power", "current_thd", "voltage_thd") for p in PHASES),
+    *(f"current_h{order}_{p}" for order in HARMONIC_ORDERS for p in PHASES),
+    *(f"voltage_{pair}" for pair in LINE_PAIRS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,9 @@ class State:
     harmonics: Mapping[int, float]
 
 
+_DEAD = State(NONE, 0.0, NONE, NONE, 0.0, 0.0, 0.0, {})
+
+
 def electrical(demand: Demand, voltage: Three, frequency: float, background_thd: float) -> State:
     """Electrical state of a load on a grid.
 
@@ -129,7 +134,7 @@ def electrical(demand: Demand, voltage: Three, frequency: float, background_thd:
         Voltage THD without the load, %.
     """
     if not any(voltage):
-        return State(NONE, 0.0, NONE, NONE, 0.0, 0.0, 0.0, {})
+        return _DEAD
     sagged = _three(v * (1 - demand.sag) for v in voltage)
     power = _three(demand.active_power * s for s in demand.shares)
     rms = 1 + demand.distortion
@@ -150,25 +155,20 @@ def quantities(state: State) -> dict[str, float]:
 
     A meter's apparent power is √(P² + Q²), without distortion, as the common ones show it.
     """
+    if state is _DEAD:
+        return dict.fromkeys(_NAMES, 0.0)
     active = sum(state.active_power)
     apparent = math.hypot(active, state.reactive_power)
-    values = {
-        "active_power": active,
-        "reactive_power": state.reactive_power,
-        "apparent_power": apparent,
-        "power_factor": active / apparent if apparent else 0.0,
-        "frequency": state.frequency,
-        "current_n": vector_sum(state.current),
-    }
-    for names, three in zip(_BY_PHASE, (state.voltage, state.current, state.active_power), strict=True):
-        values.update(zip(names, three, strict=True))
-    values.update(dict.fromkeys(_CURRENT_THD, state.current_thd))
-    values.update(dict.fromkeys(_VOLTAGE_THD, state.voltage_thd))
-    for order, names in _HARMONICS.items():
-        values.update(dict.fromkeys(names, state.harmonics.get(order, 0.0)))
-    for i, name in enumerate(_BETWEEN):
-        values[name] = between(state.voltage[i], state.voltage[(i + 1) % 3])
-    return values
+    a, b, c = state.voltage
+    values = (
+        *(active, state.reactive_power, apparent, active / apparent if apparent else 0.0),
+        *(state.frequency, vector_sum(state.current)),
+        *(*state.voltage, *state.current, *state.active_power),
+        *(*[state.current_thd] * 3, *[state.voltage_thd] * 3),
+        *(state.harmonics.get(order, 0.0) for order in HARMONIC_ORDERS for _ in PHASES),
+        *(between(a, b), between(b, c), between(c, a)),
+    )
+    return dict(zip(_NAMES, values, strict=True))
 
 
 def _three(values: Iterable[float]) -> Three:
