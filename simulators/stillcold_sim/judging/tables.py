@@ -1,5 +1,7 @@
 """Scores and checks as tables for a terminal."""
 
+from typing import Literal
+
 from rich.table import Table
 
 from stillcold_sim.clock import iso
@@ -10,21 +12,22 @@ from stillcold_sim.judging.score import Score, samples
 def score_table(score: Score) -> Table:
     """What was done and what became of it, then the false alerts."""
     table = Table(title=summary(score))
-    for heading in ("line", "what", "began", "alerts", "delay", "samples", ""):
-        table.add_column(heading, justify="right" if heading in {"delay", "samples"} else "left")
+    for heading in ("line", "what", "UTC", "alerts", "delay", "samples", ""):
+        justify: Literal["right", "left"] = "right" if heading in {"delay", "samples"} else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading == "UTC")
     for o in score.outcomes:
         number = samples(o.delay, score.interval)
         table.add_row(
             ", ".join(o.cause.lines),
             o.cause.episode.what,
-            iso(o.cause.episode.began),
-            ", ".join(o.kinds),
+            _moment(o.cause.episode.began),
+            "\n".join(o.kinds),
             _s(o.delay),
             "" if number is None else str(number),
             o.verdict,
         )
     for alert in score.false:
-        table.add_row(alert.line, "", iso(alert.detected), alert.kind, "", "", "false")
+        table.add_row(alert.line, "", _moment(alert.detected), alert.kind, "", "", "false")
     return table
 
 
@@ -51,6 +54,10 @@ def check_table(checked: Checked) -> Table:
             row.verdict,
         )
     return table
+
+
+def _moment(wall: float) -> str:
+    return iso(wall)[:19].replace("T", " ")
 
 
 def _s(value: float | None) -> str:
