@@ -5,12 +5,14 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from stillcold_core.files import BadFile
 from stillcold_sim.plant import Plant
 from stillcold_sim.scenario import load_scenario
+from stillcold_sim.scenario.fault import What
 from stillcold_sim.serve import serving
 from support.wire import METERS, Load, Wire, connected, fault, is_frequency, playing
 
@@ -250,6 +252,7 @@ async def test_reboot_with_a_new_address(scenario: Load, boot: int, answering: l
         ('kind = "rtu_over_tcp"', "wrong_transaction", "", r"only Modbus TCP has transactions"),
         ("", "silence", "registers = [5, 4]", r"fault\[0\].registers: .*expected the first and the last"),
         ("", "stuck", "share = 0.5", r"fault\[0\].share: got 0.5; registers are wrong for every"),
+        ("", "refused", "functions = [3]", r"fault\[0\].what: got 'refused'; connections are refused whatever"),
         ("", "reboot", "unit = 2", r"fault\[0\].unit: got 2; another meter of the port has it"),
         ("", "silent", "", r"fault\[0\].what: got 'silent'"),
     ],
@@ -261,3 +264,11 @@ def test_fault_that_cannot_be_is_named(
     text = f'name = "test"\n[[port]]\nid = "bus"\n{head}\n' + METERS + fault(what, more)
     with pytest.raises(BadFile, match=message):
         load_scenario(write(text))
+
+
+@pytest.mark.requirement("sim.scenario.documented")
+def test_every_kind_of_fault_is_described() -> None:
+    """In a row of its own."""
+    text = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    section = text.split("\n## [[fault]]\n")[1].split("\n## ")[0]
+    assert {kind for kind in get_args(What) if f"\n| `{kind}` |" not in section} == set()

@@ -121,6 +121,8 @@ def _check_wire(i: int, fault: Fault, meters: dict[str, Meter], port: Port) -> I
         yield ["fault", i, "what"], "only Modbus TCP has transactions"
     if fault.registers and fault.registers[0] > fault.registers[1]:
         yield ["fault", i, "registers"], "expected the first and the last"
+    if fault.what == "refused" and (fault.functions or fault.registers or fault.share != 1):
+        yield ["fault", i, "what"], "connections are refused whatever is asked"
     if fault.what in ON_REGISTERS and fault.share != 1:
         yield ["fault", i, "share"], "registers are wrong for every request"
     if fault.what == "reboot" and fault.unit is not None:
