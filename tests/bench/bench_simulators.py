@@ -24,7 +24,8 @@ from support import Process, wait_for
 HERE = Path(__file__).parent
 UNITS = 50
 CONNECTIONS = 10
-SECONDS = 4.0
+SECONDS = 1.5  # of a turn
+ROUNDS = 5  # the servers take turns, so that what else this machine does meets all of them
 MODEL, FUNCTION, FIRST, COUNT = "acrel-adl400", 3, 2048, 54  # the longest read that the agent makes of this model
 READS = ((2048, 54), (2124, 12))  # all that the agent reads of it in a cycle
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -52,9 +53,10 @@ class Figures:
 
 
 def test_requests_a_second(tmp_path: Path) -> None:
-    """50 units, 10 connections with one request under way on each, 54 registers a request."""
+    """50 units, 10 connections with one request under way on each, 54 registers a request; the best of five turns."""
     with _servers(tmp_path) as servers:
-        figures = [_saturate(name, pid, port) for name, (pid, port) in servers.items()]
+        rounds = [[_saturate(name, *place) for name, place in servers.items()] for _ in range(ROUNDS)]
+    figures = [max(same, key=lambda f: f.rate) for same in zip(*rounds, strict=True)]
     print(f"\n{UNITS} units, {CONNECTIONS} connections, {COUNT} registers a request")
     for found in figures:
         print(found)
