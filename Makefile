@@ -27,11 +27,12 @@ test: setup ## Everything that must hold: make check, then all tests; ARGS go to
 	$(MAKE) --no-print-directory check
 	$(RUN) pytest $(ARGS)
 
-check: setup ## Lint, format, types, import arrows
+check: setup ## Lint, format, types, import arrows, examples in docstrings
 	$(RUN) ruff check --quiet
 	$(RUN) ruff format --check --quiet
 	$(RUN) mypy
 	$(RUN) lint-imports --no-cache
+	$(RUN) pytest --quiet --doctest-modules --ignore-glob='*/migrations/*' core/stillcold_core agent/stillcold_agent server/stillcold_server simulators/stillcold_sim
 
 bench: setup ## Measurements, with their figures printed; ARGS go to pytest
 	$(RUN) pytest tests/bench -o python_files='bench_*.py' -s $(ARGS)

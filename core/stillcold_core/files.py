@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from stillcold_core.choices import choices
+
 T = TypeVar("T")
 Step = str | int
 _AT = re.compile(r" - at `\$(.*)`$")
@@ -108,7 +110,9 @@ class TomlFile:
             message = str(error)
             at, unknown = _AT.search(message), _UNKNOWN.search(message)
             steps = [*parse_path(at[1] if at else ""), *([unknown[1]] if unknown else [])]
-            raise self.bad(steps, _AT.sub("", message)) from error
+            words = choices(kind, steps) if message.startswith("Invalid") else []
+            expected = f"expected one of {', '.join(words)}" if words else _AT.sub("", message)
+            raise self.bad(steps, expected) from error
 
     def bad(self, steps: Sequence[Step], expected: str) -> BadFile:
         """An error about the field at ``steps``, with its line and the value that stands there."""

@@ -152,6 +152,16 @@ async def test_noise_on_a_serial_line_is_a_bad_reply() -> None:
         os.close(far)
 
 
+async def test_a_serial_device_that_refuses_its_settings_cannot_be_connected() -> None:
+    """As an adapter without parity, or one that is pulled at that moment; a pseudo-terminal has none either."""
+    master, far = os.openpty()
+    try:
+        assert not await Client(RtuBus("b", os.ttyname(far), parity="E", timeout=FAST)).connect()
+    finally:
+        os.close(master)
+        os.close(far)
+
+
 async def test_a_serial_device_that_is_not_there_cannot_be_connected(tmp_path: Path) -> None:
     """It is an answer, not an error that ends the agent."""
     assert not await Client(RtuBus("b", str(tmp_path / "ttyUSB9"), timeout=FAST)).connect()

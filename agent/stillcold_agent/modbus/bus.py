@@ -105,7 +105,7 @@ class Bus:
     def _say(self, meter: Meter, answers: Sequence[Answer]) -> None:
         """Log when a meter begins or ceases to answer, once each."""
         cause = next((a for a in answers if isinstance(a, Absence)), None)
-        if cause in (Absence.BREAKER_OPEN, self._said.get(meter.unit)):
+        if cause is Absence.BREAKER_OPEN or (meter.unit in self._said and cause is self._said[meter.unit]):
             return
         self._said[meter.unit] = cause
         if cause is None:

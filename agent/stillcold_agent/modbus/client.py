@@ -3,7 +3,9 @@
 Only the four reading functions exist here, so nothing can write to a meter.
 """
 
+import logging
 import math
+import termios
 
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
@@ -14,6 +16,7 @@ from stillcold_agent.config import Bus, RtuBus
 from stillcold_agent.meters import Answer
 from stillcold_core.readings import Absence
 
+log = logging.getLogger(__name__)
 _NEVER = 1 << 62
 """The bus above decides when a connection is given up, not the library's own counter."""
 
@@ -41,7 +44,12 @@ class Client:
         """Try once, for as long as the bus's timeout; whether it worked."""
         self.close()
         self._client = self._make()
-        return await self._client.connect()
+        try:
+            return await self._client.connect()
+        except termios.error as error:  # an adapter that refuses its settings; the library lets it through
+            log.warning("%s: %s", self._settings.id, error)
+            self.close()
+            return False
 
     def close(self) -> None:
         """Give the connection up."""

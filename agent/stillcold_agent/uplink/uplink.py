@@ -72,6 +72,7 @@ class Uplink:
     ) -> None:
         self._config, self._gateway, self._journal, self._counts = config, gateway, journal, counts
         self._heartbeat, self._patience = heartbeat, patience
+        self._heard = False
         self._since = datetime.now(UTC).isoformat(timespec="seconds")
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -163,6 +164,7 @@ class Uplink:
             self._wake.clear()
             if self._reconnected.is_set():
                 self._reconnected.clear()
+                self._heard = False
                 self._window.clear()
                 self._receipts.clear()
             self._take_acks()
@@ -178,7 +180,11 @@ class Uplink:
                 log.warning("acknowledgement refused: %s", error)
                 self._counts.add("ack_malformed")
                 continue
-            for sequence in self._journal.settle(ack):
+            settled = self._journal.settle(ack)
+            if settled and not self._heard:
+                log.info("the server acknowledges, up to batch %d; nothing is said of the next ones", max(settled))
+                self._heard = True
+            for sequence in settled:
                 if sent := self._window.pop(sequence, None):
                     self._receipts.discard(sent.mid)
 
