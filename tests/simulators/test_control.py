@@ -137,11 +137,10 @@ async def test_every_kind_of_fault_can_be_begun(scenario: Scenarios) -> None:
 
 
 @pytest.mark.requirement("sim.control.evasion")
-async def test_every_evasion_can_be_begun(scenario: Scenarios) -> None:
+async def test_evasions_can_be_begun(scenario: Scenarios) -> None:
     """A bypass halves what the meter shows; the story does not know it, the truth does."""
     needed: dict[str, dict[str, Any]] = {
-        "ratio_changed": {"ratios": {"ct": 2}}, "rollback": {"energy": 10}, "replayed": {"since": 0, "length": 5},
-        "clock_shifted": {"shift": -60},
+        "ratio_changed": {"ratios": {"ct": 2}}, "rollback": {"energy": 10}, "clock_shifted": {"shift": -60},
     }  # fmt: skip
     async with _console(scenario(STORY)) as console:
         await console.begin("run")
@@ -157,6 +156,8 @@ async def test_every_evasion_can_be_begun(scenario: Scenarios) -> None:
                 "/api/evasions", json={"meter": "m", "what": what, **needed.get(what, {})}
             )
             assert answer.status_code == 201, answer.text
+        again = {"meter": "m", "what": "replayed", "since": 0, "length": 5}
+        assert (await console.client.post("/api/evasions", json=again)).status_code == 422
         await console.skip(2)
         assert "genset_begins" in {r["event"] for r in console.served.recent}
 

@@ -238,3 +238,24 @@ def test_tree_is_checked(scenario: Load, old: str, new: str, said: str) -> None:
     """Before anything is opened."""
     with pytest.raises(BadFile, match=said):
         scenario(SITE.replace(old, new))
+
+
+EVERY_LOAD = (
+    "furnace", "line_furnace", "arc_furnace", "ladle_furnace", "forge", "oven", "mill", "motor", "vfd", "welder",
+    "charger", "pump", "office",
+)  # fmt: skip
+
+
+@pytest.mark.requirement("sim.energy.integrates")
+def test_register_is_the_integral_of_power_whatever_the_load(scenario: Load) -> None:
+    """To the Wh, over twenty minutes, for every family."""
+    meters = "".join(
+        f'[[meter]]\nid = "{kind}"\nprofile = "janitza-umg96"\nport = "bus"\nunit = {n}\npoint = "{kind}"\n'
+        f'load = {{ kind = "{kind}" }}\n'
+        for n, kind in enumerate(EVERY_LOAD, 1)
+    )
+    history = _play(scenario(meters), 1201)
+    for kind in EVERY_LOAD:
+        taken = sum(s[kind]["active_power"] for s in history[:-1]) / 3600
+        assert history[-1][kind]["active_energy_import"] == pytest.approx(taken, abs=1), kind
+    assert sum(history[-1][kind]["active_energy_import"] > 100 for kind in EVERY_LOAD) >= len(EVERY_LOAD) - 2

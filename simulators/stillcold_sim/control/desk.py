@@ -15,7 +15,7 @@ from stillcold_sim.plant import Happening
 from stillcold_sim.scenario import Event, Fault, Meter, seconds
 from stillcold_sim.scenario.check import check_story
 from stillcold_sim.scenario.check_site import check_evasions
-from stillcold_sim.scenario.evasion import AnyEvasion, Evasion
+from stillcold_sim.scenario.evasion import AnyEvasion, Evasion, Replayed
 from stillcold_sim.serve import Served
 
 Kind = Literal["event", "evasion", "fault"]
@@ -163,6 +163,8 @@ class Desk:
             yield f"{steps[-1]}: {expected}" if isinstance(steps[-1], str) else expected
         if window.every is not None:
             yield "every: what is begun by hand comes once"
+        if isinstance(window, Replayed):
+            yield "what: a meter keeps what it is to show again only where the scenario says so from the beginning"
         if isinstance(window, Event) and window.meter in self._served.plant.meters:
             profile = self._served.plant.meters[window.meter].plan.profile
             if unknown := sorted(set(window.values) - set(profile.by_quantity)):
@@ -224,6 +226,6 @@ def kinds() -> dict[Kind, list[str]]:
     """Words that ``what`` may be, by table of a scenario."""
     return {
         "event": list(get_args(Event.__annotations__["what"])),
-        "evasion": [str(e.__struct_config__.tag) for e in get_args(AnyEvasion)],
+        "evasion": [str(e.__struct_config__.tag) for e in get_args(AnyEvasion) if e is not Replayed],
         "fault": list(get_args(Fault.__annotations__["what"])),
     }

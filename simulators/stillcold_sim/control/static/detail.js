@@ -13,7 +13,7 @@ const FIELDS = {
   reboot: [["boot", 5], ["unit", "", "new_unit"]],
   ct_bypass: [["share", 1], ["phases", PHASES]], ct_reversed: [["phases", ["l1"]]], phase_dropped: [["phases", ["l1"]]],
   ratio_changed: [["ratios.ct", 1, "ct"], ["ratios.pt", 1, "pt"]], rollback: [["energy", 10000, "set_back"]],
-  replayed: [["since", 0], ["length", 60]], meter_swapped: [["serial", ""], ["energy", 0, "register"]],
+  meter_swapped: [["serial", ""], ["energy", 0, "register"]],
   genset: [["power", 1000000], ["droop", 0.04], ["wander", 0.25]], clock_shifted: [["shift", -3600, "seconds"]],
   set: [["quantity", ""], ["value", 0]],
 };
