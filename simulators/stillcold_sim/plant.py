@@ -167,7 +167,7 @@ def _marks(scenario: Scenario) -> Iterator[Record]:
     meters = {m.id: m for m in scenario.file.meter}
     for meter in meters.values():
         if meter.load and not isinstance(meter.load, Dead) and meter.energised and meter.running:
-            yield {"t": 0.0, "meter": meter.id, "point": meter.point, "event": "run_begins"}
+            yield from _window_marks(Event(at=0.0, meter=meter.id, what="run"), meters, {})
     windows: tuple[Happening, ...] = (*scenario.file.event, *scenario.file.evasion, *scenario.file.fault)
     for window in windows:
         yield from _window_marks(window, meters, {})
@@ -184,5 +184,15 @@ def _about(window: Happening, meters: Mapping[str, Meter]) -> dict[str, Any]:
     if window.meter is None:
         port = window.port if isinstance(window, Fault) else None
         return {"port": port, "points": [m.point for m in meters.values() if m.port == port]}
-    values = {"values": window.values} if isinstance(window, Event) and window.values else {}
-    return {"meter": window.meter, "point": meters[window.meter].point, **values}
+    about: dict[str, Any] = {"meter": window.meter, "point": meters[window.meter].point}
+    if isinstance(window, Event) and window.values:
+        about["values"] = window.values
+    if not isinstance(window, Fault) and (above := _above(window.meter, meters)):
+        about["upstream"] = above
+    return about
+
+
+def _above(name: str, meters: Mapping[str, Meter]) -> list[str]:
+    """Points of the meters that this one's line hangs behind."""
+    direct = [m for m in meters.values() if name in m.sums]
+    return [p for m in direct for p in (m.point, *_above(m.id, meters))]

@@ -207,6 +207,23 @@ def test_score_knows_which_lines_may_run(tmp_path: Path) -> None:
     assert result.good
 
 
+@pytest.mark.requirement("sim.score")
+def test_an_incomer_s_alert_tells_what_hangs_behind_it(scenario: Callable[[str], Scenario], tmp_path: Path) -> None:
+    """Also two steps up; but not the alert of a neighbour."""
+    spec = METER.replace('load = { kind = "steady", power = 12e3 }\nrunning = false', "")
+    incomer = spec.replace('"m"', '"i"').replace('"p"', '"ip"').replace("unit = 1", 'unit = 2\nsums = ["m", "n"]')
+    neighbour = METER.replace('"m"', '"n"').replace('"p"', '"np"').replace("unit = 1", "unit = 3")
+    top = spec.replace('"m"', '"t"').replace('"p"', '"tp"').replace("unit = 1", 'unit = 4\nsums = ["i"]')
+    story = scenario(METER + neighbour + incomer + top + '[[event]]\nat = 2\nmeter = "m"\nwhat = "run"\n')
+    play(story, tmp_path / "m", tmp_path / "t", interval=1.0, began=100.0, duration=6)
+    truth = load_truth(tmp_path / "t")
+    assert [(e.points, e.upstream) for e in truth.episodes] == [(("p",), ("ip", "tp"))]
+    for point, verdict in (("tp", "found"), ("ip", "found"), ("np", "missed")):
+        result = score(truth, [_alert("restart.power", point, 103.0)], None)
+        assert [o.verdict for o in result.outcomes] == [verdict]
+        assert result.good == (verdict == "found")
+
+
 def test_truth_is_read_back_as_it_was_played(scenario: Callable[[str], Scenario], tmp_path: Path) -> None:
     """Episodes from their lines, with the points of a port."""
     story = scenario(

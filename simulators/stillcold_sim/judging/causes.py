@@ -49,13 +49,18 @@ class Cause:
     kinds: tuple[str, ...]
     required: bool
 
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """Points that the lines hang behind."""
+        return self.episode.upstream
+
     def explains(self, alert: Alert, grace: float) -> bool:
         """Whether an alert that began with it tells it."""
         return self.tells(alert) and alert.began <= self.episode.ended + grace and alert.detected >= self.episode.began
 
     def tells(self, alert: Alert) -> bool:
-        """Whether an alert is of its kinds and of its line."""
-        return alert.kind.startswith(self.kinds) and bool({alert.line, alert.point} & set(self.lines))
+        """Whether an alert is of its kinds, and of its line or of one that feeds it."""
+        return alert.kind.startswith(self.kinds) and bool({alert.line, alert.point} & {*self.lines, *self.upstream})
 
 
 class Causes:

@@ -25,6 +25,8 @@ class Episode:
         UTC, s since 1970-01-01; infinite where it did not end.
     values : mapping of str to float
         What the meter was made to show by ``set``.
+    upstream : tuple of str
+        Points that their lines hang behind, and that may tell it too.
     """
 
     what: str
@@ -32,6 +34,7 @@ class Episode:
     began: float
     ended: float
     values: Mapping[str, float]
+    upstream: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +121,4 @@ def utc(path: Path, line: int, record: Mapping[str, Any], field: str) -> float:
 
 def _episode(what: str, began: float, record: Mapping[str, Any]) -> Episode:
     points = record.get("points") or [record["point"]] if "point" in record or "points" in record else []
-    return Episode(what, tuple(points), began, math.inf, record.get("values", {}))
+    return Episode(what, tuple(points), began, math.inf, record.get("values", {}), tuple(record.get("upstream", ())))

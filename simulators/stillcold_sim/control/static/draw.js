@@ -53,7 +53,7 @@ export function drawTimeline(svg, story, state, clock) {
   const step = stepOf(length, Math.floor((width - LEFT) / 80));
   for (let t = 0; t <= length; t += step) {
     made.push(shape("line", { x1: x(t), x2: x(t), y1: 0, y2: height - 18, class: "axis" }));
-    made.push(shape("text", { x: x(t), y: height - 5, "text-anchor": t ? "middle" : "start" }, clock(t)));
+    made.push(shape("text", { x: x(t), y: height - 5, "text-anchor": t ? (x(t) > width - 35 ? "end" : "middle") : "start" }, clock(t)));
   }
   names.forEach((name, i) => {
     made.push(shape("text", { x: 0, y: i * LANE + 13, class: "name-of" }, name.length > 13 ? `${name.slice(0, 12)}…` : name));
