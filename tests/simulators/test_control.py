@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from stillcold_sim.control import Control, controlled
-from stillcold_sim.scenario import Fault, Scenario
+from stillcold_sim.judging.offline import play
+from stillcold_sim.scenario import Fault, Scenario, find_scenario, load_scenario
 from stillcold_sim.scenario.fault import ON_TCP
 from stillcold_sim.serve import Served, serving
 
@@ -182,6 +183,29 @@ async def test_time_is_held_moved_on_and_run_at_another_speed(scenario: Scenario
         assert all(p[0] > newest for p in later.json()["meters"]["m"]["power"])
         said = [(r["event"], r.get("seconds", r.get("speed"))) for r in console.served.recent if "clock" in r["event"]]
         assert said == [("clock_skips", 3600), ("clock_speed", 1000), ("clock_goes_on", None)]
+
+
+@pytest.mark.requirement("sim.same-seed-same-truth")
+async def test_a_clock_that_is_held_and_moved_on_gives_the_same_truth(tmp_path: Path) -> None:
+    """As the same story without a wire, to the last digit."""
+    demo = load_scenario(find_scenario("demo"))
+    async with _console(demo, tmp_path / "by-hand") as console:
+        for seconds in (0.4, 7, 13.5, 1):
+            await console.skip(seconds)
+        end = console.served.clock.now()
+    play(demo, tmp_path / "m", tmp_path / "run", interval=1.0, duration=60)
+    by_hand, run = (_played(tmp_path / name, end) for name in ("by-hand", "run"))
+    assert by_hand == run
+    assert len(by_hand) > 22 * 6
+
+
+def _played(truth: Path, end: float) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines()]
+    return [
+        {k: v for k, v in line.items() if k not in {"time", "interval"}}
+        for line in lines
+        if line["t"] <= end and "clock" not in line.get("event", "")
+    ]
 
 
 @pytest.mark.requirement("sim.control.checked")
