@@ -56,6 +56,8 @@ class RtuLine:
         self._heard = now
         try:
             self._buffer += os.read(self._end, 4096)
+        except BlockingIOError:
+            return  # woken for nothing
         except OSError as error:
             _log.error("%s: %s; nothing is answered there any more", self.device, error)
             self._loop.remove_reader(self._end)
