@@ -116,9 +116,10 @@ class SimMeter:
         return quantities(state) | {"water_flow": demand.water}
 
     def _voltage(self, level: float) -> Three:
-        a, b, c = (1 + _VOLTAGE_NOISE * self._rng.standard_normal(3)).tolist()
+        a, b, c = self._rng.standard_normal(3).tolist()
         level *= self.plan.spec.voltage
-        return level * a, level * b, level * c
+        noise = level * _VOLTAGE_NOISE
+        return level + noise * a, level + noise * b, level + noise * c
 
     def _displayed(self, moment: Moment, true: Values) -> Values:
         values = self._works.known(moment, true, self.plan.evasions)

@@ -15,7 +15,7 @@ NONE: Three = (0.0, 0.0, 0.0)
 _NAMES = (
     *("active_power", "reactive_power", "apparent_power", "power_factor", "frequency", "current_n"),
     *(f"{stem}_{p}" for stem in ("voltage", "current", "active_power", "current_thd", "voltage_thd") for p in PHASES),
-    *(f"current_h{order}_{p}" for order in HARMONIC_ORDERS for p in PHASES),
+    *(f"current_h{order}_{p}" for p in PHASES for order in HARMONIC_ORDERS),
     *(f"voltage_{pair}" for pair in LINE_PAIRS),
 )
 
@@ -160,12 +160,13 @@ def quantities(state: State) -> dict[str, float]:
     active = sum(state.active_power)
     apparent = math.hypot(active, state.reactive_power)
     a, b, c = state.voltage
+    harmonics = [state.harmonics.get(order, 0.0) for order in HARMONIC_ORDERS]
     values = (
         *(active, state.reactive_power, apparent, active / apparent if apparent else 0.0),
         *(state.frequency, vector_sum(state.current)),
         *(*state.voltage, *state.current, *state.active_power),
         *(*[state.current_thd] * 3, *[state.voltage_thd] * 3),
-        *(state.harmonics.get(order, 0.0) for order in HARMONIC_ORDERS for _ in PHASES),
+        *(*harmonics, *harmonics, *harmonics),
         *(between(a, b), between(b, c), between(c, a)),
     )
     return dict(zip(_NAMES, values, strict=True))
