@@ -273,10 +273,15 @@ async def test_a_foreign_page_gets_nothing(scenario: Scenarios) -> None:
     """Neither by a name that is made to point here nor by a request from elsewhere."""
     async with _console(scenario(STORY)) as console:
         assert console.control.token == ""
-        for headers in ({"Host": "evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        foreign = {"Host": "evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}
+        for headers in (*foreign, {"Origin": "null"}):
             assert (await console.client.get("/api/state", headers=headers)).status_code == 403
         assert (await console.client.get("/", headers={"Host": "evil.example"})).status_code == 403
         assert (await console.client.get("/", headers={"Host": "localhost:1"})).status_code == 200
+        # What a form of another page can send without asking first.
+        form = {"Content-Type": "text/plain"}
+        answer = await console.client.post("/api/events", content=b'{"meter": "m", "what": "run"}', headers=form)
+        assert answer.status_code == 422
 
 
 @pytest.mark.requirement("sim.control.guard")

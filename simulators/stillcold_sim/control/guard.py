@@ -49,13 +49,21 @@ class Guard:
     def _refusal(self, path: str, headers: Headers) -> tuple[int, str] | None:
         if self._hosts and urlsplit(f"//{headers.get('host', '')}").hostname not in self._hosts:
             return 403, "this name does not lead here"
-        if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"} and path.startswith("/api"):
+        if path.startswith("/api") and _from_elsewhere(headers):
             return 403, "another page may not ask here"
         if self._token and path.startswith("/api"):
             given = headers.get("authorization", "").removeprefix("Bearer ")
             if not hmac.compare_digest(given.encode(), self._token.encode()):
                 return 401, "the token is missing or wrong"
         return None
+
+
+def _from_elsewhere(headers: Headers) -> bool:
+    """Whether a browser says that another page asks."""
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        return True
+    return headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}
 
 
 def _with_headers(send: Send) -> Send:
