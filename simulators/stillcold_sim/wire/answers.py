@@ -71,6 +71,8 @@ def answer(
     if found is None:
         return None
     slave, troubles = found
+    if not troubles:
+        return Answer(framing.build(request.unit, request.transaction, reply(slave, request)))
     met: dict[str, Fault] = {f.what: f for f in troubles if _meets(f, request, chance)}
     if "half_open" in met:
         link.dead = True

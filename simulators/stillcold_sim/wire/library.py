@@ -8,10 +8,12 @@ from typing import Literal, Protocol
 from pymodbus import FramerType, ModbusException
 from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException
-from pymodbus.framer import FramerRTU, FramerSocket
+from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 
 LONGEST = 260  # bytes of a Modbus TCP frame, the longest there is
+_MBAP = struct.Struct(">HHHB")  # transaction, protocol, length of what follows, unit
+_PLACE = struct.Struct(">HH")
 
 
 class NotModbus(ValueError):
@@ -42,7 +44,7 @@ class Request:
     @property
     def place(self) -> tuple[int, int] | None:
         """First register (or bit) and how many, where it is a whole request to read."""
-        return struct.unpack(">HH", self.pdu[1:]) if self.function in (1, 2, 3, 4) and len(self.pdu) == 5 else None
+        return _PLACE.unpack_from(self.pdu, 1) if self.function in (1, 2, 3, 4) and len(self.pdu) == 5 else None
 
 
 class Framing(Protocol):
@@ -69,24 +71,20 @@ class TcpFraming:
 
     checked = False
 
-    def __init__(self) -> None:
-        self._framer = FramerSocket(DecodePDU(is_server=True))
-
     def take(self, data: bytes) -> tuple[int, Request | None]:
         """See :class:`Framing`."""
-        if len(data) < FramerSocket.MIN_SIZE:
+        if len(data) <= _MBAP.size:
             return 0, None
-        protocol, length = struct.unpack(">HH", data[2:6])
+        transaction, protocol, length, unit = _MBAP.unpack_from(data)
         if protocol != 0 or not 2 <= length <= LONGEST - 6:
             raise NotModbus(f"protocol {protocol}, length {length}")
         if len(data) < 6 + length:
             return 0, None
-        _, unit, transaction, pdu = self._framer.decode(data[: 6 + length])
-        return 6 + length, Request(unit, transaction, pdu)
+        return 6 + length, Request(unit, transaction, data[_MBAP.size : 6 + length])
 
     def build(self, unit: int, transaction: int, pdu: bytes) -> bytes:
         """See :class:`Framing`."""
-        return self._framer.encode(pdu, unit, transaction)
+        return _MBAP.pack(transaction, 0, len(pdu) + 1, unit) + pdu
 
 
 class RtuFraming:

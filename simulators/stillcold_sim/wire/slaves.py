@@ -41,9 +41,10 @@ def reply(slave: Slave, request: Request) -> bytes:
     """Function code and what follows, as the slave answers."""
     if request.function not in (1, 2, 3, 4):
         return refusal(request, Refused.FUNCTION)
-    if request.place is None:
+    place = request.place
+    if place is None:
         return refusal(request, Refused.VALUE)
-    found = slave.read(request.function, *request.place)
+    found = slave.read(request.function, *place)
     if isinstance(found, Refused):
         return refusal(request, found)
     data = _bits(found) if request.function < 3 else struct.pack(f">{len(found)}H", *found)

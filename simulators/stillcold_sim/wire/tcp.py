@@ -103,7 +103,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer = self._fresh() + data
         try:
-            while self._next():
+            while self._buffer and self._next():
                 pass
         except NotModbus:
             self.abort()
