@@ -60,13 +60,14 @@ class SimMeter:
         self._space = _address_space(plan.profile)
         self._map = RegisterMap(plan.profile, plan.spec.ratios)
         self._image: dict[int, Image] = {}
+        self._answers: dict[tuple[int, int, int], list[int]] = {}  # of this step; masters ask for the same again
         self._spoiling: dict[Fault, Values] = {}
         self._busy = False
 
     def show(self, moment: Moment, demand: Demand, supply: Supply) -> None:
         """Go on by one step, in which its conductors carry ``demand`` from ``supply``."""
         true = self._true(moment.t, demand, supply)
-        self._image = {}
+        self._image, self._answers = {}, {}
         self.values = None if true is None else self._displayed(moment, true)
         self._busy = self.plan.spec.busy is not None and self.plan.spec.busy.covers(moment.t)
         self._spoiling = {
@@ -99,8 +100,11 @@ class SimMeter:
             return Refused.ADDRESS
         if self._busy:
             return Refused.BUSY if self.plan.spec.busy and self.plan.spec.busy.answer == "exception" else [0] * count
-        image = self._shown(function)
-        return [image.get(a, 0) for a in range(address, address + count)]
+        asked = function, address, count
+        if asked not in self._answers:
+            image = self._shown(function)
+            self._answers[asked] = [image.get(a, 0) for a in range(address, address + count)]
+        return self._answers[asked]
 
     def _true(self, t: float, demand: Demand, supply: Supply) -> Values | None:
         """What is behind it, as a perfect meter would find it; None where nobody read the recorded one."""
