@@ -1,6 +1,6 @@
 """Modbus on the wire: slaves behind a TCP port, a pseudo-terminal or a serial device, and what goes wrong there.
 
-Frames are pymodbus'; the sockets are our own, because pymodbus' server answers exception 4 for a unit that is not
+RTU frames are pymodbus'; the sockets are our own, because pymodbus' server answers exception 4 for a unit that is not
 there, keeps one request per connection in hand, and cannot keep silent for one unit only.
 
 As on a real RS-485 bus behind a gateway, a unit that is not there does not answer.
