@@ -17,7 +17,8 @@ from stillcold_sim.judging.cli import check_command, run_command, score_command
 from stillcold_sim.playing import play_until_told
 from stillcold_sim.proxy.cli import proxy_command
 from stillcold_sim.recorder.cli import record_command, replay_command
-from stillcold_sim.scenario import find_scenario, load_scenario, scenario_names
+from stillcold_sim.scenario import find_scenario, load_scenario
+from stillcold_sim.scenario.library import library_page, shipped
 
 
 class _Address(click.ParamType[str]):
@@ -48,10 +49,19 @@ main.add_command(score_command)
 
 
 @main.command("list")
-def list_scenarios() -> None:
-    """List the scenarios that ship with Stillcold."""
-    for name in scenario_names():
-        click.echo(f"{name:18} {load_scenario(find_scenario(name)).file.title}")
+@click.option("--family", help="Only the scenarios of this family.")
+@click.option("--markdown", is_flag=True, help="Print the tables of docs/scenario-library.md.")
+def list_scenarios(family: str | None, markdown: bool) -> None:
+    """List the scenarios that ship with Stillcold: name, family and what happens."""
+    if markdown:
+        click.echo(library_page())
+        return
+    try:
+        for file in shipped(family):
+            click.echo(f"{file.name:28} {file.family or '':8} {file.title}")
+    except BadFile as error:
+        click.echo(error, err=True)
+        sys.exit(2)
 
 
 @main.command()

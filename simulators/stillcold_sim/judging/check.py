@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,8 @@ from stillcold_sim.judging.truth import load_truth
 from stillcold_sim.scenario import load_scenario
 
 T = TypeVar("T")
+Scan = Callable[[Path, Path, Path], object]
+"""Judges measurements: called with the registry, the measurements and the file that the alerts go to."""
 
 
 class ScanFailed(Exception):
@@ -54,8 +56,25 @@ class Checked:
         return all(row.verdict == "ok" for row in self.rows)
 
 
+def scan(registry: Path, measurements: Path, alerts: Path) -> None:
+    """Run the server's detection over measurements.
+
+    Raises
+    ------
+    ScanFailed
+        When the program is missing or does not end with 0.
+    """
+    _run([_server(), "scan", "-r", str(registry), "-m", str(measurements), "-o", str(alerts)])
+
+
 def check(
-    path: Path, folder: Path, *, interval: float, duration: float | None = None, seed: int | None = None
+    path: Path,
+    folder: Path,
+    *,
+    interval: float | None = None,
+    duration: float | None = None,
+    seed: int | None = None,
+    scan: Scan = scan,
 ) -> Checked:
     """Play a scenario, have it scanned, and compare.
 
@@ -65,10 +84,10 @@ def check(
         The scenario file.
     folder : Path
         Where measurements, truth and alerts are put, named after the scenario.
-    interval : float
-        s between two readings of a meter.
-    duration, seed : optional
+    interval, duration, seed : optional
         Instead of the scenario's.
+    scan : callable
+        What judges; the program ``stillcold-server scan`` unless it is at hand in this process.
 
     Raises
     ------
@@ -85,7 +104,8 @@ def check(
         folder / f"{scenario.file.name}.{end}" for end in ("csv", "truth.jsonl", "alerts.jsonl")
     )
     begin = time.monotonic()
-    played = play(scenario, measurements, truth, interval=interval, duration=duration, seed=seed)
+    every = interval or scenario.file.interval
+    played = play(scenario, measurements, truth, interval=every, duration=duration, seed=seed)
     scan(registry, measurements, alerts)
     took = time.monotonic() - begin
     said = load_alerts(alerts)
@@ -96,17 +116,6 @@ def check(
         compare(scenario, played.began, said),
         score(load_truth(truth), said, scenario.registry),
     )
-
-
-def scan(registry: Path, measurements: Path, alerts: Path) -> None:
-    """Run the server's detection over measurements.
-
-    Raises
-    ------
-    ScanFailed
-        When the program is missing or does not end with 0.
-    """
-    _run([_server(), "scan", "-r", str(registry), "-m", str(measurements), "-o", str(alerts)])
 
 
 def _server() -> str:

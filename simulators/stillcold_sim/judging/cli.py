@@ -21,7 +21,7 @@ from stillcold_sim.judging.offline import play
 from stillcold_sim.judging.score import score
 from stillcold_sim.judging.tables import check_table, score_table
 from stillcold_sim.judging.truth import load_truth
-from stillcold_sim.scenario import find_scenario, load_scenario, seconds
+from stillcold_sim.scenario import find_scenario, load_scenario, scenario_names, seconds
 
 P = ParamSpec("P")
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -29,9 +29,7 @@ _seed = click.option("--seed", type=click.IntRange(min=0), help="Seed of the ran
 _interval = click.option(
     "--interval",
     type=click.FloatRange(min=0.1),
-    default=1.0,
-    show_default=True,
-    help="Seconds between two readings of a meter.",
+    help="Seconds between two readings of a meter, instead of the scenario's.",
 )
 _duration = click.option(
     "--duration", type=click.FloatRange(min=0, min_open=True), help="Seconds to play, instead of the scenario's."
@@ -84,7 +82,7 @@ def run_command(
     scenario: str,
     measurements: Path,
     truth: Path | None,
-    interval: float,
+    interval: float | None,
     duration: float | None,
     begin: datetime | None,
     seed: int | None,
@@ -96,7 +94,8 @@ def run_command(
         raise BadFile(path, "missing; say --duration, or it would never end", field="duration")
     started = time.monotonic()
     began = begin.timestamp() if begin else None
-    played = play(loaded, measurements, truth, interval=interval, began=began, seed=seed, duration=duration)
+    every = interval or loaded.file.interval
+    played = play(loaded, measurements, truth, interval=every, began=began, seed=seed, duration=duration)
     took = time.monotonic() - started
     click.echo(
         f"{played.samples} readings of {len(loaded.meters)} meters, {played.lasted:.0f} s in {took:.1f} s "
@@ -105,7 +104,8 @@ def run_command(
 
 
 @click.command("check")
-@click.argument("scenarios", nargs=-1, required=True)
+@click.argument("scenarios", nargs=-1)
+@click.option("--family", help="Check the shipped scenarios of this family too; `stillcold-sim list` shows them.")
 @_interval
 @click.option(
     "--keep",
@@ -118,7 +118,8 @@ def run_command(
 @_plain_errors
 def check_command(
     scenarios: tuple[str, ...],
-    interval: float,
+    family: str | None,
+    interval: float | None,
     keep: Path | None,
     duration: float | None,
     seed: int | None,
@@ -128,7 +129,9 @@ def check_command(
 
     Exit code 0 when every expected alert came in time and no other on the lines that are named, else 1.
     """
-    paths = [find_scenario(name) for name in scenarios]
+    paths = [find_scenario(name) for name in (*scenarios, *(scenario_names(family) if family else ()))]
+    if not paths:
+        raise click.UsageError("expected scenarios, or a --family that ships with Stillcold")
     with tempfile.TemporaryDirectory() as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

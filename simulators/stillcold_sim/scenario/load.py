@@ -1,12 +1,13 @@
 """Reading a scenario file: every mistake is found before anything is opened."""
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from stillcold_core.files import BadFile, TomlFile
+from stillcold_core.files import BadFile, TomlFile, read_text
 from stillcold_core.profiles import Profile, load_profile, load_profile_file, profile_names
 from stillcold_core.registry import Registry, load_registry
 from stillcold_sim.scenario.calendar import check_calendar, rolled_out
@@ -56,9 +57,27 @@ class Scenario:
         return tuple(f for f in self.file.fault if f.what == "refused" and {f.port, f.meter} & on_it)
 
 
-def scenario_names() -> list[str]:
-    """Scenarios that ship with Stillcold, sorted."""
-    return sorted(p.stem for p in _SHIPPED.glob("*.toml") if not p.stem.endswith("registry"))
+def scenario_names(family: str | None = None) -> list[str]:
+    """Scenarios that ship with Stillcold, sorted; of one family where it is named.
+
+    Raises
+    ------
+    BadFile
+        When there is no such family.
+    """
+    names = sorted(p.stem for p in _SHIPPED.glob("*.toml") if not p.stem.endswith("registry"))
+    if family is None:
+        return names
+    families = {name: family_of(name) for name in names}
+    if family not in families.values():
+        raise BadFile(family, f"no such family; there are {', '.join(sorted(filter(None, set(families.values()))))}")
+    return [name for name in names if families[name] == family]
+
+
+def family_of(name: str) -> str | None:
+    """Family of a shipped scenario, read without the rest of it."""
+    family: str | None = tomllib.loads(read_text(_SHIPPED / f"{name}.toml")).get("family")
+    return family
 
 
 def find_scenario(name: str) -> Path:

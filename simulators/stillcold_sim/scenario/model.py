@@ -215,6 +215,8 @@ class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ----------
     name, title, description : str
         For people; the name is the file's.
+    family : str, optional
+        What it is about; scenarios are listed and checked by family.
     registry : str, optional
         Registry that points and lines must be in; relative to the scenario.
     seed : int
@@ -225,6 +227,8 @@ class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Length of the story; 0 where it has no end.
     step : float
         s of simulated time from one state to the next.
+    interval : float
+        s between two readings of a meter where it is played without a wire.
     time_of_day : str
         Local time at the beginning.
     truth_interval : float
@@ -234,11 +238,13 @@ class ScenarioFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: str
     title: str = ""
     description: str = ""
+    family: Id | None = None
     registry: str | None = None
     seed: Annotated[int, Meta(ge=0)] = 1
     speed: Annotated[float, Meta(gt=0)] = 1.0
     duration: Seconds = 0.0
     step: Annotated[float, Meta(gt=0, le=60)] = 1.0
+    interval: Annotated[float, Meta(ge=0.1)] = 1.0
     time_of_day: Clock = "0:00:00"
     truth_interval: Annotated[float, Meta(gt=0)] = 10.0
     port: tuple[Port, ...]
