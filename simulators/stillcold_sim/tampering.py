@@ -74,7 +74,7 @@ def _between_phases(seen: Values, current: Three) -> None:
     for i, pair in enumerate(LINE_PAIRS):
         if f"voltage_{pair}" in seen and f"voltage_{PHASES[i]}" in seen:
             seen[f"voltage_{pair}"] = between(seen[f"voltage_{PHASES[i]}"], seen[f"voltage_{PHASES[(i + 1) % 3]}"])
-    if "current_n" in seen:
+    if "current_n" in seen and current != (1.0, 1.0, 1.0):
         a, b, c = (seen[f"current_{p}"] * (-1 if f < 0 else 1) for p, f in zip(PHASES, current, strict=True))
         seen["current_n"] = vector_sum((a, b, c))
 

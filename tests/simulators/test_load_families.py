@@ -214,12 +214,25 @@ def test_welder_bursts_on_two_phases() -> None:
     assert current[1] > 0
 
 
-def test_resistance_between_two_conductors_carries_the_same_current_in_both() -> None:
-    """P over the voltage between them: the phases trade reactive power."""
-    burst = next(d for d in _play(Welder(power_factor=1.0), 1) if d.active_power > 1e3)
+@pytest.mark.parametrize("factor", [1.0, 0.6, 0.4])
+def test_load_between_two_conductors_carries_the_same_current_in_both(factor: float) -> None:
+    """Its volt-amperes over the voltage between them: the phases trade active and reactive power."""
+    burst = next(d for d in _play(Welder(power_factor=factor), 1) if d.active_power > 1e3)
     current = sorted(_state(burst).current)
+    assert current[0] == pytest.approx(0, abs=1e-9)
     assert current[1] == pytest.approx(current[2])
-    assert current[2] == pytest.approx(burst.active_power / (220.0 * (1 - burst.sag) * 3**0.5))
+    assert current[2] == pytest.approx(burst.active_power / factor / (220.0 * (1 - burst.sag) * 3**0.5))
+
+
+def test_loads_between_conductors_leave_the_neutral_alone() -> None:
+    """A welder's two phases and a line-frequency furnace's three; a phase to neutral does not."""
+    burst = next(d for d in _play(Welder(), 1) if d.active_power > 1e3)
+    melting = _play(LineFurnace(), 0.5)[-1]
+    for demand in (burst, melting):
+        state = _state(demand)
+        assert state.current_n < 0.01 * max(state.current)
+    one = _state(Demand(active_power=3e3, shares=(1.0, 0.0, 0.0)))
+    assert one.current_n == pytest.approx(one.current[0])
 
 
 @pytest.mark.requirement("sim.loads.as-known")

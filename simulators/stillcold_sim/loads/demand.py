@@ -1,5 +1,6 @@
 """What a load asks of the grid, and the electrical state that follows from it."""
 
+import cmath
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from stillcold_core.quantities import HARMONIC_ORDERS, LINE_PAIRS, PHASES
 Three = tuple[float, float, float]
 EVEN: Three = (1 / 3, 1 / 3, 1 / 3)
 NONE: Three = (0.0, 0.0, 0.0)
+
+_TURNS = (1 + 0j, cmath.rect(1.0, -2 * math.pi / 3), cmath.rect(1.0, 2 * math.pi / 3))
 
 # Put together once: every meter asks for them at every step. The order is that of quantities().
 _NAMES = (
@@ -48,7 +51,7 @@ class Demand:
     active_power, reactive_power : float
         W and var of the fundamental, three phases together; negative var are a capacitor's.
     shares : tuple of three float
-        Of the phases in both; they add up to 1.
+        Of the phases in both; they add up to 1. One is negative where phases trade power.
     reactive_shift : tuple of three float
         var by which the phases differ from their share of the reactive power; they add up to 0.
     current_thd : float
@@ -111,6 +114,7 @@ class State:
     voltage: Three
     frequency: float
     current: Three
+    current_n: float
     active_power: Three
     reactive_power: float
     current_thd: float
@@ -118,7 +122,7 @@ class State:
     harmonics: Mapping[int, float]
 
 
-_DEAD = State(NONE, 0.0, NONE, NONE, 0.0, 0.0, 0.0, {})
+_DEAD = State(NONE, 0.0, NONE, 0.0, NONE, 0.0, 0.0, 0.0, {})
 
 
 def electrical(demand: Demand, voltage: Three, frequency: float, background_thd: float) -> State:
@@ -137,11 +141,14 @@ def electrical(demand: Demand, voltage: Three, frequency: float, background_thd:
         return _DEAD
     sagged = _three(v * (1 - demand.sag) for v in voltage)
     power = _three(demand.active_power * s for s in demand.shares)
-    rms = 1 + demand.distortion
+    reactive, rms = demand.reactive, 1 + demand.distortion
+    current = _three(math.hypot(p, q) * rms / v for p, q, v in zip(power, reactive, sagged, strict=True))
     return State(
         voltage=sagged,
         frequency=frequency,
-        current=_three(math.hypot(p, q) * rms / v for p, q, v in zip(power, demand.reactive, sagged, strict=True)),
+        current=current,
+        # Phases with one power factor flow at 120° to each other; a load between two of them does not.
+        current_n=vector_sum(current) if demand.reactive_shift == NONE else _neutral(power, reactive, sagged) * rms,
         active_power=power,
         reactive_power=demand.reactive_power,
         current_thd=demand.current_thd,
@@ -163,7 +170,7 @@ def quantities(state: State) -> dict[str, float]:
     harmonics = [state.harmonics.get(order, 0.0) for order in HARMONIC_ORDERS]
     values = (
         *(active, state.reactive_power, apparent, active / apparent if apparent else 0.0),
-        *(state.frequency, vector_sum(state.current)),
+        *(state.frequency, state.current_n),
         *(*state.voltage, *state.current, *state.active_power),
         *(*[state.current_thd] * 3, *[state.voltage_thd] * 3),
         *(*harmonics, *harmonics, *harmonics),
@@ -181,6 +188,12 @@ def vector_sum(current: Three) -> float:
     """A in the neutral, of three currents 120° apart; a negative one flows backwards."""
     a, b, c = current
     return math.sqrt(max(0.0, a * a + b * b + c * c - a * b - b * c - c * a))
+
+
+def _neutral(power: Three, reactive: Three, voltage: Three) -> float:
+    """A in the neutral, from the powers of the phases."""
+    currents = (complex(p, -q) / v for p, q, v in zip(power, reactive, voltage, strict=True))
+    return abs(sum(i * turn for i, turn in zip(currents, _TURNS, strict=True)))
 
 
 def between(a: float, b: float) -> float:

@@ -6,7 +6,6 @@ one, exactly at one power only, so that the negative sequence wanders with the c
 and up. That power is raised by the taps of its transformer is common knowledge.
 """
 
-import cmath
 import math
 from typing import Annotated, Literal
 
@@ -14,12 +13,10 @@ import msgspec
 from msgspec import Meta
 from numpy.random import Generator
 
-from stillcold_sim.loads.demand import Demand, Moment, Three
+from stillcold_sim.loads.delta import Phases, delta
+from stillcold_sim.loads.demand import Demand, Moment
 from stillcold_sim.loads.steady import Percent, Positive, PowerFactor, Share
 
-_DEGREES = (0, -120, 120)
-_PHASE = tuple(cmath.rect(1 / math.sqrt(3), math.radians(d)) for d in _DEGREES)  # phase voltages, line to line = 1
-_LINE = tuple(_PHASE[i] - _PHASE[(i + 1) % 3] for i in range(3))  # 1–2, 2–3, 3–1
 _WANDER = 240.0  # s over which a charge shifts and melts down
 
 
@@ -125,15 +122,9 @@ class LineFurnaceRun:
         natural = f.factor_cold + (f.factor_hot - f.factor_cold) * molten
         coil = power * math.tan(math.acos(natural))
         self._switch(coil)
-        phases = steinmetz(complex(power, coil - self._steps * f.capacitor), nominal)
-        active, reactive = sum(p.real for p in phases), sum(p.imag for p in phases)
-        shares = self._turned([p.real / active for p in phases])
-        shift = self._turned([p.imag - reactive * p.real / active for p in phases])
+        phases = steinmetz(complex(power, coil - self._steps * f.capacitor), nominal, self._first)
         return Demand(
-            active_power=active,
-            reactive_power=reactive,
-            shares=shares,
-            reactive_shift=shift,
+            *phases,
             current_thd=f.current_thd,
             voltage_thd=0.5 * nominal / f.power,
             harmonics={5: f.h5, 7: f.h7},
@@ -149,13 +140,9 @@ class LineFurnaceRun:
         elif abs(missing) > self._furnace.deadband:
             self._steps += 1 if missing > 0 else -1
 
-    def _turned(self, phases: list[float]) -> Three:
-        a, b, c = (phases[(i + self._first) % 3] for i in range(3))
-        return a, b, c
 
-
-def steinmetz(coil: complex, balanced_at: float) -> tuple[complex, complex, complex]:
-    """Powers P + jQ of the three phases of a coil between 1 and 2, with its balancing reactor and capacitor.
+def steinmetz(coil: complex, balanced_at: float, first: int = 0) -> Phases:
+    """What the phases carry of a coil between 1 and 2, with its balancing reactor and capacitor.
 
     Parameters
     ----------
@@ -163,14 +150,14 @@ def steinmetz(coil: complex, balanced_at: float) -> tuple[complex, complex, comp
         W + j var of the coil with its own capacitors.
     balanced_at : float
         W of a coil, corrected to power factor 1, whose three currents would be equal.
+    first : int
+        Phase that 1 is, counted from 0.
 
     Examples
     --------
-    >>> [round(p.real) for p in steinmetz(300 + 0j, 300)]
-    [100, 100, 100]
+    >>> [round(s, 3) for s in steinmetz(300 + 0j, 300).shares]
+    [0.333, 0.333, 0.333]
     """
     aid = 1j * balanced_at / math.sqrt(3)
     # Where the phases follow as 1, 2, 3, the capacitor goes between 2 and 3 and the reactor between 3 and 1.
-    currents = [(s / v).conjugate() for s, v in zip((coil, -aid, aid), _LINE, strict=True)]
-    a, b, c = (_PHASE[i] * (currents[i] - currents[i - 1]).conjugate() for i in range(3))
-    return a, b, c
+    return delta((coil, -aid, aid), first)

@@ -1,14 +1,11 @@
 """Welding: bursts of less than 10 s between two conductors."""
 
-import math
-
 import msgspec
 from numpy.random import Generator
 
-from stillcold_sim.loads.demand import Demand, Moment, Three, lagging
+from stillcold_sim.loads.delta import delta
+from stillcold_sim.loads.demand import Demand, Moment, lagging
 from stillcold_sim.loads.steady import Percent, Positive, PowerFactor, Share
-
-_SKEW = 1 / (2 * math.sqrt(3))  # var over W that a load between two conductors trades between them
 
 
 class Welder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="welder"):
@@ -63,10 +60,7 @@ class WelderRun:
             self._turn(moment.t)
         power = self._load.power if self._welding else self._load.idle
         return Demand(
-            active_power=power,
-            reactive_power=lagging(power, self._load.power_factor),
-            shares=self._on_two(0.5, 0.5),
-            reactive_shift=self._on_two(-_SKEW * power, _SKEW * power),
+            *delta((complex(power, lagging(power, self._load.power_factor)), 0j, 0j), self._first),
             current_thd=self._load.current_thd,
             harmonics={5: 0.4 * self._load.current_thd, 7: 0.25 * self._load.current_thd},
             sag=self._load.sag if self._welding else 0.0,
@@ -77,7 +71,3 @@ class WelderRun:
         self._welding = not self._welding
         burst = self._rng.uniform(load.burst_min, load.burst_max)
         self._until = t + (burst if self._welding else self._rng.exponential(load.pause))
-
-    def _on_two(self, one: float, other: float) -> Three:
-        a, b, c = ((one, other, 0.0)[(i + self._first) % 3] for i in range(3))
-        return a, b, c
