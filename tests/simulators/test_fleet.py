@@ -17,6 +17,8 @@ from stillcold_core.files import BadFile
 from stillcold_core.profiles import load_profile
 from stillcold_core.registry import load_registry, save_registry
 from stillcold_server.config import Mqtt
+from stillcold_server.detection.live import Detection
+from stillcold_server.followers import Follower
 from stillcold_server.ingest.subscriber import Subscriber
 from stillcold_server.ingest.verify import Verified, verify
 from stillcold_server.ingest.writer import Writer
@@ -205,6 +207,29 @@ def test_sealed_lines_are_dead_until_they_restart_and_permitted_ones_run() -> No
         assert not any(p for t, p in enumerate(power) if t < began)
         assert energy[-1] - energy[0] == pytest.approx(sum(power[1:]) / 3600, abs=10)
     assert seen == {(True, True), (True, False), (False, True)}
+
+
+@pytest.mark.requirement("sim.fleet.alerts")
+def test_the_server_finds_the_lines_that_restart_and_no_others(engine: Engine) -> None:
+    """Stored by its writer, judged by its detection."""
+    fleet = FleetFile(gateways=40, duration=240, restarts=0.4)
+    found: dict[str, set[str]] = {}
+    with write(engine) as connection:
+        import_registry(connection, registry_of(fleet))
+    envelopes = [(fleet.gateway_id(i), b.envelope) for i in range(fleet.gateways) for b in batches(fleet, i)]
+    Writer(engine, Metrics()).take(envelopes, round(1000 * (START + fleet.duration)))
+    detection = Detection(lambda _, finding: found.setdefault(finding.line, set()).add(finding.kind))
+    Follower("detection", engine, handle=detection.handle).catch_up()
+    began = {fleet.line_id(i, 0): runs_from(fleet, i, 0) for i in range(fleet.gateways)}
+    melting = {line for line, at in began.items() if 0 < at < 150}
+    assert len(melting) > 3
+    assert found.keys() >= melting
+    assert found.keys() <= {line for line, at in began.items() if 0 < at < 180}
+    assert {kind for kinds in found.values() for kind in kinds} == {
+        "restart.energy",
+        "restart.power",
+        "restart.current",
+    }
 
 
 @pytest.mark.parametrize(
