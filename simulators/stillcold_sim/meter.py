@@ -46,6 +46,8 @@ class SimMeter:
         What hangs behind it.
     values : dict of str to float, or None
         What it shows since the last step, before rounding to registers; None while it does not answer at all.
+    power : float
+        W that its conductors truly carry since the last step, whatever it shows.
     faults : list of Fault
         What goes wrong with it, and when.
     """
@@ -53,6 +55,7 @@ class SimMeter:
     def __init__(self, plan: MeterPlan, seed: int) -> None:
         self.plan = plan
         self.values: Values | None = None
+        self.power = 0.0
         self.faults = list(plan.faults)
         self._rng = np.random.default_rng([seed, *plan.spec.id.encode()])
         self.line = Line(plan, self._rng, seed)
@@ -67,6 +70,7 @@ class SimMeter:
     def show(self, moment: Moment, demand: Demand, supply: Supply) -> None:
         """Go on by one step, in which its conductors carry ``demand`` from ``supply``."""
         true = self._true(moment.t, demand, supply)
+        self.power = demand.active_power
         self._image, self._answers = {}, {}
         self.values = None if true is None else self._displayed(moment, true)
         self._busy = self.plan.spec.busy is not None and self.plan.spec.busy.covers(moment.t)

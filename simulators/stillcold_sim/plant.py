@@ -136,7 +136,9 @@ class Plant:
         if now >= self._next_values:
             self._next_values += self._file.truth_interval
             for meter in self.meters.values():
-                self._record({"t": now, **_name(meter), "values": _rounded(meter.values)})
+                self._record(
+                    {"t": now, **_name(meter), "power": round(meter.power, 4), "values": _rounded(meter.values)}
+                )
 
     def _mark(self, t: float) -> None:
         while self._marks and self._marks[0]["t"] <= t:

@@ -99,6 +99,16 @@ def test_truth_names_each_evasion(scenario: Load, what: str, keys: str) -> None:
     assert said == [(100, "m", f"{what}_begins"), (200, "m", f"{what}_ends")]
 
 
+@pytest.mark.requirement("sim.evasion.truth")
+def test_truth_says_what_the_line_takes_whatever_the_meter_shows(scenario: Load) -> None:
+    """The same power before, during and after a bypass."""
+    _, _, records = _play(scenario, 'what = "ct_bypass"')
+    told = {r["t"]: r for r in records if r.get("meter") == "m" and "values" in r}
+    for t in (50, 150, 250):
+        assert told[t]["power"] == pytest.approx(360e3, rel=0.05)
+        assert (told[t]["values"]["active_power"] == 0) == (t == 150)
+
+
 @pytest.mark.requirement("sim.evasion.ct")
 def test_bypassed_transformers_show_and_count_a_share(scenario: Load) -> None:
     """Voltage stays; the incomer sees all."""
