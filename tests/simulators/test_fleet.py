@@ -15,7 +15,7 @@ from stillcold_core.evidence.envelope import stored_payload
 from stillcold_core.evidence.keys import parse_public_key
 from stillcold_core.files import BadFile
 from stillcold_core.profiles import load_profile
-from stillcold_core.registry import load_registry, save_registry
+from stillcold_core.registry import load_registry
 from stillcold_server.config import Mqtt
 from stillcold_server.detection.live import Detection
 from stillcold_server.followers import Follower
@@ -177,8 +177,10 @@ def test_the_same_seed_and_start_give_the_same_bytes() -> None:
 
 def test_the_registry_of_a_fleet_verifies_its_batches(tmp_path: Path) -> None:
     """Written, read back, and used as the server uses it."""
-    fleet = FleetFile(gateways=3, points=2)
-    save_registry(registry_of(fleet), tmp_path / "r.toml")
+    (tmp_path / "f.toml").write_text("gateways = 3\npoints = 2\n")
+    fleet = load_fleet(tmp_path / "f.toml")
+    result = CliRunner().invoke(main, ["fleet", "registry", str(tmp_path / "f.toml"), str(tmp_path / "r.toml")])
+    assert result.output == f"3 gateways, 6 points written to {tmp_path / 'r.toml'}\n"
     registry = load_registry(tmp_path / "r.toml")
     keys = {g.id: parse_public_key(g.public_key) for g in registry.gateway}
     for index, gateway in enumerate(registry.gateway):
