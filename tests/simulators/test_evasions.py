@@ -221,6 +221,15 @@ def test_replayed_values_are_those_of_before_and_the_register_stands(scenario: L
     assert _gained(shown, 99, 201) == pytest.approx(_gained(incomer, 99, 201))
 
 
+@pytest.mark.requirement("sim.evasion.display")
+def test_register_stands_also_where_the_replayed_stretch_counted(scenario: Load) -> None:
+    """It never falls back to what it was then."""
+    shown, incomer, _ = _play(scenario, 'what = "replayed"\nsince = 20\nlength = 30')
+    assert {s["active_energy_import"] for s in shown[100:200]} == {shown[100]["active_energy_import"]}
+    assert _gained(shown, 99, 100) > 0
+    assert _gained(shown, 99, 201) == pytest.approx(_gained(incomer, 99, 201))
+
+
 @pytest.mark.requirement("sim.evasion.register")
 def test_swapped_meter_has_another_serial_and_register_and_goes_away_again(scenario: Load) -> None:
     """The old one has not counted meanwhile."""

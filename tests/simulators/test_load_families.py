@@ -107,6 +107,13 @@ def test_first_heat_after_a_relining_goes_up_over_hours_and_the_next_does_not() 
     assert power[second + 2 * 360] > 0.95 * 450e3
 
 
+def test_sintering_that_is_shorter_than_the_ramp_ends_at_full_power() -> None:
+    """It does not go back to the ramp of an ordinary heat."""
+    power = _power(_play(Furnace(sinter_hours=0.5), 0.6))
+    assert power[900] < 0.6 * 450e3
+    assert min(power[1810:]) > 0.95 * 450e3
+
+
 @pytest.mark.requirement("sim.loads.as-known")
 def test_line_furnace_switches_capacitors_and_wanders_out_of_balance() -> None:
     """Natural power factor 0.1 to 0.25, corrected in steps; little distortion, much unbalance."""
