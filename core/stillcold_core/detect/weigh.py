@@ -1,0 +1,194 @@
+"""Evidence for a furnace: what each melt and its repetition speak for and against, added up.
+
+Each weight is a natural logarithm of how much likelier the thing seen is with a furnace than with a legal load; their
+sum is compared with a threshold, as in Wald's sequential test. The weights are rounded from simulated feeders.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from stillcold_core.detect.melt import Melt
+
+Kind = Literal["induction", "line_frequency"]
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class MeltLimits:
+    """What a furnace's heat can be.
+
+    Attributes
+    ----------
+    power : float
+        W on the plateau, at least; the smallest furnace of the field takes 350 kW.
+    energy : float
+        Wh, at least.
+    shortest, longest : float
+        s from its beginning to its end.
+    converter : float
+        VA of distortion that a W brings, at least, where a converter takes it; 12 pulses give 0.12, 6 give 0.25 to 0.33.
+    converter_most : float
+        The same above which it is no furnace's.
+    wander : float
+        Change of the phases' unbalance from minute to minute, share of the power, from which on a single-phase coil
+        with balancing takes it.
+    repeat : float
+        s from the end of one heat to the beginning of the next, at most, for them to belong together.
+    memory : float
+        s that steady heaters are remembered.
+    """
+
+    power: float = 120e3
+    energy: float = 80e3
+    shortest: float = 1500.0
+    longest: float = 2.75 * 3600
+    converter: float = 0.1
+    converter_most: float = 0.6
+    wander: float = 0.005
+    repeat: float = 12 * 3600.0
+    memory: float = 30 * _DAY
+
+
+class Steady(msgspec.Struct, frozen=True):
+    """A heater that works for hours without a pause, as those of forges do.
+
+    Attributes
+    ----------
+    time : float
+        s at which it was last seen.
+    power : float
+        W
+    """
+
+    time: float
+    power: float
+
+
+class Weighed(msgspec.Struct, frozen=True):
+    """Evidence and what it is made of.
+
+    Attributes
+    ----------
+    score : float
+        Sum of the weights.
+    parts : tuple of pairs
+        What spoke and with which weight, of all heats together.
+    """
+
+    score: float
+    parts: tuple[tuple[str, float], ...]
+
+
+def kind_of(melt: Melt, limits: MeltLimits, slow: bool) -> Kind | None:
+    """Which furnace a melt can be of; None where it can be of none.
+
+    Parameters
+    ----------
+    slow : bool
+        Whether the meter is read so seldom that a melt is a handful of readings.
+    """
+    if melt.power < limits.power or melt.energy < limits.energy or not limits.shortest <= melt.lasted:
+        return None
+    if melt.lasted > limits.longest and melt.ramp < 0.4 * melt.lasted:
+        return None
+    if melt.ratio is None:
+        return "induction" if melt.flat >= 0.6 and melt.ripple <= (0.05 if slow else 0.03) else None
+    if melt.ratio >= limits.converter:
+        fits = melt.ratio <= limits.converter_most and melt.flat >= 0.6 and melt.ripple <= 0.03
+        return "induction" if fits else None
+    wanders = melt.wander is not None and limits.wander <= melt.wander <= 0.06 and melt.ripple <= 0.15
+    return "line_frequency" if wanders and not slow else None
+
+
+def is_steady(melt: Melt, limits: MeltLimits) -> bool:
+    """Whether a melt is the work of a heater that goes on for hours."""
+    return melt.lasted > limits.longest and melt.power >= limits.power and melt.ramp < 0.4 * melt.lasted
+
+
+def weigh(
+    heats: Sequence[Melt],
+    kind: Kind,
+    steady: Sequence[Steady],
+    *,
+    observed: float,
+    unusual: bool,
+    slow: bool,
+) -> Weighed:
+    """Evidence of heats that may belong together.
+
+    Parameters
+    ----------
+    heats : sequence of Melt
+        In order of time; the last may be going on.
+    steady : sequence of Steady
+        Heaters that the feeder is known to have.
+    observed : float
+        s that the feeder had been watched before the first of the heats.
+    unusual : bool
+        Whether the feeder has not taken so much at these hours of the day before.
+    slow : bool
+        Whether the meter is read so seldom that a melt is a handful of readings.
+    """
+    total: dict[str, float] = {}
+    for i, heat in enumerate(heats):
+        for name, weight in _alone(heat, kind, slow):
+            # What one load shows again is no new witness.
+            total[name] = total.get(name, 0.0) + (weight if i == 0 else weight / 3)
+        if any(_like(heat, s) for s in steady):
+            total["steady_heater"] = total.get("steady_heater", 0.0) - 3.0
+        if i:
+            for name, weight in _repeated(heats[i - 1], heat, slow):
+                total[name] = total.get(name, 0.0) + weight
+    total |= _new(heats, steady, observed, unusual)
+    return Weighed(sum(total.values()), tuple((name, round(weight, 2)) for name, weight in total.items() if weight))
+
+
+def _alone(heat: Melt, kind: Kind, slow: bool) -> list[tuple[str, float]]:
+    spectral = heat.ratio is not None
+    parts: list[tuple[str, float]] = []
+    if kind == "line_frequency":
+        parts += [("unbalance_wanders", 1.5), ("tap_steps", 1.0 if heat.steps >= 3 and heat.ramp >= 240 else 0.0)]
+    else:
+        parts.append(("converter_spectrum", 1.5) if spectral else ("plateau", 0.5))
+        flat = heat.flat >= 0.75 and heat.ripple <= 0.02
+        parts.append(("flat_plateau", 0.5 if flat and spectral else 0.0))
+        soft = flat and not slow and 480 <= heat.ramp <= 4800 and heat.steps >= 2 and heat.lasted - heat.ramp >= 600
+        parts.append(("soft_start", (3.5 if spectral else 1.0) if soft else 0.0))
+    parts.append(("falls_to_nothing", (0.5 if spectral else 0.25) if heat.deep >= 0.9 else 0.0))
+    return parts
+
+
+def _repeated(before: Melt, heat: Melt, slow: bool) -> list[tuple[str, float]]:
+    if not heat.deep:  # it goes on
+        return []
+    energy = abs(heat.energy / before.energy - 1)
+    level = abs(heat.power / before.power - 1)
+    gap = heat.began - before.ended
+    close, near = (0.1, 0.2) if slow else (0.06, 0.15)
+    return [
+        ("equal_energy", 2.5 if energy <= close else 1.25 if energy <= near else -1.0 if energy > 0.3 else 0.0),
+        ("equal_plateau", _equal_plateau(level, slow and heat.ratio is None)),
+        ("short_tap", 1.0 if gap <= (2400 if slow else 1500) else 0.0),
+    ]
+
+
+def _equal_plateau(level: float, alone: bool) -> float:
+    """A converter holds its power; where there is little else to see, that is what tells it from an arc."""
+    if alone:
+        return 1.5 if level <= 0.015 else 0.5 if level <= 0.03 else -1.0 if level <= 0.06 else -3.0
+    return 1.5 if level <= 0.02 else 0.5 if level <= 0.05 else -1.0
+
+
+def _new(heats: Sequence[Melt], steady: Sequence[Steady], observed: float, unusual: bool) -> dict[str, float]:
+    if heats[-1].ratio is None:
+        return {"unusual_hour": 1.5} if unusual else {}
+    if any(s.power > 0.8 * heats[0].power for s in steady):
+        return {}
+    return {"new_on_this_feeder": 2.5 * min(1.0, max(0.0, observed / _DAY - 0.5) / 2)}
+
+
+def _like(heat: Melt, steady: Steady) -> bool:
+    return abs(heat.power / steady.power - 1) <= 0.12
