@@ -1,12 +1,13 @@
 """The agent's one configuration file, ``agent.toml``."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from stillcold_core.files import BadFile, Step, TomlFile, read_text
+from stillcold_core.files import BadFile, Step, TomlFile, read_text, repeated
 from stillcold_core.profiles import Profile, load_profile, load_profile_file
 from stillcold_core.registry import Id
 
@@ -201,11 +202,9 @@ def _check_profile(file: TomlFile, i: int, device: Device) -> None:
         raise file.bad(["device", i, "skip"], "leaves nothing to read")
 
 
-def _check_unique(file: TomlFile, table: str, field: str, keys: list[str] | list[tuple[str, int]]) -> None:
-    first: dict[object, int] = {}
-    for i, key in enumerate(keys):
-        if first.setdefault(key, i) != i:
-            raise file.bad([table, i, field], f"must be unique; {table}[{first[key]}] has it already")
+def _check_unique(file: TomlFile, table: str, field: str, keys: Iterable[object]) -> None:
+    for steps, expected in repeated(table, field, keys):
+        raise file.bad(steps, expected)
 
 
 def _anchored(config: Config, folder: Path) -> Config:

@@ -7,7 +7,7 @@
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -140,6 +140,20 @@ def load_toml(path: Path, kind: type[T]) -> T:
         Naming file, line, field and value of the first thing that does not fit.
     """
     return TomlFile(path).convert(kind)
+
+
+def repeated(table: str, field: str, keys: Iterable[object]) -> Iterator[tuple[list[Step], str]]:
+    """What is wrong in a table whose entries must differ in a field: path, and what would be right.
+
+    Examples
+    --------
+    >>> list(repeated("site", "id", ["a", "b", "a"]))
+    [(['site', 2, 'id'], 'must be unique; site[0] has it already')]
+    """
+    first: dict[object, int] = {}
+    for i, key in enumerate(keys):
+        if first.setdefault(key, i) != i:
+            yield [table, i, field], f"must be unique; {table}[{first[key]}] has it already"
 
 
 def parse_path(text: str) -> list[Step]:

@@ -10,7 +10,7 @@ import tomli_w
 from msgspec import Meta
 
 from stillcold_core.evidence.keys import parse_public_key
-from stillcold_core.files import Step, TomlFile
+from stillcold_core.files import Step, TomlFile, repeated
 
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Time = Annotated[datetime, Meta(tz=True)]
@@ -140,10 +140,7 @@ def _repeated(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
         "point": registry.point,
     }
     for name, entries in tables.items():
-        first: dict[str, int] = {}
-        for i, entry in enumerate(entries):
-            if first.setdefault(entry.id, i) != i:
-                yield [name, i, "id"], f"must be unique; {name}[{first[entry.id]}] has it already"
+        yield from repeated(name, "id", (entry.id for entry in entries))
 
 
 def _dangling(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from stillcold_core.files import TomlFile
+from stillcold_core.files import TomlFile, repeated
 
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -93,10 +93,9 @@ def _check_http(file: TomlFile, http: Http) -> None:
 
 
 def _check_channels(file: TomlFile, channels: tuple[Channel, ...]) -> None:
-    first: dict[str, int] = {}
+    for steps, expected in repeated("channel", "id", (c.id for c in channels)):
+        raise file.bad(steps, expected)
     for i, channel in enumerate(channels):
-        if first.setdefault(channel.id, i) != i:
-            raise file.bad(["channel", i, "id"], f"must be unique; channel[{first[channel.id]}] has it already")
         if bool(channel.url) == bool(channel.url_file):
             raise file.bad(["channel", i, "url"], "expected exactly one of url and url_file")
 

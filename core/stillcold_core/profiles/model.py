@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from stillcold_core.files import repeated
 from stillcold_core.quantities import QUANTITIES
 
 Type = Literal["uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "bit"]
@@ -194,16 +195,13 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True
 
     def problems(self) -> list[tuple[list[str | int], str]]:
         """What is wrong between the fields: path and what would be right."""
-        found: list[tuple[list[str | int], str]] = []
-        first: dict[str, int] = {}
+        found = list(repeated("register", "quantity", (r.quantity for r in self.register)))
         for i, r in enumerate(self.register):
             at: list[str | int] = ["register", i]
             if r.quantity not in QUANTITIES:
                 found.append(([*at, "quantity"], "expected a name of the vocabulary (stillcold_core.quantities)"))
             if r.unit not in UNITS:
                 found.append(([*at, "unit"], f"expected one of {', '.join(UNITS)}"))
-            if first.setdefault(r.quantity, i) != i:
-                found.append(([*at, "quantity"], f"must be unique; register[{first[r.quantity]}] has it already"))
             if r.type.startswith("float") and not r.resolution:
                 found.append(([*at, "resolution"], "missing; a float register needs the smallest step worth keeping"))
             if (r.type == "bit") != (self.function_of(r) in (1, 2)):
