@@ -64,4 +64,5 @@ class Sample:
 
     def numbers(self, *quantities: str) -> list[float]:
         """The numbers read among ``quantities``, absent ones left out."""
-        return [n for q in quantities if (n := self.number(q)) is not None]
+        get = self.values.get
+        return [v for q in quantities if (v := get(q)) is not None and not isinstance(v, Absence)]

@@ -14,7 +14,7 @@ from stillcold_core.detect.tamper.watched_site import WatchedSite
 _WIDEST = 12  # edges of a window: an hour
 _INTERVALS = 4  # of the slowest meter in a window
 _SETTLES = 1 / 3  # weight of the newest window in what is usual
-_FELL = 0.3  # share of what is missing by which a feeder must have fallen to be suspected
+_ABOUT = 2.0  # times by which a feeder's fall may differ from what is missing
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class Balance(msgspec.Struct, frozen=True):
     held : Held
         Windows in succession in which it did not balance.
     suspect : str
-        Point whose share fell, or rose, when that began.
+        Point that fell, or rose, by as much when that began; the incomer where none did.
     usual : mapping of str to float
         W of each feeder in the last windows that balanced.
     """
@@ -94,7 +94,9 @@ def _window(watched: WatchedSite, points: Mapping[str, Edges], first: int, last:
 def _judge(watched: WatchedSite, state: Balance, window: _Window) -> tuple[Balance, list[Finding]]:
     unmetered = watched.unmetered * window.hours
     shown = window.missing > window.allowed + unmetered or -window.missing > window.allowed
-    held, change = hold(state.held, window.end, shown, samples=watched.rules.windows, seconds=0)
+    held, change = hold(
+        state.held, window.end, shown, samples=watched.rules.windows, seconds=0, rest=watched.rules.rest
+    )
     begins = shown and state.held.since is None
     after = Balance(
         judged=state.judged,
@@ -116,13 +118,16 @@ def _smoothed(watched: WatchedSite, usual: Mapping[str, float], window: _Window)
 
 
 def _suspect(watched: WatchedSite, state: Balance, window: _Window) -> str:
-    """The feeder that fell, or rose, by about what is missing or too much; the incomer where none did."""
-    sign = 1 if window.missing > 0 else -1
-    fell = {
-        m.point: sign * (state.usual.get(m.point, 0.0) * window.hours - window.energy[m.point]) for m in watched.feeders
-    }
-    worst = max(fell, key=fell.__getitem__)
-    return worst if fell[worst] > _FELL * abs(window.missing) else watched.incomers[0].point
+    """The one feeder that fell, or rose, by about what is missing or too much; otherwise the incomer."""
+    sign, wrong = (1 if window.missing > 0 else -1), abs(window.missing)
+    fell = sorted(
+        (sign * (state.usual.get(m.point, 0.0) * window.hours - window.energy[m.point]), m.point)
+        for m in watched.feeders
+    )
+    most, point = fell[-1]
+    next_most = fell[-2][0] if len(fell) > 1 else 0.0
+    alone = wrong / _ABOUT < most < wrong * _ABOUT and next_most < most / 2
+    return point if alone else watched.incomers[0].point
 
 
 def _unbalanced(watched: WatchedSite, suspect: str, window: _Window, began: float, ended: float | None) -> Finding:

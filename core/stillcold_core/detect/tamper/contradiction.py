@@ -13,7 +13,7 @@ from stillcold_core.detect.tamper.watched import WatchedPoint, found
 from stillcold_core.readings import Sample
 
 _LEARNED = 200.0  # loaded samples after which older ones begin to be forgotten
-_KNOWN_SAMPLES, _KNOWN_SECONDS = 50, 6 * 3600.0
+_KNOWN_SAMPLES, _KNOWN_SECONDS = 24, 6 * 3600.0
 _SPREADS = 8.0  # mean deviations by which the phases must differ more than usual
 _APPARENT = 1.5  # U·I over √(P² + Q²) that no distortion explains: √(1 + THD²) of a THD of 110 %
 
@@ -71,7 +71,12 @@ def observe(watched: WatchedPoint, state: Contradiction, sample: Sample) -> tupl
     )
     balance = state.balance if oddity else _learned(state.balance, sample.time, currents)
     held, change = hold(
-        state.held, sample.time, oddity is not None, samples=rules.hold_samples, seconds=rules.hold_seconds
+        state.held,
+        sample.time,
+        oddity is not None,
+        samples=rules.hold_samples,
+        seconds=rules.hold_seconds,
+        rest=rules.rest,
     )
     after = Contradiction(balance, held)
     if change == "raised" and oddity:

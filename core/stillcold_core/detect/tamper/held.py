@@ -34,17 +34,17 @@ class Held(msgspec.Struct, frozen=True):
 _IDLE = Held()
 
 
-def hold(state: Held, time: float, shown: bool, *, samples: int, seconds: float) -> tuple[Held, Change]:
+def hold(state: Held, time: float, shown: bool, *, samples: int, seconds: float, rest: float) -> tuple[Held, Change]:
     """One more sample.
 
-    It is raised by the sample that is at least the ``samples``-th in succession and ``seconds`` after the first; it
-    ends likewise.
+    It is raised by the sample that is at least the ``samples``-th in succession and ``seconds`` after the first. It
+    ends with the one that is at least the ``samples``-th without it in succession and ``rest`` seconds after the first.
 
     Examples
     --------
     >>> state, change = Held(), None
     >>> for t in (0.0, 60.0, 120.0):
-    ...     state, change = hold(state, t, True, samples=3, seconds=90)
+    ...     state, change = hold(state, t, True, samples=3, seconds=90, rest=90)
     >>> change, state.since
     ('raised', 0.0)
     """
@@ -53,7 +53,7 @@ def hold(state: Held, time: float, shown: bool, *, samples: int, seconds: float)
     if shown:
         return (state if state.clear is None else Held(state.since, state.count, True)), None
     clear = time if state.clear is None else state.clear
-    if state.clears + 1 >= samples and time - clear >= seconds:
+    if state.clears + 1 >= samples and time - clear >= rest:
         return _IDLE, "ended"
     return Held(state.since, state.count, True, clear, state.clears + 1), None
 

@@ -75,7 +75,7 @@ def _judged(watched: WatchedPoint, state: Integral, sample: Sample, counted: flo
         return state.held, []
     rules, off = watched.rules, (state.energy - counted) / larger
     shown = abs(off) > rules.ratio_tolerance + _noise(state, hours) + 2 * state.step / larger
-    held, change = hold(state.held, state.time, shown, samples=rules.ratio_windows, seconds=0)
+    held, change = hold(state.held, state.time, shown, samples=rules.ratio_windows, seconds=0, rest=0)
     if change is None:
         return held, []
     first = (held if change == "raised" else state.held).since or state.time

@@ -53,13 +53,15 @@ def step(watched: WatchedPoint, state: PointState, sample: Sample) -> tuple[Poin
         return msgspec.structs.replace(state, clock=now), findings
     seen, said = pattern.observe(watched, state.pattern, sample)
     findings += said
+    repeated = seen.frozen or seen.replayed or state.pattern.frozen or state.pattern.replayed
     known, said = identity.observe(watched, state.identity, sample)
     findings += said
-    counted, said = register.observe(watched, state.register, known, sample)
+    counted, said = register.observe(watched, state.register, known, sample, repeated=repeated)
     findings += said
     odd, said = contradiction.observe(watched, state.contradiction, sample)
     findings += said
-    summed, said = integral.observe(watched, state.integral, sample, believed=not register.in_doubt(counted))
+    believed = not repeated and counted.doubt is None
+    summed, said = integral.observe(watched, state.integral, sample, believed=believed)
     findings += said
     return PointState(state.version, now, seen, known, counted, odd, summed), findings
 

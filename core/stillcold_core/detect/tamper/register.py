@@ -54,9 +54,9 @@ class Register(msgspec.Struct, frozen=True):
 
 
 def observe(
-    watched: WatchedPoint, state: Register, identity: Identity, sample: Sample
+    watched: WatchedPoint, state: Register, identity: Identity, sample: Sample, *, repeated: bool
 ) -> tuple[Register, list[Finding]]:
-    """One more sample.
+    """One more sample; ``repeated`` says that the meter shows old values, so that its register stands still.
 
     Notes
     -----
@@ -65,7 +65,7 @@ def observe(
     register's modulus, a changed meter or a register that was set back.
     """
     reading, time = sample.number("active_energy_import"), sample.time
-    if reading is None:
+    if reading is None or (repeated and reading == state.reading):
         return state, []
     if state.reading is None or _follows(watched, state.time, state.reading, time, reading):
         return Register(reading, time), []
@@ -77,11 +77,6 @@ def observe(
     if doubt.count < _CONFIRM[0] or time - doubt.time < seconds:
         return Register(state.reading, state.time, doubt), []
     return Register(reading, time), _decided(watched, state, doubt, identity, sample)
-
-
-def in_doubt(state: Register) -> bool:
-    """Whether the last reading is not believed."""
-    return state.doubt is not None
 
 
 def _decided(watched: WatchedPoint, state: Register, doubt: Doubt, identity: Identity, sample: Sample) -> list[Finding]:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stillcold_core.detect.deadline import LINE_VOLTAGES, VOLTAGES, voltage_of
+from stillcold_core.detect.deadline import LINE_VOLTAGES, VOLTAGES
 from stillcold_core.detect.findings import Finding, Severity
 from stillcold_core.readings import Sample
 
 VOLTAGE_QUANTITIES = (*VOLTAGES, *LINE_VOLTAGES)
+_HIGHEST = 2.6  # times the nominal voltage, phase to neutral: half as much again as between phases
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class TamperRules:
         Nats: the same for a sequence that was seen before.
     hold_samples, hold_seconds : int, float
         How long currents, voltages and powers must contradict each other.
+    rest : float
+        s for which they must agree before that counts as ended.
     load : float
         Share of the rated current or power from which currents and powers are compared.
     balance_fall : float
@@ -45,11 +48,12 @@ class TamperRules:
     replay_surprise: float = 35.0
     hold_samples: int = 3
     hold_seconds: float = 300.0
+    rest: float = 3600.0
     load: float = 0.05
     balance_fall: float = 0.15
     ratio_window: float = 3600.0
     ratio_tolerance: float = 0.15
-    ratio_windows: int = 3
+    ratio_windows: int = 6
     clock: float = 30.0
 
 
@@ -99,10 +103,10 @@ def credible(watched: WatchedPoint, sample: Sample) -> bool:
 
     Registers that are shifted, swapped or answered as zeros by a busy meter spoil those too.
     """
-    frequency, voltage = sample.number("frequency"), voltage_of(sample)
+    frequency = sample.number("frequency")
     if frequency is not None and frequency and not 40 <= frequency <= 65:
         return False
-    return voltage is None or voltage <= 1.5 * watched.nominal_voltage
+    return max(sample.numbers(*VOLTAGE_QUANTITIES), default=0.0) <= _HIGHEST * watched.nominal_voltage
 
 
 def found(

@@ -18,6 +18,8 @@ class SiteRules:
     windows : int
         How many windows in succession it must be missing. A window is 5 minutes long, or for slow meters as long as
         four of their intervals, at most an hour.
+    rest : float
+        s for which it must balance again before that counts as ended: between two heats nothing is missing.
     idle : float
         Share of the rated power below which a feeder shows nothing.
     water : float
@@ -29,6 +31,7 @@ class SiteRules:
     share: float = 0.05
     floor: float = 0.01
     windows: int = 3
+    rest: float = 2 * 3600.0
     idle: float = 0.005
     water: float = 0.2
     run_on: float = 6 * 3600.0
