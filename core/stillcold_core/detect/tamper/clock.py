@@ -56,6 +56,11 @@ def observe(watched: WatchedPoint, state: Clock, sample: Sample) -> tuple[Clock,
     return _against_itself(watched, state, sample)
 
 
+def set_back(state: Clock) -> bool:
+    """Whether the last sample repeated a time that is over, as those before it did."""
+    return state.behind >= _LATE
+
+
 def _against_monotonic(watched: WatchedPoint, state: Clock, sample: Sample) -> tuple[Clock, list[Finding]]:
     """Within one boot both clocks go alike, but for drift; a monotonic clock that falls is a new boot."""
     offset, before = sample.time - sample.monotonic, state.monotonic
@@ -91,6 +96,8 @@ def _against_itself(watched: WatchedPoint, state: Clock, sample: Sample) -> tupl
 
 
 def _set(watched: WatchedPoint, sample: Sample, began: float, off: float) -> Finding:
+    """Dated by the clock as it went before."""
     way = "back" if off < 0 else "forward"
     reason = f"clock was set {way} by {abs(off):.0f} s, after {iso(began)}"
-    return found(watched, sample, "clock", began, reason, {"seconds": off}, severity="warning")
+    said = found(watched, sample, "clock", began, reason, {"seconds": off}, severity="warning")
+    return msgspec.structs.replace(said, detected=max(began, sample.time - off))

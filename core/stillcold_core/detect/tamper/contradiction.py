@@ -12,8 +12,10 @@ from stillcold_core.detect.tamper.held import Held, hold
 from stillcold_core.detect.tamper.watched import WatchedPoint, found
 from stillcold_core.readings import Sample
 
-_LEARNED = 200.0  # loaded samples after which older ones begin to be forgotten
+_LEARNED = 43_200.0  # loaded s after which older samples begin to be forgotten
+_LONGEST = 900.0  # s that one sample may stand for
 _KNOWN_SAMPLES, _KNOWN_SECONDS = 24, 6 * 3600.0
+_LIKE = 0.5  # of the usual current from which phases are compared with what is usual
 _SPREADS = 8.0  # mean deviations by which the phases must differ more than usual
 _APPARENT = 1.5  # U·I over √(P² + Q²) that no distortion explains: √(1 + THD²) of a THD of 110 %
 
@@ -30,18 +32,22 @@ class Balance(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    since : float
-        s of the first loaded sample.
-    count : float
+    since, time : float
+        s of the first and of the last loaded sample.
+    count : int
         Loaded samples.
     mean, spread : float
         Its mean and its mean deviation.
+    level : float
+        A, mean of the largest phase current.
     """
 
     since: float = 0.0
-    count: float = 0.0
+    time: float = 0.0
+    count: int = 0
     mean: float = 0.0
     spread: float = 0.0
+    level: float = 0.0
 
 
 class Contradiction(msgspec.Struct, frozen=True):
@@ -137,6 +143,8 @@ def _uneven(watched: WatchedPoint, usual: Balance, sample: Sample, currents: lis
     """The smallest phase current has fallen behind the others, as it never did."""
     if usual.count < _KNOWN_SAMPLES or sample.time - usual.since < _KNOWN_SECONDS or len(currents) != 3:
         return None
+    if max(currents) < _LIKE * usual.level:
+        return None  # another load: a furnace taps, and welders on two phases go on
     least = usual.mean - max(watched.rules.balance_fall, _SPREADS * usual.spread)
     ratio = min(currents) / max(currents)
     if ratio >= least:
@@ -148,9 +156,14 @@ def _uneven(watched: WatchedPoint, usual: Balance, sample: Sample, currents: lis
 def _learned(usual: Balance, time: float, currents: list[float]) -> Balance:
     if len(currents) != 3:
         return usual
-    ratio = min(currents) / max(currents)
+    most = max(currents)
+    ratio = min(currents) / most
     if not usual.count:
-        return Balance(time, 1.0, ratio, 0.1)
-    weight = 1 / min(usual.count + 1, _LEARNED)
-    spread = usual.spread + weight * (abs(ratio - usual.mean) - usual.spread)
-    return Balance(usual.since, usual.count + 1, usual.mean + weight * (ratio - usual.mean), spread)
+        return Balance(time, time, 1, ratio, 0.1, most)
+    weight = max(1 / (usual.count + 1), min(time - usual.time, _LONGEST) / _LEARNED)
+    level = usual.level + weight * (most - usual.level)
+    mean, spread = usual.mean, usual.spread
+    if most >= _LIKE * usual.level:
+        spread += weight * (abs(ratio - mean) - spread)
+        mean += weight * (ratio - mean)
+    return Balance(usual.since, time, usual.count + 1, mean, spread, level)

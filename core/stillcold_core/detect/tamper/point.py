@@ -49,6 +49,9 @@ def step(watched: WatchedPoint, state: PointState, sample: Sample) -> tuple[Poin
         What this sample decided, and again, with ``ended``, what it ended.
     """
     now, in_order, findings = clock.observe(watched, state.clock, sample)
+    if not in_order and clock.set_back(now):
+        went_on = register.carried(state.register, sample.number("active_energy_import"))
+        return msgspec.structs.replace(state, clock=now, register=went_on), findings
     if not in_order or not credible(watched, sample):
         return msgspec.structs.replace(state, clock=now), findings
     seen, said = pattern.observe(watched, state.pattern, sample)

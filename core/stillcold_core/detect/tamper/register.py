@@ -79,6 +79,11 @@ def observe(
     return Register(reading, time), _decided(watched, state, doubt, identity, sample)
 
 
+def carried(state: Register, reading: float | None) -> Register:
+    """The register as a meter shows it whose clock was set back; its time stays that of the last sample in order."""
+    return state if reading is None or reading < (state.reading or 0.0) else Register(reading, state.time)
+
+
 def _decided(watched: WatchedPoint, state: Register, doubt: Doubt, identity: Identity, sample: Sample) -> list[Finding]:
     before, first = state.reading or 0.0, doubt.first
     told = _swap_is_told(identity, state.time)
