@@ -1,6 +1,8 @@
 """What the documents name is what there is."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -9,12 +11,15 @@ import pytest
 
 from stillcold_agent.config import load_config as load_agent_config
 from stillcold_core.contract import batch, topics
-from stillcold_core.profiles import Profile, Register, load_profile, profile_names
+from stillcold_core.profiles import Profile, Register, load_profile, load_profile_file, profile_names
 from stillcold_core.profiles.model import UNITS, WORDS, Serial
 from stillcold_core.readings import Absence
 from stillcold_core.registry import load_registry
 from stillcold_server.config import Config
+from stillcold_server.config import load_config as load_server_config
 from stillcold_server.detection.scan import scan_files
+from stillcold_sim.fleet.model import load_fleet
+from stillcold_sim.proxy.model import load_proxy
 from stillcold_sim.scenario import load_scenario
 from support.settings import documented_settings, settings_of
 
@@ -103,7 +108,7 @@ def blocks_of(text: str) -> list[str]:
 def files_of(text: str) -> dict[str, str]:
     """Blocks that stand below the name of a file, by that name."""
     found = re.findall(
-        r"^`([a-z-]+\.[a-z]+)`[^\n]*\n(?:[^\n]+\n)*\n```[a-z]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+        r"^`([a-z_-]+\.[a-z]+)`[^\n]*\n(?:[^\n]+\n)*\n```[a-z]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
     )
     return dict(found)
 
@@ -151,10 +156,22 @@ def test_the_tester_s_files_do_what_the_page_says(tmp_path: Path) -> None:
     files = files_of(text_of("tester.md"))
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    for name in ("mine.toml", "played.toml"):
-        assert load_scenario(tmp_path / name).file.meter
+    assert load_scenario(tmp_path / "mine.toml").file.meter
+    assert load_profile_file(tmp_path / "my-meter.toml").by_quantity
+    assert load_fleet(tmp_path / "fleet.toml").gateways
+    assert load_proxy(tmp_path / "bad-network.toml").route
+    assert load_server_config(tmp_path / "server.toml").mqtt.port
     measured = [tmp_path / "measured.csv"]
     assert scan_files(load_registry(tmp_path / "registry.toml"), measured, tmp_path / "alerts.jsonl") == 1
     alert = msgspec.json.decode((tmp_path / "alerts.jsonl").read_bytes())
     for key in ("id", "kind", "reason"):
         assert f'"{key}": "{alert[key]}"' in text_of("tester.md")
+
+
+@pytest.mark.requirement("docs.tester")
+def test_the_tester_s_own_test_passes(tmp_path: Path) -> None:
+    """By pytest in a process of its own, as a tester runs it."""
+    (tmp_path / "test_mine.py").write_text(files_of(text_of("tester.md"))["test_mine.py"], encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "test_mine.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout
