@@ -333,3 +333,16 @@ def test_a_state_of_another_version_is_refused() -> None:
         restore(save(PointState(version=99)))
     with pytest.raises(ValueError, match="not a state"):
         restore(b"\xff")
+
+
+@pytest.mark.requirement("tamper.ct")
+def test_a_coil_between_two_phases_is_no_reversed_transformer() -> None:
+    """At a power factor of 0.17 one of its phases takes power backwards, at 0.34 of what it carries."""
+    coil: dict[str, Value] = {"current_l1": 500.0, "current_l2": 500.0, "current_l3": 0.0, "active_power": 32.5e3}
+    coil |= {"active_power_l1": 70.3e3, "active_power_l2": -37.8e3, "active_power_l3": 0.0, "reactive_power": 188e3}
+    assert "tamper.ct" not in kinds(run(with_values(stream(honest(), stop=8 * 3600), 0, 480, **coil))[1])
+
+
+def test_a_meter_that_shows_power_without_any_current_does_not_disturb_the_detector() -> None:
+    gone: dict[str, Value] = {f"current_l{i}": 0.0 for i in (1, 2, 3)}
+    assert kinds(run(with_values(stream(honest(), stop=6000), 0, 50, **gone))[1]) == ["tamper.ct"]

@@ -17,7 +17,8 @@ _LONGEST = 900.0  # s that one sample may stand for
 _KNOWN_SAMPLES, _KNOWN_SECONDS = 24, 6 * 3600.0
 _LIKE = 0.5  # of the usual current from which phases are compared with what is usual
 _SPREADS = 8.0  # mean deviations by which the phases must differ more than usual
-_APPARENT = 1.5  # U·I over √(P² + Q²) that no distortion explains: √(1 + THD²) of a THD of 110 %
+_APPARENT = 1.8  # U·I over √(P² + Q²) that no distortion explains: √(1 + THD²) of a THD of 150 %
+_PASSIVE = 0.5  # power factor that a phase may have backwards: a coil between two phases has no more than that
 
 
 class Oddity(NamedTuple):
@@ -71,7 +72,7 @@ def observe(watched: WatchedPoint, state: Contradiction, sample: Sample) -> tupl
     voltages = sample.numbers(*VOLTAGES)
     oddity = (
         _lead_off(watched, voltages, currents)
-        or _backwards(watched, powers, total)
+        or _backwards(watched, powers, total, voltages, currents)
         or _not_apparent(sample, voltages, currents)
         or _uneven(watched, state.balance, sample, currents)
     )
@@ -111,11 +112,15 @@ def _lead_off(watched: WatchedPoint, voltages: list[float], currents: list[float
     return None
 
 
-def _backwards(watched: WatchedPoint, powers: list[float], total: float | None) -> Oddity | None:
+def _backwards(
+    watched: WatchedPoint, powers: list[float], total: float | None, voltages: list[float], currents: list[float]
+) -> Oddity | None:
     """Power flows backwards: on one phase beside others, or on all of a line that generates none."""
     if len(powers) == 3 and max(powers) > 0:
         phase = min(range(3), key=powers.__getitem__)
-        if -powers[phase] > 0.1 * max(abs(p) for p in powers):
+        whole = len(voltages) == len(currents) == 3
+        carried = voltages[phase] * currents[phase] if whole else max(powers)
+        if -powers[phase] > max(_PASSIVE * carried, 0.1 * max(powers)):
             values = {f"active_power_l{i}": p for i, p in enumerate(powers, 1)}
             return Oddity(f"active power of phase {phase + 1} is {powers[phase]:.0f} W beside the others", values)
     shown = sum(powers) if total is None and powers else total
@@ -143,7 +148,7 @@ def _uneven(watched: WatchedPoint, usual: Balance, sample: Sample, currents: lis
     """The smallest phase current has fallen behind the others, as it never did."""
     if usual.count < _KNOWN_SAMPLES or sample.time - usual.since < _KNOWN_SECONDS or len(currents) != 3:
         return None
-    if max(currents) < _LIKE * usual.level:
+    if max(currents) <= _LIKE * usual.level:
         return None  # another load: a furnace taps, and welders on two phases go on
     least = usual.mean - max(watched.rules.balance_fall, _SPREADS * usual.spread)
     ratio = min(currents) / max(currents)
@@ -154,7 +159,7 @@ def _uneven(watched: WatchedPoint, usual: Balance, sample: Sample, currents: lis
 
 
 def _learned(usual: Balance, time: float, currents: list[float]) -> Balance:
-    if len(currents) != 3:
+    if len(currents) != 3 or not any(currents):
         return usual
     most = max(currents)
     ratio = min(currents) / most
