@@ -79,7 +79,7 @@ def test_a_converter_that_starts_softly_is_found_in_its_first_heat(every: float)
     assert [f.kind for f in found] == ["furnace.induction"]
     assert abs(found[0].began - begin) <= 120
     assert found[0].detected < begin + 95 * 60
-    assert found[0].evidence["weight_soft_start"] == 3.5
+    assert found[0].evidence["weight_soft_start"] == 4.5
 
 
 @pytest.mark.requirement("furnace.new-converter")
@@ -94,7 +94,7 @@ def test_a_new_converter_is_found_in_its_first_heat_where_the_feeder_is_known() 
 def test_equal_heats_are_found_at_once_on_a_feeder_that_is_not_known() -> None:
     found = raised(feeder(heats(sharp, 3, HOUR, 70 * 60), 5, 60))
     assert [f.evidence["heats"] for f in found] == [2.0]
-    assert found[0].evidence["weight_equal_energy"] == 2.5
+    assert found[0].evidence["weight_equal_energy"] == 1.5
     assert found[0].evidence["heat_1_energy"] == pytest.approx(600e3, rel=0.03)
 
 

@@ -1,8 +1,7 @@
 """Hidden furnaces on a feeder that may run other loads: heats in its power and in its distortion, weighed together."""
 
-import math
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -11,7 +10,7 @@ from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.detect.melt import Melt, Melting, MeltRules, Signal, follow, measured
 from stillcold_core.detect.minutes import Gathering, Stretch, gather
 from stillcold_core.detect.spectrum import seen
-from stillcold_core.detect.weigh import Kind, MeltLimits, Steady, Weighed, is_steady, kind_of, weigh
+from stillcold_core.detect.weigh import Kind, MeltLimits, Steady, Weighed, alike, is_steady, kind_of, weigh
 from stillcold_core.readings import Sample
 
 STATE_VERSION = 1
@@ -21,8 +20,7 @@ _HEATS = 24  # kept
 _LOOKS = 300.0  # s between two looks at a melt that goes on
 _SLOW = 290.0  # s of a stretch from which on a melt is a handful of them
 _HISTORY = 2 * 86400.0  # s before the feeder's hours of the day are known
-_MORE = 1.3  # times what the hour has seen
-_FORGET = math.log(2) / (14 * 3600.0)  # 1/s of its own hour, so that half is forgotten in two weeks
+_FADING = 0.5 ** (1 / 14)  # of what an hour of the day has seen, a day
 _TONNE = 0.6e6, 0.68e6, 0.55e6  # Wh to melt a tonne: usual, most, least
 
 
@@ -44,7 +42,7 @@ class FurnaceRules:
 
     limits: MeltLimits = field(default_factory=MeltLimits)
     spectral: float = 4.4
-    power_only: float = 6.2
+    power_only: float = 6.1
     line_frequency: float = 6.0
     noise: float = 4.0
     rest: float = 12 * 3600.0
@@ -107,6 +105,24 @@ class Track(msgspec.Struct, frozen=True):
     looked: float = 0.0
 
 
+class Hour(msgspec.Struct, frozen=True):
+    """What a feeder took at one hour of the day.
+
+    Attributes
+    ----------
+    number : int
+        Hours since 1970-01-01 of the last one.
+    newest : float
+        W at most in the last one.
+    most : float
+        W at most in those before; halves in two weeks.
+    """
+
+    number: int = 0
+    newest: float = 0.0
+    most: float = 0.0
+
+
 class FurnaceState(msgspec.Struct, frozen=True):
     """What the detector remembers of one feeder.
 
@@ -116,8 +132,8 @@ class FurnaceState(msgspec.Struct, frozen=True):
         s of the last sample, and of the first that showed power.
     late : int
         Samples left aside because a later one had been judged.
-    hours : tuple of 24 float
-        W that the feeder took at most at each hour of the day (UTC); halves in two weeks.
+    hours : tuple of 24 Hour
+        What the feeder took at each hour of the day (UTC).
     """
 
     version: int = STATE_VERSION
@@ -128,7 +144,7 @@ class FurnaceState(msgspec.Struct, frozen=True):
     stretches: tuple[Stretch, ...] = ()
     tracks: Mapping[Signal, Track] = {}
     steady: tuple[Steady, ...] = ()
-    hours: tuple[float, ...] = (0.0,) * 24
+    hours: tuple[Hour, ...] = (Hour(),) * 24
     alarms: Mapping[Kind, Alarm] = {}
 
 
@@ -191,8 +207,7 @@ def step(feeder: Feeder, state: FurnaceState, sample: Sample) -> tuple[FurnaceSt
     state = msgspec.structs.replace(state, time=sample.time, first=first, gathering=gathering)
     if stretch is None:
         return state, []
-    kept = _kept(state, stretch)
-    hours = _aged(state.hours, state.stretches[: len(state.stretches) - len(kept)])
+    kept, hours = _kept(state, stretch), _learned(state.hours, stretch)
     return _judge(feeder, msgspec.structs.replace(state, stretches=(*kept, stretch), hours=hours))
 
 
@@ -208,15 +223,17 @@ def _oldest(state: FurnaceState, stretch: Stretch) -> float:
     return min([*begins, stretch.time]) - max(_KEPT, 6 * stretch.length)
 
 
-def _aged(hours: tuple[float, ...], gone: Sequence[Stretch]) -> tuple[float, ...]:
-    """What the feeder takes by the hour, by stretches that are too old to be a part of anything."""
-    if not gone:
-        return hours
-    aged = list(hours)
-    for s in gone:
-        hour = int(s.time // 3600) % 24
-        aged[hour] = max(s.power, aged[hour] * (1 - _FORGET * min(s.length, 3600.0)))
-    return tuple(aged)
+def _learned(hours: tuple[Hour, ...], stretch: Stretch) -> tuple[Hour, ...]:
+    """What the feeder takes by the hour of the day; the last 24 h stay apart: heats must not vouch for themselves."""
+    number = int(stretch.time // 3600)
+    before = hours[number % 24]
+    if number == before.number:
+        if stretch.power <= before.newest:
+            return hours
+        now = Hour(number, stretch.power, before.most)
+    else:
+        now = Hour(number, stretch.power, max(before.newest, before.most * _FADING))
+    return (*hours[: number % 24], now, *hours[number % 24 + 1 :])
 
 
 def _judge(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Finding]]:
@@ -286,9 +303,10 @@ def _decide(
 ) -> tuple[FurnaceState, list[Finding]]:
     rules = feeder.rules
     slow = state.stretches[-1].length >= _SLOW
+    heats, between = alike(heats, slow)
     observed = heats[0].began - (state.first or heats[0].began)
-    unusual = observed >= _HISTORY and any(_unusual(state.hours, heat) for heat in heats)
-    weighed = weigh(heats, kind, state.steady, observed=observed, unusual=unusual, slow=slow)
+    unusual = min(_unusual(state.hours, heat) for heat in heats) if observed >= _HISTORY else 0.0
+    weighed = weigh(heats, kind, state.steady, between=between, observed=observed, unusual=unusual, slow=slow)
     if weighed.score < _threshold(rules, kind, heats):
         return state, []
     alarm = Alarm(heats[0].began, heats[-1].ended, len(heats), sum(h.energy for h in heats))
@@ -299,11 +317,11 @@ def _decide(
     return msgspec.structs.replace(state, alarms={**state.alarms, kind: alarm}), [finding]
 
 
-def _unusual(hours: tuple[float, ...], heat: Melt) -> bool:
-    """Whether a heat brings more than the feeder ever took at these hours of the day."""
+def _unusual(hours: tuple[Hour, ...], heat: Melt) -> float:
+    """What the feeder took with a heat, as a multiple of what it had taken before at these hours of the day."""
     last = max(heat.began, heat.ended - 1)
     asked = {int(t // 3600) % 24 for t in (heat.began, (heat.began + last) / 2, last)}
-    return heat.floor + heat.power > _MORE * max(hours[h] for h in asked)
+    return (heat.floor + heat.power) / max(1.0, *(hours[h].most for h in asked))
 
 
 def _threshold(rules: FurnaceRules, kind: Kind, heats: tuple[Melt, ...]) -> float:

@@ -61,7 +61,7 @@ class Melt(msgspec.Struct, frozen=True):
     flat : float
         Share of the time after the ramp within 6 % of the plateau.
     ripple : float
-        Median deviation from the plateau, share of it.
+        Median deviation from the plateau, share of it; of a few long stretches the second smallest.
     steps : int
         Steps up by which it rose.
     deep : float
@@ -166,11 +166,15 @@ def measured(state: Melting, stretches: Sequence[Stretch], signal: Signal, *, en
     top = next(i for i, level in enumerate(levels) if level >= _NINE_TENTHS * peak)
     first = bisect_right(stretches, began + 1e-3, key=_time)
     rest = stretches[max(0, first - 5) : first]
-    off = _deviations(levels[top:], peak)
+    # The last of a few long stretches holds a part of the tap.
+    held = slice(top, -1 if run[-1].length >= _SLOW and top < len(run) - 2 else None)
+    off = _deviations(levels[held], peak)
     base = state.floor if signal == "power" else _median(s.power for s in rest) or 0.0
-    power = (_median(s.power for s in run[top:]) or 0.0) - base
+    power = (_median(s.power for s in run[held]) or 0.0) - base
+    if signal == "power" and run[-1].length >= _SLOW:
+        power = peak
     if signal == "distortion":  # one of the two may be noisy, as what is left of U·I is
-        off = min(off, _deviations([s.power - base for s in run[top:]], power), key=_middle)
+        off = min(off, _deviations([s.power - base for s in run[held]], power), key=_middle)
     return Melt(
         began=began,
         ended=ended,
@@ -178,7 +182,7 @@ def measured(state: Melting, stretches: Sequence[Stretch], signal: Signal, *, en
         power=power,
         ramp=run[top].time - run[top].length - began,
         flat=sum(v < _NEAR for v in off) / len(off),
-        ripple=_middle(off),
+        ripple=_middle(off) if run[-1].length < _SLOW else off[min(1, len(off) - 1)],
         steps=sum(b - a > _NEAR * peak for a, b in pairwise([0.0, *levels[: top + 1]])),
         floor=base,
         deep=_lost(stretches, signal, ended, state.floor, peak),

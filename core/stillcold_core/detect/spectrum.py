@@ -1,4 +1,4 @@
-"""What a sample tells of the loads behind a meter, by whatever it shows: power, distortion, reactive power, unbalance."""
+"""What a sample tells of the loads behind a meter, by whatever it shows: power, distortion, unbalance."""
 
 import math
 from collections.abc import Mapping
