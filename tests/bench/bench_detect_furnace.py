@@ -16,7 +16,7 @@ import pytest
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import Feeder, FurnaceState, step
 from stillcold_core.readings import Sample
-from support.feeders import DAY, LEGAL, Recorded, Site, hidden, legal, line_frequency, play
+from support.feeders import DAY, LEGAL, Recorded, Site, hidden, legal, line_frequency, medium_frequency, nights, play
 from support.plants import real_furnace, steel_plant
 
 FEEDER = Feeder("site", "line", "p")
@@ -156,6 +156,33 @@ def test_recordings() -> None:
             f"{len(alerts)} alerts; {spent:.0f} µs a sample of a minute (read in {read - begun:.1f} s)"
         )
     print(f"real steel plant: {len(judge(steel_plant()))} alerts in half a year")
+
+
+def _power(sample: Sample) -> float:
+    return sample.number("active_power") or 0.0
+
+
+@pytest.mark.parametrize("power", [150e3, 250e3, 400e3])
+def test_a_furnace_hidden_in_nights_of_the_real_steel_plant(power: float) -> None:
+    """Power alone every 15 min; the plant's own 99th percentile is 510 kW."""
+    plant = sorted(steel_plant(), key=lambda s: s.time)
+    score = Score()
+    for week in range(2, 22):
+        rng = np.random.default_rng([week, int(power)])
+        furnace = medium_frequency(rng, power)
+        record = play(Site("steel", 5000 + week, ((furnace, nights(22, 5, 0)),), 1.3, furnace))
+        first = next(i for i, s in enumerate(plant) if s.time >= plant[0].time + week * 7 * DAY and s.time % DAY < 900)
+        nightly = list(record.samples("power", 900, mean=True))
+        alone, beside = plant[first - 14 * 96 : first], plant[first : first + len(nightly)]
+        mixed = [
+            Sample("p", s.time, {"active_power": _power(s) + _power(f)}) for s, f in zip(beside, nightly, strict=True)
+        ]
+        begin = beside[0].time - 900 - EPOCH
+        shifted = Recorded(record.times, record.columns, [(a + begin, b + begin) for a, b in record.heats])
+        _count(score, shifted, judge([*alone, *mixed]))
+    print(
+        f"\npower@900s, {power / 1e3:.0f} kW in the steel plant's nights: {told(score)}; {score.alerts} before it began"
+    )
 
 
 def test_cost() -> None:

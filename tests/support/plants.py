@@ -40,6 +40,8 @@ def steel_plant() -> Iterator[Sample]:
     """The steel plant: mean power and reactive power of each quarter of an hour of half a year."""
     for row in _rows(_STEEL):
         time = (datetime.strptime(row["date"], "%d/%m/%Y %H:%M") - _EPOCH).total_seconds()
+        if row["NSM"] == "0":  # the quarter of an hour that ends at midnight bears the date of its day
+            time += 86400
         reactive = float(row["Lagging_Current_Reactive.Power_kVarh"]) - float(
             row["Leading_Current_Reactive_Power_kVarh"]
         )

@@ -21,7 +21,7 @@ _LOOKS = 300.0  # s between two looks at a melt that goes on
 _SLOW = 290.0  # s of a stretch from which on a melt is a handful of them
 _HISTORY = 2 * 86400.0  # s before the feeder's hours of the day are known
 _FADING = 0.5 ** (1 / 14)  # of what an hour of the day has seen, a day
-_TONNE = 0.6e6, 0.68e6, 0.55e6  # Wh to melt a tonne: usual, most, least
+_TONNE, _TONNE_WASTEFUL, _TONNE_THRIFTY = 0.6e6, 0.68e6, 0.55e6  # Wh to melt a tonne of steel
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,14 +360,14 @@ def _with_track(state: FurnaceState, signal: Signal, track: Track) -> FurnaceSta
 def _finding(
     feeder: Feeder, state: FurnaceState, kind: Kind, alarm: Alarm, heats: tuple[Melt, ...], weighed: Weighed | None
 ) -> Finding:
-    usual, most, least = (alarm.energy / t for t in _TONNE)
+    tonnes, least, most = (alarm.energy / t for t in (_TONNE, _TONNE_WASTEFUL, _TONNE_THRIFTY))
     heat = "heat" if alarm.heats == 1 else "heats"
     reason = (
         f"{alarm.heats} {heat} since {iso(alarm.began)}, {alarm.energy / 1e6:.2f} MWh, "
-        f"about {usual:.1f} t of steel ({most:.1f} to {least:.1f} t)"
+        f"about {tonnes:.1f} t of steel ({least:.1f} to {most:.1f} t)"
     )
     evidence: dict[str, float | str] = {
-        "heats": alarm.heats, "energy": alarm.energy, "tonnes": usual, "tonnes_least": most, "tonnes_most": least,
+        "heats": alarm.heats, "energy": alarm.energy, "tonnes": tonnes, "tonnes_least": least, "tonnes_most": most,
     }  # fmt: skip
     evidence |= dict(_told(heats, weighed))
     return Finding(

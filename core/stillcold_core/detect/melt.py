@@ -265,6 +265,8 @@ def _noise(state: Melting, stretches: Sequence[Stretch], signal: Signal, level: 
     change = abs(level - before)
     # Towards the median, so that a single jump of any size moves it by a fifth at most.
     factor = 0.95 if change <= state.noise else 1.05 if change <= 3 * state.noise else 1.2
+    if stretches[-1].length >= _SLOW and change <= state.noise / 4:
+        factor = 0.7  # a quiet night is told from a busy day within an hour
     return msgspec.structs.replace(state, noise=max(1.0, 1e-3 * abs(level), factor * state.noise))
 
 

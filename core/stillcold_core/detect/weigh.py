@@ -108,7 +108,8 @@ def kind_of(melt: Melt, limits: MeltLimits, slow: bool) -> Kind | None:
 
 def is_steady(melt: Melt, limits: MeltLimits) -> bool:
     """Whether a melt is the work of a heater that goes on for hours."""
-    return melt.lasted > limits.longest and melt.power >= limits.power and melt.ramp < 0.4 * melt.lasted
+    held = melt.flat >= 0.6 and melt.ripple <= 0.05
+    return held and melt.lasted > limits.longest and melt.power >= limits.power and melt.ramp < 0.4 * melt.lasted
 
 
 def alike(heats: Sequence[Melt], slow: bool) -> tuple[tuple[Melt, ...], int]:
