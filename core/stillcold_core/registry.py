@@ -83,6 +83,10 @@ class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     point: tuple[Point, ...] = ()
     permit: tuple[Permit, ...] = ()
 
+    def permitted(self, line: str, time: float) -> bool:
+        """Whether activity on a line was approved for a moment (UTC seconds)."""
+        return any(p.line == line and p.start.timestamp() <= time < p.end.timestamp() for p in self.permit)
+
     def points_of(self, line: str) -> list[Point]:
         """The points of a line."""
         return [p for p in self.point if p.line == line]

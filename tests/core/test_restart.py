@@ -139,6 +139,34 @@ def test_a_register_that_rolls_over_is_no_restart() -> None:
     assert run(stream(rolling, stop=3600))[1] == []
 
 
+@pytest.mark.requirement("restart.rollover")
+def test_a_run_over_a_roll_over_hidden_in_a_blackout_is_found() -> None:
+    def before(_time: float) -> dict[str, Value]:
+        return dead(0) | {"active_energy_import": 9_999_800e3}
+
+    def after(_time: float) -> dict[str, Value]:
+        return dead(0) | {"active_energy_import": 260e3}
+
+    (found,) = run(stream(before, stop=600) + stream(after, start=8000, stop=8060))[1]
+    assert (found.kind, found.evidence["advanced"]) == ("restart.energy", 460e3)
+
+
+@pytest.mark.requirement("restart.frozen")
+def test_a_run_behind_a_frozen_meter_is_found_when_it_is_set_free() -> None:
+    def after(time: float) -> dict[str, Value]:
+        return dead(0) | {"active_energy_import": 5_009_660e3 + 58e3}
+
+    found = run(stream(dead, stop=600) + stream(after, start=600, stop=660))[1]
+    assert [(f.kind, f.detected) for f in found] == [("restart.energy", 601)]
+
+
+def test_a_meter_changed_for_one_that_has_counted_more_is_no_restart() -> None:
+    def after(time: float) -> dict[str, Value]:
+        return dead(0) | {"active_energy_import": 9_000_000e3}
+
+    assert run(stream(dead, stop=600) + stream(after, start=600, stop=660))[1] == []
+
+
 def test_standby_lighting_is_tolerated_and_a_hidden_small_load_is_not() -> None:
     def load(watts: float) -> Callable[[float], dict[str, Value]]:
         return lambda t: dead(0) | {"active_energy_import": 5e9 + math.floor(watts * t / 3600 / 10) * 10}

@@ -167,3 +167,10 @@ def test_scan_finds_over_files_what_live_finds(
     assert {a["id"]: (a["kind"], a["reason"], a["evidence"]) for a in lines} == live
     assert lines[0]["began"] == "2027-01-15T08:01:00.000Z"
     assert lines[0]["ended"] == "2027-01-15T08:01:40.000Z"
+
+
+@pytest.mark.requirement("detection.permit")
+def test_a_scan_writes_nothing_that_a_permit_covers(plant: Registry, tmp_path: Path) -> None:
+    start = plant.permit[0].start.timestamp()
+    moved = [Sample(s.point, s.time - START + start + 3600, s.values) for s in story()]
+    assert scan_files(plant, [write_csv(tmp_path / "m.csv", moved)], tmp_path / "alerts.jsonl") == 0

@@ -17,24 +17,14 @@ from stillcold_sim.scenario.library import FAMILIES, library_page, shipped
 DOCS = Path(__file__).parents[2] / "docs"
 JUDGED = [name for family in ("restart", "legal", "wire") for name in scenario_names(family)]
 PLAYED = [name for family in ("furnace", "tamper", "witness", "scale") for name in scenario_names(family)]
-MISSED = {
-    "blackout-roll-over": "the energy register is compared without its modulus",
-    "permitted-work": "a scan does not know permits",
-    "wire-not-available-integers": "0xFFFF in a current register is believed: 39 kA on a line of 750 kW",
-}
-"""Scenarios that the server's detection does not satisfy, and why."""
 
 
 def _scan(registry: Path, measurements: Path, alerts: Path) -> None:
     scan_files(load_registry(registry), [measurements], alerts)
 
 
-def _judged(name: str) -> object:
-    return pytest.param(name, marks=[pytest.mark.xfail(reason=MISSED[name], strict=True)] if name in MISSED else [])
-
-
 @pytest.mark.requirement("sim.library.judged")
-@pytest.mark.parametrize("name", [_judged(name) for name in JUDGED])
+@pytest.mark.parametrize("name", JUDGED)
 def test_the_server_says_what_the_scenario_expects(name: str, tmp_path: Path) -> None:
     """And nothing else of the lines that it names."""
     assert [row for row in check(find_scenario(name), tmp_path, scan=_scan).rows if row.verdict != "ok"] == []

@@ -1,10 +1,13 @@
 """The energy register as a witness: a leaky bucket over its increments, which also counts across a gap."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from stillcold_core.detect.deadline import DeadLineLimits
 
 _COARSEST = 1e4  # Wh; registers of the field step by 1 Wh to 10 kWh
+_DAY = 24.0  # h
 _OVERLOAD = 10.0  # multiple of the rated power above which an increment is not believed at once
 
 
@@ -21,6 +24,8 @@ class EnergyWitness(msgspec.Struct, frozen=True):
         Wh in the bucket.
     began, anchor : float, optional
         s and Wh of the last reading before the bucket began to fill.
+    total : float
+        Wh that the register has advanced since then.
     grew : float, optional
         s of the last increment.
     active : bool
@@ -35,6 +40,7 @@ class EnergyWitness(msgspec.Struct, frozen=True):
     level: float = 0.0
     began: float | None = None
     anchor: float | None = None
+    total: float = 0.0
     grew: float | None = None
     active: bool = False
     doubt: tuple[float, float] | None = None
@@ -63,18 +69,25 @@ def observe(
 
     Notes
     -----
-    Zero after anything else is no reading: meters that start up or are busy answer it. A reading below the last one (a
-    roll-over, a changed meter), or above it by more than ten times the rated power could give, is held in doubt until
-    the next one: when that follows from the doubtful one, counting goes on from there without an increment; otherwise
-    the doubtful one is forgotten.
+    Zero after anything else is no reading: meters that start up or are busy answer it. A reading that follows from the
+    last one over a roll-over, at a power of ten (Wh) or at 2³² steps, counts on. Any other reading below the last one
+    (a changed meter), or above it by more than ten times the rated power could give, is held in doubt until the next
+    one: when that follows from the doubtful one, counting goes on from there; otherwise the doubtful one is forgotten.
+    A jump upwards that is confirmed so, and that the line could have made within a day, counts: a meter that was frozen
+    or whose readings were replayed shows one when it is set free.
     """
     if witness.reading is None or witness.time is None:
         return msgspec.structs.replace(witness, reading=reading, time=time, step=coarsest_step(witness.step, reading))
     if reading == 0 and witness.reading > 0:
         return witness
-    if _follows(witness, (witness.time, witness.reading), time, reading, limits):
-        return _grow(witness, time, reading, limits, after_gap)
+    last = (witness.time, witness.reading)
+    for shown in (reading, *(reading + top for top in _tops(witness) if reading < witness.reading < top)):
+        if _follows(witness, last, time, shown, limits):
+            return _grow(witness, time, reading, limits, after_gap=after_gap, added=shown - witness.reading)
     if witness.doubt is not None and _follows(witness, witness.doubt, time, reading, limits):
+        jump = reading - witness.reading
+        if 0 < jump <= _DAY * limits.rated_power:
+            return _grow(witness, time, reading, limits, after_gap=True, added=jump)
         kept = witness if witness.active else emptied(witness)
         return msgspec.structs.replace(kept, reading=reading, time=time, doubt=None)
     return msgspec.structs.replace(witness, doubt=(time, reading))
@@ -92,7 +105,7 @@ def at_rest(witness: EnergyWitness, time: float, rest: float) -> bool:
 
 def emptied(witness: EnergyWitness) -> EnergyWitness:
     """The same witness with an empty bucket, for the next run of the line."""
-    return msgspec.structs.replace(witness, level=0.0, began=None, anchor=None, grew=None, active=False)
+    return msgspec.structs.replace(witness, level=0.0, began=None, anchor=None, total=0.0, grew=None, active=False)
 
 
 def _follows(
@@ -102,10 +115,15 @@ def _follows(
     return 0 <= reading - last[1] <= max(most, 2 * witness.step)
 
 
+def _tops(witness: EnergyWitness) -> Iterator[float]:
+    """Readings at which registers of the field start again from 0, Wh."""
+    yield from (10.0**n for n in range(6, 16))
+    yield 2.0**32 * witness.step
+
+
 def _grow(
-    witness: EnergyWitness, time: float, reading: float, limits: DeadLineLimits, after_gap: bool
+    witness: EnergyWitness, time: float, reading: float, limits: DeadLineLimits, *, after_gap: bool, added: float
 ) -> EnergyWitness:
-    added = reading - (witness.reading or 0.0)
     leak = limits.standby * limits.rated_power * (time - (witness.time or time)) / 3600
     starts = witness.level == 0 and added > 0
     grown = msgspec.structs.replace(
@@ -116,6 +134,7 @@ def _grow(
         level=max(0.0, witness.level + added - leak),
         began=witness.time if starts else witness.began,
         anchor=witness.reading if starts else witness.anchor,
+        total=added if starts else witness.total + added,
         grew=time if added > 0 else witness.grew,
         doubt=None,
     )

@@ -203,7 +203,7 @@ def _energy(line: SealedLine, before: PointState, sample: Sample) -> tuple[Energ
 
 def _energy_finding(line: SealedLine, sample: Sample, witness: EnergyWitness) -> Finding:
     began, anchor, reading = witness.began or sample.time, witness.anchor or 0.0, witness.reading or 0.0
-    advanced = reading - anchor
+    advanced = witness.total
     evidence = {
         "active_energy_import": reading,
         "advanced": advanced,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from stillcold_core.profiles.model import Order, Profile, Ratios, Register, Type
-from stillcold_core.quantities import QUANTITIES
+from stillcold_core.quantities import QUANTITIES, Kind
 from stillcold_core.readings import Absence, Value
 
 _FORMAT: dict[Type, str] = {
@@ -31,7 +31,8 @@ def decode(profile: Profile, register: Register, words: Sequence[int], ratios: R
     Returns
     -------
     float or Absence
-        ``out_of_range`` where the number is NaN, infinite or not plausible.
+        ``out_of_range`` where the number is NaN, infinite or not plausible, or where every bit of a gauge's unsigned
+        one is set.
 
     Examples
     --------
@@ -47,8 +48,13 @@ def decoder(profile: Profile, register: Register, ratios: Ratios = NO_RATIOS) ->
     """:func:`decode` of one register, with what does not change from value to value worked out before."""
     number, exponent = _unrounded(profile, register, ratios), register.exponent
     low, high = QUANTITIES[register.quantity].low, QUANTITIES[register.quantity].high
+    # Every bit set: what meters show of a value that they do not have, or that is larger than the register.
+    gauge = QUANTITIES[register.quantity].kind is Kind.GAUGE
+    nothing = (0xFFFF,) * register.words if gauge and register.type.startswith("uint") else None
 
     def value(words: Sequence[int]) -> Value:
+        if tuple(words) == nothing:
+            return Absence.OUT_OF_RANGE
         rounded = _round(number(words), exponent)
         return rounded if low <= rounded <= high else Absence.OUT_OF_RANGE
 

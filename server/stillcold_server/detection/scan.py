@@ -28,7 +28,8 @@ def scan_files(registry: Registry, measurements: Sequence[Path], alerts: Path) -
         CSV: ``time`` (epoch seconds or ISO 8601 in UTC), ``point``, then quantities; empty means missing. Each point's
         rows stand in order of time, over all files in the order given.
     alerts : Path
-        JSON lines, one an alert, in the order in which they were detected.
+        JSON lines, one an alert, in the order in which they were detected. What began under a permit is none: the
+        server records it too, and tells nobody.
 
     Returns
     -------
@@ -45,6 +46,8 @@ def scan_files(registry: Registry, measurements: Sequence[Path], alerts: Path) -
     known = {p.id for p in registry.point}
     for path in measurements:
         for finding in judge.feed(read_measurements(path, known)):
+            if registry.permitted(finding.line, finding.began):
+                continue
             first = found.setdefault(finding.id, finding)
             found[finding.id] = msgspec.structs.replace(first, ended=finding.ended)
     with alerts.open("wb") as out:
