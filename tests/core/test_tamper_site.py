@@ -177,7 +177,7 @@ SAMPLES = st.lists(
 
 
 @pytest.mark.requirement("tamper.contract")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(SAMPLES, st.integers(0, 60))
 def test_cutting_the_stream_and_moving_the_state_changes_nothing(
     moves: list[tuple[str, float, Value, Value]], cut: int

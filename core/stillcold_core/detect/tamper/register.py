@@ -13,8 +13,8 @@ _OVERLOAD = 10.0  # multiple of the rated power above which an advance is not be
 _ALLOWANCE = 20e3  # Wh that a register may advance at any time: two steps of the coarsest of the field
 _LOST = 60.0  # s at rated power, and Wh at least, that a meter may lose when its supply fails
 _LOST_LEAST = 1e3
-_CONFIRM = (3, 60.0)  # readings and s
-_CONFIRM_ZERO = 600.0  # s; a meter that starts up shows zeros for a while
+_CONFIRM = (3, 900.0)  # readings and s: a wire that spoils registers does so for minutes
+_CONFIRM_ZERO = 6 * 3600.0  # s; a meter that starts up, or is not understood, shows zeros
 
 
 class Doubt(msgspec.Struct, frozen=True):
@@ -61,8 +61,8 @@ def observe(
     Notes
     -----
     A reading that is lower than the last one, or higher than ten times the rated power could make it, is held in doubt
-    until two more follow from it and a minute has passed; a bad reading never does that. Then it is a roll-over at the
-    register's modulus, a changed meter or a register that was set back.
+    until two more follow from it and a quarter of an hour has passed; a bad reading never does that. Then it is a
+    roll-over at the register's modulus, a changed meter or a register that was set back.
     """
     reading, time = sample.number("active_energy_import"), sample.time
     if reading is None or (repeated and reading == state.reading):
