@@ -261,3 +261,34 @@ def test_calendar_is_checked(write: Callable[[str], Path], old: str, new: str, s
     path = write(NIGHTS.replace(old, new))
     with pytest.raises(BadFile, match=said):
         load_scenario(path)
+
+
+@pytest.mark.requirement("sim.scenario.axis")
+def test_times_of_day_and_times_that_count_from_another(load: Callable[[str], Scenario]) -> None:
+    """A story is told in its own words; what is played are seconds from its beginning."""
+    text = GOOD.replace('name = "test"', 'name = "test"\ntime_of_day = "21:00:00"').replace("0:01:00", "8:00:00")
+    text = text.replace('at = 5\nfor = "0:00:10"', 'at = "@23:30:00"\nid = "melt"\nfor = "0:00:10"')
+    text = text.replace(
+        'at = 5\nmeter = "m"\nwhat = "silence"', 'at = 60\nfollows = "melt"\nmeter = "m"\nwhat = "silence"'
+    )
+    text = text.replace('kinds = ["restart.power"]', 'kinds = ["restart.power"]\nfollows = "melt"')
+    file = load(text).file
+    assert (file.event[0].begin, file.fault[0].begin, file.expect[0].at) == (9000, 9060, 9000)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("at = 5\nmeter", 'at = 5\nfollows = "melt"\nmeter', "fault[0].follows: got 'melt'; must be the id of"),
+        ("at = 5\nmeter", 'at = 5\nid = "a"\nfollows = "a"\nmeter', "fault[0].follows: got 'a'; counts from itself"),
+        ("at = 5\n", 'at = 5\nid = "a"\n', "fault[0].id: got 'a'; must be unique"),
+        ("at = 5\nfor", 'at = "@25:99:00"\nfor', "event[0].at"),
+    ],
+)
+def test_a_time_that_counts_from_nothing_is_named(
+    load: Callable[[str], Scenario], old: str, new: str, said: str
+) -> None:
+    """With the place in the file."""
+    with pytest.raises(BadFile) as refused:
+        load(GOOD.replace(old, new))
+    assert said in str(refused.value)

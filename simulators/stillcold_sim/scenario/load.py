@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from stillcold_core.files import BadFile, TomlFile, read_text
 from stillcold_core.profiles import Profile, load_profile, load_profile_file, profile_names
 from stillcold_core.registry import Registry, load_registry
+from stillcold_sim.scenario.axis import check_axis, placed
 from stillcold_sim.scenario.calendar import check_calendar, rolled_out
 from stillcold_sim.scenario.check import check_meters, check_ports, check_story, missing_quantities
 from stillcold_sim.scenario.check_site import check_evasions, check_tree
@@ -108,6 +109,9 @@ def load_scenario(path: Path) -> Scenario:
     file = toml.convert(ScenarioFile)
     if file.name != path.stem:
         raise toml.bad(["name"], f"must be the file's name, {path.stem!r}")
+    for steps, expected in check_axis(file):
+        raise toml.bad(steps, expected)
+    file = placed(file)
     meters = [(i, m) for i, spec in enumerate(file.meter) for m in expand(spec)]
     registry = load_registry(path.parent / file.registry) if file.registry else None
     file = replace(file, meter=tuple(m for _, m in meters))

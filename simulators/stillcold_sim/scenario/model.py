@@ -10,7 +10,7 @@ from stillcold_core.registry import Id
 from stillcold_sim.loads import Load
 from stillcold_sim.scenario.evasion import AnyEvasion
 from stillcold_sim.scenario.fault import Fault, Unit
-from stillcold_sim.scenario.times import Clock, Seconds, Window
+from stillcold_sim.scenario.times import At, Clock, Seconds, Window
 
 
 class Event(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,6 +190,8 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         In the registry.
     at : float or str
         When the cause begins.
+    follows : str, optional
+        Id of the event, evasion or fault that ``at`` counts from.
     kinds : sequence of str
         Alerts that must come; none where the line must stay quiet.
     may : sequence of str
@@ -201,7 +203,8 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     line: Id
-    at: Seconds = 0.0
+    at: At = 0.0
+    follows: Id | None = None
     kinds: tuple[str, ...] = ()
     may: tuple[str, ...] = ()
     within: Seconds = 30.0
