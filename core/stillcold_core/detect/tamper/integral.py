@@ -26,7 +26,7 @@ class Integral(msgspec.Struct, frozen=True):
     time, power : float
         s and W of its last one.
     energy, squares : float
-        ∫P (Wh), and the sum of P² (W²).
+        ∫P (Wh), and the sum of the squares of P's steps from sample to sample (W²).
     count : int
         Samples after the first one.
     step : float
@@ -56,11 +56,11 @@ def observe(
     step = coarsest_step(state.step, reading)
     if state.begun_at is None or not believed or sample.time - state.time > _LONGEST:
         return Integral(sample.time, reading, sample.time, power, step=step, held=state.held), []
-    forward = max(power, 0.0)
-    energy = state.energy + (forward + max(state.power, 0.0)) / 2 * (sample.time - state.time) / 3600
+    forward, before = max(power, 0.0), max(state.power, 0.0)
+    energy = state.energy + (forward + before) / 2 * (sample.time - state.time) / 3600
+    squares = state.squares + (forward - before) ** 2
     now = Integral(
-        state.began, state.begun_at, sample.time, power, energy, state.squares + forward * forward, state.count + 1,
-        step, state.held,
+        state.began, state.begun_at, sample.time, power, energy, squares, state.count + 1, step, state.held
     )  # fmt: skip
     if sample.time - state.began < watched.rules.ratio_window:
         return now, []
@@ -86,9 +86,8 @@ def _judged(watched: WatchedPoint, state: Integral, sample: Sample, counted: flo
 
 
 def _noise(state: Integral, hours: float) -> float:
-    """Share by which a sum of samples may be off: the spread of the power over the root of their number."""
+    """Share by which a sum of samples may be off: what power does between them, as its steps tell."""
     mean = state.energy / hours
     if mean <= 0:
         return 0.0
-    spread = math.sqrt(max(state.squares / state.count - mean * mean, 0.0))
-    return _SIGMAS * spread / (mean * math.sqrt(state.count))
+    return _SIGMAS * math.sqrt(state.squares / 2) / (mean * state.count)
