@@ -132,6 +132,8 @@ class FurnaceState(msgspec.Struct, frozen=True):
         s of the last sample, and of the first that showed power.
     late : int
         Samples left aside because a later one had been judged.
+    converter : float
+        W of the largest converter load so far that made no heats.
     hours : tuple of 24 Hour
         What the feeder took at each hour of the day (UTC).
     """
@@ -144,6 +146,7 @@ class FurnaceState(msgspec.Struct, frozen=True):
     stretches: tuple[Stretch, ...] = ()
     tracks: Mapping[Signal, Track] = {}
     steady: tuple[Steady, ...] = ()
+    converter: float = 0.0
     hours: tuple[Hour, ...] = (Hour(),) * 24
     alarms: Mapping[Kind, Alarm] = {}
 
@@ -218,7 +221,6 @@ def _kept(state: FurnaceState, stretch: Stretch) -> tuple[Stretch, ...]:
 
 
 def _oldest(state: FurnaceState, stretch: Stretch) -> float:
-    """s before which nobody asks."""
     begins = [t.melting.began for t in state.tracks.values() if t.melting.began is not None]
     return min([*begins, stretch.time]) - max(_KEPT, 6 * stretch.length)
 
@@ -246,7 +248,6 @@ def _judge(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Find
 
 
 def _advance(feeder: Feeder, state: FurnaceState, signal: Signal) -> tuple[FurnaceState, list[Finding]]:
-    """One signal by one stretch."""
     track, now = state.tracks.get(signal, Track()), state.stretches[-1]
     rules = feeder.rules
     rise = rules.limits.power * (0.8 if signal == "power" else rules.limits.converter)
@@ -265,7 +266,7 @@ def _closed(feeder: Feeder, state: FurnaceState, signal: Signal, melt: Melt) -> 
     """A melt is over: count it among the heats of the furnace that it can be of."""
     kind = _kind(feeder, state, signal, melt)
     if kind is None:
-        return state, []
+        return _knowing(state, signal, melt, feeder.rules.limits), []
     track = state.tracks[signal]
     heats = (*_together(track.heats.get(kind, ()), melt, feeder.rules.limits), melt)[-_HEATS:]
     track = msgspec.structs.replace(track, heats={**track.heats, kind: heats})
@@ -276,8 +277,14 @@ def _closed(feeder: Feeder, state: FurnaceState, signal: Signal, melt: Melt) -> 
     return _decide(feeder, state, kind, heats)
 
 
+def _knowing(state: FurnaceState, signal: Signal, melt: Melt, limits: MeltLimits) -> FurnaceState:
+    """Learn how large the feeder's converters are that make no heats: drives, mills, heaters."""
+    if signal == "power" or melt.ratio is None or melt.ratio < limits.converter:
+        return state
+    return msgspec.structs.replace(state, converter=max(state.converter, melt.power))
+
+
 def _look(feeder: Feeder, state: FurnaceState, signal: Signal, melting: Melting) -> tuple[FurnaceState, list[Finding]]:
-    """A melt goes on: it may be plain enough already."""
     melt = measured(melting, state.stretches, signal, ended=state.stretches[-1].time)
     kind = None if melt is None else _kind(feeder, state, signal, melt)
     if melt is None or kind is None or kind in state.alarms:
@@ -287,7 +294,7 @@ def _look(feeder: Feeder, state: FurnaceState, signal: Signal, melting: Melting)
 
 
 def _kind(feeder: Feeder, state: FurnaceState, signal: Signal, melt: Melt) -> Kind | None:
-    """Distortion tells of converters; power of everything else, or of all where distortion is not known."""
+    """Distortion tells of converters; power of the rest."""
     kind = kind_of(melt, feeder.rules.limits, state.stretches[-1].length >= _SLOW)
     if signal == "power" and kind == "induction" and melt.ratio is not None:
         return None
@@ -306,7 +313,9 @@ def _decide(
     heats, between = alike(heats, slow)
     observed = heats[0].began - (state.first or heats[0].began)
     unusual = min(_unusual(state.hours, heat) for heat in heats) if observed >= _HISTORY else 0.0
-    weighed = weigh(heats, kind, state.steady, between=between, observed=observed, unusual=unusual, slow=slow)
+    weighed = weigh(
+        heats, kind, state.steady, known=state.converter, between=between, observed=observed, unusual=unusual, slow=slow
+    )
     if weighed.score < _threshold(rules, kind, heats):
         return state, []
     alarm = Alarm(heats[0].began, heats[-1].ended, len(heats), sum(h.energy for h in heats))

@@ -124,6 +124,7 @@ def weigh(
     kind: Kind,
     steady: Sequence[Steady],
     *,
+    known: float,
     between: int,
     observed: float,
     unusual: float,
@@ -137,6 +138,8 @@ def weigh(
         In order of time; the last may be going on.
     steady : sequence of Steady
         Heaters that the feeder is known to have.
+    known : float
+        W of the largest other converter load of the feeder.
     between : int
         Melts of another size among them.
     observed : float
@@ -156,7 +159,7 @@ def weigh(
         if i:
             for name, weight in _repeated(heats[i - 1], heat, slow):
                 total[name] = total.get(name, 0.0) + weight
-    total |= _new(heats, kind, steady, observed, unusual)
+    total |= _new(heats, kind, max([known, *(s.power for s in steady)]), observed, unusual)
     return Weighed(sum(total.values()), tuple((name, round(weight, 2)) for name, weight in total.items() if weight))
 
 
@@ -218,12 +221,10 @@ def _graded(difference: float, weights: Sequence[tuple[float, float]]) -> float:
     return next(weight for most, weight in weights if difference <= most)
 
 
-def _new(
-    heats: Sequence[Melt], kind: Kind, steady: Sequence[Steady], observed: float, unusual: float
-) -> dict[str, float]:
+def _new(heats: Sequence[Melt], kind: Kind, known: float, observed: float, unusual: float) -> dict[str, float]:
     if heats[-1].ratio is None:
         return {"unusual_hour": 3.0 if unusual > 2 else 1.5 if unusual > 1.3 else 0.0}
-    if kind == "line_frequency" or any(s.power > 0.8 * heats[0].power for s in steady):
+    if kind == "line_frequency" or known > 0.8 * heats[0].power:
         return {}
     return {"new_on_this_feeder": 3.5 * min(1.0, max(0.0, observed / _DAY - 0.5) / 2)}
 
