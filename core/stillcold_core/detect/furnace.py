@@ -9,6 +9,7 @@ import msgspec
 from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.detect.melt import Melt, Melting, MeltRules, Signal, follow, measured
 from stillcold_core.detect.minutes import Gathering, Stretch, gather
+from stillcold_core.detect.saving import decode_state
 from stillcold_core.detect.spectrum import seen
 from stillcold_core.detect.weigh import Kind, MeltLimits, Steady, Weighed, alike, is_steady, kind_of, weigh
 from stillcold_core.readings import Sample
@@ -169,13 +170,7 @@ def restore(data: bytes) -> FurnaceState:
     >>> restore(save(FurnaceState())) == FurnaceState()
     True
     """
-    try:
-        state = msgspec.msgpack.decode(data, type=FurnaceState)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"not a state of the furnace detector: {error}") from error
-    if state.version != STATE_VERSION:
-        raise ValueError(f"state has version {state.version}; expected {STATE_VERSION}")
-    return state
+    return decode_state(data, FurnaceState, version=STATE_VERSION, detector="the furnace detector")
 
 
 def step(feeder: Feeder, state: FurnaceState, sample: Sample) -> tuple[FurnaceState, list[Finding]]:

@@ -10,6 +10,7 @@ from stillcold_core.detect.dwell import Change, Dwell, classify, dwell
 from stillcold_core.detect.energy import EnergyWitness, at_rest, emptied, observe, threshold
 from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.detect.presence import Condition, Presence, account, is_gap
+from stillcold_core.detect.saving import decode_state
 from stillcold_core.readings import Sample
 
 STATE_VERSION = 1
@@ -99,13 +100,7 @@ def restore(data: bytes) -> RestartState:
     >>> restore(save(RestartState())) == RestartState()
     True
     """
-    try:
-        state = msgspec.msgpack.decode(data, type=RestartState)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"not a state of the restart detector: {error}") from error
-    if state.version != STATE_VERSION:
-        raise ValueError(f"state has version {state.version}; expected {STATE_VERSION}")
-    return state
+    return decode_state(data, RestartState, version=STATE_VERSION, detector="the restart detector")
 
 
 def step(line: SealedLine, state: RestartState, sample: Sample) -> tuple[RestartState, list[Finding]]:

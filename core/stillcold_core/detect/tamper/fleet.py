@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from stillcold_core.detect.findings import Finding
+from stillcold_core.detect.saving import decode_state
 from stillcold_core.readings import Sample
 
 STATE_VERSION = 1
@@ -157,13 +158,7 @@ def restore(data: bytes) -> FleetState:
     ValueError
         When it was saved by another version of the detector.
     """
-    try:
-        state = msgspec.msgpack.decode(data, type=FleetState)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"not a state of the fleet's tamper detector: {error}") from error
-    if state.version != STATE_VERSION:
-        raise ValueError(f"state has version {state.version}; expected {STATE_VERSION}")
-    return state
+    return decode_state(data, FleetState, version=STATE_VERSION, detector="the fleet's tamper detector")
 
 
 def _added(tally: Tally | None, time: float, deviation: float) -> Tally:

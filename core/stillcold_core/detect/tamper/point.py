@@ -3,6 +3,7 @@
 import msgspec
 
 from stillcold_core.detect.findings import Finding
+from stillcold_core.detect.saving import decode_state
 from stillcold_core.detect.tamper import clock, contradiction, identity, integral, pattern, register
 from stillcold_core.detect.tamper.clock import Clock
 from stillcold_core.detect.tamper.contradiction import Contradiction
@@ -82,10 +83,4 @@ def restore(data: bytes) -> PointState:
     ValueError
         When it was saved by another version of the detector.
     """
-    try:
-        state = msgspec.msgpack.decode(data, type=PointState)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"not a state of the tamper detector: {error}") from error
-    if state.version != STATE_VERSION:
-        raise ValueError(f"state has version {state.version}; expected {STATE_VERSION}")
-    return state
+    return decode_state(data, PointState, version=STATE_VERSION, detector="the tamper detector")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from stillcold_core.detect.findings import Finding
+from stillcold_core.detect.saving import decode_state
 from stillcold_core.detect.tamper import balance, water
 from stillcold_core.detect.tamper.balance import Balance
 from stillcold_core.detect.tamper.edges import Edges, count
@@ -77,13 +78,7 @@ def restore(data: bytes) -> SiteState:
     ValueError
         When it was saved by another version of the detector.
     """
-    try:
-        state = msgspec.msgpack.decode(data, type=SiteState)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"not a state of a site's tamper detector: {error}") from error
-    if state.version != STATE_VERSION:
-        raise ValueError(f"state has version {state.version}; expected {STATE_VERSION}")
-    return state
+    return decode_state(data, SiteState, version=STATE_VERSION, detector="a site's tamper detector")
 
 
 def _counted(watched: WatchedSite, before: Edges, metered: Metered, sample: Sample) -> Edges:
