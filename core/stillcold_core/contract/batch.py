@@ -25,6 +25,7 @@ from stillcold_core.contract.arrays import (
     encode_words,
 )
 from stillcold_core.readings import Absence, Sample, Value
+from stillcold_core.samples import Samples
 
 CONTENT_TYPE = "application/vnd.stillcold.batch+cbor+zstd"
 FORMAT = 1
@@ -100,6 +101,11 @@ class Block:
         for i, (time, monotonic) in enumerate(zip(self.times.tolist(), self.monotonic.tolist(), strict=True)):
             values = {name: column[i] for name, column in columns.items() if column[i] is not None}
             yield Sample(self.point, time / 1000, values, monotonic / 1000)
+
+    def numbers(self) -> Samples:
+        """The samples by columns, NaN where absent."""
+        columns = {name: column.values() for name, column in self.columns.items()}
+        return Samples(self.point, self.times / 1000, columns, self.monotonic / 1000)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

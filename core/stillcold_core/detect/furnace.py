@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from stillcold_core.detect.detector import Detector, one_by_one
 from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.detect.melt import Melt, Melting, MeltRules, Signal, follow, measured
 from stillcold_core.detect.minutes import Gathering, Stretch, gather
@@ -393,3 +394,6 @@ def _told(heats: tuple[Melt, ...], weighed: Weighed | None) -> Iterator[tuple[st
         yield "score", weighed.score
         for name, weight in weighed.parts:
             yield f"weight_{name}", weight
+
+
+DETECTOR = Detector("furnace", STATE_VERSION, "point", FurnaceState, one_by_one(step), save, restore)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from stillcold_core.detect.deadline import DeadLineLimits, current_of, power_of, voltage_of
+from stillcold_core.detect.detector import Detector, one_by_one
 from stillcold_core.detect.dwell import Change, Dwell, classify, dwell
 from stillcold_core.detect.energy import EnergyWitness, at_rest, emptied, observe, threshold
 from stillcold_core.detect.findings import Finding, iso
@@ -254,3 +255,6 @@ def _shown(line: SealedLine, state: PointState, energy: EnergyWitness, sample: S
     if power is not None or current is not None:
         return "dead"
     return "dead" if sample.number("active_energy_import") is not None and energy.level == 0 else "unknown"
+
+
+DETECTOR = Detector("restart", STATE_VERSION, "line", RestartState, one_by_one(step), save, restore)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from stillcold_core.detect.detector import Detector
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.saving import decode_state
 from stillcold_core.readings import Sample
+from stillcold_core.samples import Samples
 
 STATE_VERSION = 1
 WINDOW = 60.0
@@ -231,3 +233,10 @@ def _finding(
     began = tally.first if suspicion.began is None else suspicion.began
     end = (window + 1) * WINDOW
     return Finding("tamper.genset", "critical", site, line, point, began, end, reason, evidence, ended)
+
+
+def _advance(fleet: Fleet, state: FleetState, samples: Samples) -> tuple[FleetState, list[Finding]]:
+    return step(fleet, state, samples.rows())
+
+
+DETECTOR = Detector("tamper.fleet", STATE_VERSION, "fleet", FleetState, _advance, save, restore)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from stillcold_core.detect.detector import Detector, one_by_one
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.saving import decode_state
 from stillcold_core.detect.tamper import clock, contradiction, identity, integral, pattern, register
@@ -84,3 +85,6 @@ def restore(data: bytes) -> PointState:
         When it was saved by another version of the detector.
     """
     return decode_state(data, PointState, version=STATE_VERSION, detector="the tamper detector")
+
+
+DETECTOR = Detector("tamper.point", STATE_VERSION, "point", PointState, one_by_one(step), save, restore)

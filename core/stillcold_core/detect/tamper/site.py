@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from stillcold_core.detect.detector import Detector, one_by_one
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.saving import decode_state
 from stillcold_core.detect.tamper import balance, water
@@ -89,3 +90,6 @@ def _counted(watched: WatchedSite, before: Edges, metered: Metered, sample: Samp
     if reading == 0 and before.reading:
         reading = None  # a meter that starts up or is busy
     return count(before, sample.time, rate, reading, _OVERLOAD * metered.rated_power)
+
+
+DETECTOR = Detector("tamper.site", STATE_VERSION, "site", SiteState, one_by_one(step), save, restore)
