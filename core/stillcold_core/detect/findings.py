@@ -54,6 +54,19 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{self.line}:{self.point}:{self.kind}:{began}"
 
 
+def followed(first: Finding, later: Finding) -> Finding:
+    """A finding after it was said again under the same id.
+
+    It keeps when it was detected first. Progress brings the newest reason and evidence; an end only its time, and
+    nothing follows after it.
+    """
+    if first.ended is not None:
+        return first
+    if later.ended is not None:
+        return msgspec.structs.replace(first, ended=later.ended)
+    return msgspec.structs.replace(first, reason=later.reason, evidence=later.evidence)
+
+
 def iso(time: float) -> str:
     """ISO 8601 in UTC with milliseconds.
 

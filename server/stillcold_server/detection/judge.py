@@ -1,66 +1,63 @@
-"""The detectors of all lines, in step with a stream of samples."""
+"""The detectors of all subjects, in step with a stream of samples."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
-from stillcold_core.detect import restart
-from stillcold_core.detect.deadline import DeadLineLimits
+import numpy as np
+
 from stillcold_core.detect.findings import Finding
-from stillcold_core.detect.restart import RestartState, SealedLine
-from stillcold_core.readings import Sample
-from stillcold_core.registry import Line, Registry
-
-_ELECTRICAL = ("feeder", "incomer")
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A point whose samples are judged."""
-
-    line: SealedLine
-    sealed: bool
+from stillcold_core.quantities import QUANTITIES
+from stillcold_core.samples import Floats, Samples
+from stillcold_server.detection.subjects import Key, Subject, Subjects
 
 
 class Judge:
-    """Feeds samples to the detector of their line and remembers each line's state.
+    """Feeds samples to every detector that watches their point, and remembers the states.
+
+    The findings do not depend on how the samples of a point are cut. Judges of different sites, and one of the scope
+    "fleet" beside those of the other scopes, give together what one judge of everything gives.
 
     Parameters
     ----------
-    registry : Registry
-        Which points belong to which lines.
-    states : mapping of str to RestartState, optional
-        By line, where an earlier run ended.
+    subjects : mapping
+        Who judges the samples of each point, of :func:`~stillcold_server.detection.subjects.subjects_of`.
+    states : mapping of Key to state, optional
+        Where an earlier run ended.
     """
 
-    def __init__(self, registry: Registry, states: Mapping[str, RestartState] | None = None) -> None:
-        lines = {line.id: line for line in registry.line}
-        self._watched = {
-            p.id: Watched(sealed_line(lines[p.line]), lines[p.line].state == "sealed")
-            for p in registry.point
-            if p.role in _ELECTRICAL
-        }
-        self.states: dict[str, RestartState] = dict(states or {})
-        self.touched: set[str] = set()
-        """Lines whose state has changed since somebody cleared the set."""
+    def __init__(self, subjects: Subjects, states: Mapping[Key, Any] | None = None) -> None:
+        self.subjects = subjects
+        self.states: dict[Key, Any] = dict(states or {})
+        self.touched: dict[Key, Subject] = {}
+        """Whose state has changed since somebody cleared it, in the order in which they were touched."""
 
-    def feed(self, samples: Iterable[Sample]) -> list[Finding]:
-        """Judge samples in the order given; what was found."""
-        findings: list[Finding] = []
-        for sample in samples:
-            watched = self._watched.get(sample.point)
-            if watched is None:
-                continue
-            line = watched.line
-            state, found = restart.step(line, self.states.get(line.line, RestartState()), sample)
-            self.states[line.line] = state
-            self.touched.add(line.line)
-            if watched.sealed:  # a permitted line may run; only its presence is kept
-                findings += found
-        return findings
+    def feed(self, samples: Samples) -> list[Finding]:
+        """Judge samples of one point; what was found, by detector in the order of the catalogue.
+
+        A finding with the id of an earlier one is the same again: its progress, or, with ``ended``, its end.
+        """
+        watching = self.subjects.get(samples.point)
+        if not watching or not len(samples):
+            return []
+        samples = plausible(samples)
+        return [finding for subject in watching for finding in self.judge(subject, samples)]
+
+    def judge(self, subject: Subject, samples: Samples) -> list[Finding]:
+        """Judge plausible samples for one subject alone."""
+        before = self.states.get(subject.key)
+        state = subject.detector.begin() if before is None else before
+        self.states[subject.key], findings = subject.detector.advance(subject.watched, state, samples)
+        self.touched[subject.key] = subject
+        return findings if subject.told else []
 
 
-def sealed_line(line: Line) -> SealedLine:
-    """A line of the registry as the restart detector needs it."""
-    limits = DeadLineLimits(line.rated_power, line.nominal_voltage, "power_cut" in line.measures)
-    since = line.sealed_at.timestamp() if line.sealed_at and line.state == "sealed" else 0.0
-    return SealedLine(line.site, line.id, limits, since)
+def plausible(samples: Samples) -> Samples:
+    """The samples without numbers that no meter of the field shows: those are absent."""
+    columns = {name: _bounded(name, c) for name, c in samples.columns.items() if name in QUANTITIES}
+    return Samples(samples.point, samples.times, columns, samples.monotonic)
+
+
+def _bounded(name: str, column: Floats) -> Floats:
+    quantity = QUANTITIES[name]
+    inside = (column >= quantity.low) & (column <= quantity.high)
+    return column if inside.all() else np.where(inside, column, np.nan)

@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from stillcold_core.contract.batch import Block
+from stillcold_core.detect.detector import Scope
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.restart import RestartState, condition, restore, save
 from stillcold_core.registry import Registry
 from stillcold_server.detection.judge import Judge
+from stillcold_server.detection.subjects import Key, subjects_of
 from stillcold_server.followers import Stored
 from stillcold_server.registry.ledger import export_registry
 from stillcold_server.store.database import upsert
@@ -18,6 +20,7 @@ from stillcold_server.store.refusals import count_refusals
 from stillcold_server.store.schema import line_status
 
 log = logging.getLogger(__name__)
+_SCOPES: tuple[Scope, ...] = ("line",)
 _FUTURE = 86_400_000  # ms that a sample may be stamped after it came
 
 
@@ -36,21 +39,25 @@ class Detection:
     def handle(self, connection: Connection, batches: Sequence[Stored]) -> None:
         """Judge the batches in order."""
         registry = export_registry(connection)
-        judge = Judge(registry, load_states(connection, _lines(registry, batches)))
+        judge = Judge(subjects_of(registry, scopes=_SCOPES), load_states(connection, _lines(registry, batches)))
         refused: list[tuple[str, str]] = []
         for stored in batches:
             for block in _believed(stored, registry, refused):
-                for finding in judge.feed(block.samples()):
+                for finding in judge.feed(block.numbers()):
                     log.warning("%s on %s: %s", finding.kind, finding.line, finding.reason)
                     self._on_finding(connection, finding)
-        upsert(connection, line_status, [status_row(line, judge.states[line]) for line in sorted(judge.touched)])
+        upsert(
+            connection,
+            line_status,
+            [status_row(line, judge.states[name, line]) for name, line in sorted(judge.touched)],
+        )
         count_refusals(connection, refused, batches[-1].received_at)
 
 
-def load_states(connection: Connection, lines: Collection[str]) -> dict[str, RestartState]:
+def load_states(connection: Connection, lines: Collection[str]) -> dict[Key, RestartState]:
     """The detectors' states of some lines as they were at the cursor."""
     rows = connection.execute(select(line_status.c.line, line_status.c.state).where(line_status.c.line.in_(lines)))
-    return {row.line: restore(row.state) for row in rows}
+    return {("restart", row.line): restore(row.state) for row in rows}
 
 
 def status_row(line: str, state: RestartState) -> dict[str, Any]:

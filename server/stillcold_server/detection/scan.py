@@ -9,12 +9,14 @@ from typing import TextIO
 
 import msgspec
 
-from stillcold_core.detect.findings import Finding, iso
+from stillcold_core.detect.findings import Finding, followed, iso
 from stillcold_core.files import BadFile
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.readings import Absence, Sample, Value
 from stillcold_core.registry import Registry
+from stillcold_core.samples import by_columns
 from stillcold_server.detection.judge import Judge
+from stillcold_server.detection.subjects import subjects_of
 
 
 def scan_files(registry: Registry, measurements: Sequence[Path], alerts: Path) -> int:
@@ -42,14 +44,14 @@ def scan_files(registry: Registry, measurements: Sequence[Path], alerts: Path) -
         Naming file, line, column and value of the first thing that does not fit.
     """
     found: dict[str, Finding] = {}
-    judge = Judge(registry)
+    judge = Judge(subjects_of(registry))
     known = {p.id for p in registry.point}
     for path in measurements:
-        for finding in judge.feed(read_measurements(path, known)):
-            if registry.permitted(finding.line, finding.began):
-                continue
-            first = found.setdefault(finding.id, finding)
-            found[finding.id] = msgspec.structs.replace(first, ended=finding.ended)
+        for sample in read_measurements(path, known):
+            for finding in judge.feed(by_columns([sample])):
+                if not registry.permitted(finding.line, finding.began):
+                    first = found.get(finding.id)
+                    found[finding.id] = followed(first, finding) if first else finding
     with alerts.open("wb") as out:
         for finding in found.values():
             out.write(msgspec.json.encode(alert_record(finding)) + b"\n")
