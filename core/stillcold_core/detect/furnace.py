@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from stillcold_core.detect import weigh, weigh_power
 from stillcold_core.detect.detector import Detector, one_by_one
+from stillcold_core.detect.evidence import Kind, MeltLimits, Steady, Weighed, alike, is_steady
 from stillcold_core.detect.findings import Finding, iso
+from stillcold_core.detect.hours import NO_HOURS, Hour, learned, unusual
 from stillcold_core.detect.melt import Melt, Melting, MeltRules, Signal, follow, measured
 from stillcold_core.detect.minutes import Gathering, Stretch, gather
 from stillcold_core.detect.saving import decode_state
 from stillcold_core.detect.spectrum import seen
-from stillcold_core.detect.weigh import Kind, MeltLimits, Steady, Weighed, alike, is_steady, kind_of, weigh
 from stillcold_core.readings import Sample
 
 STATE_VERSION = 1
@@ -22,7 +24,6 @@ _HEATS = 24  # kept
 _LOOKS = 300.0  # s between two looks at a melt that goes on
 _SLOW = 290.0  # s of a stretch from which on a melt is a handful of them
 _HISTORY = 2 * 86400.0  # s before the feeder's hours of the day are known
-_FADING = 0.5 ** (1 / 14)  # of what an hour of the day has seen, a day
 _TONNE, _TONNE_WASTEFUL, _TONNE_THRIFTY = 0.6e6, 0.68e6, 0.55e6  # Wh to melt a tonne of steel
 
 
@@ -107,24 +108,6 @@ class Track(msgspec.Struct, frozen=True):
     looked: float = 0.0
 
 
-class Hour(msgspec.Struct, frozen=True):
-    """What a feeder took at one hour of the day.
-
-    Attributes
-    ----------
-    number : int
-        Hours since 1970-01-01 of the last one.
-    newest : float
-        W at most in the last one.
-    most : float
-        W at most in those before; halves in two weeks.
-    """
-
-    number: int = 0
-    newest: float = 0.0
-    most: float = 0.0
-
-
 class FurnaceState(msgspec.Struct, frozen=True):
     """What the detector remembers of one feeder.
 
@@ -149,7 +132,7 @@ class FurnaceState(msgspec.Struct, frozen=True):
     tracks: Mapping[Signal, Track] = {}
     steady: tuple[Steady, ...] = ()
     converter: float = 0.0
-    hours: tuple[Hour, ...] = (Hour(),) * 24
+    hours: tuple[Hour, ...] = NO_HOURS
     alarms: Mapping[Kind, Alarm] = {}
 
 
@@ -206,7 +189,7 @@ def step(feeder: Feeder, state: FurnaceState, sample: Sample) -> tuple[FurnaceSt
     state = msgspec.structs.replace(state, time=sample.time, first=first, gathering=gathering)
     if stretch is None:
         return state, []
-    kept, hours = _kept(state, stretch), _learned(state.hours, stretch)
+    kept, hours = _kept(state, stretch), learned(state.hours, stretch)
     return _judge(feeder, msgspec.structs.replace(state, stretches=(*kept, stretch), hours=hours))
 
 
@@ -219,19 +202,6 @@ def _kept(state: FurnaceState, stretch: Stretch) -> tuple[Stretch, ...]:
 def _oldest(state: FurnaceState, stretch: Stretch) -> float:
     begins = [t.melting.began for t in state.tracks.values() if t.melting.began is not None]
     return min([*begins, stretch.time]) - max(_KEPT, 6 * stretch.length)
-
-
-def _learned(hours: tuple[Hour, ...], stretch: Stretch) -> tuple[Hour, ...]:
-    """What the feeder takes by the hour of the day; the last 24 h stay apart: heats must not vouch for themselves."""
-    number = int(stretch.time // 3600)
-    before = hours[number % 24]
-    if number == before.number:
-        if stretch.power <= before.newest:
-            return hours
-        now = Hour(number, stretch.power, before.most)
-    else:
-        now = Hour(number, stretch.power, max(before.newest, before.most * _FADING))
-    return (*hours[: number % 24], now, *hours[number % 24 + 1 :])
 
 
 def _judge(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Finding]]:
@@ -291,10 +261,11 @@ def _look(feeder: Feeder, state: FurnaceState, signal: Signal, melting: Melting)
 
 def _kind(feeder: Feeder, state: FurnaceState, signal: Signal, melt: Melt) -> Kind | None:
     """Distortion tells of converters; power of the rest."""
-    kind = kind_of(melt, feeder.rules.limits, state.stretches[-1].length >= _SLOW)
-    if signal == "power" and kind == "induction" and melt.ratio is not None:
-        return None
-    return None if signal == "distortion" and kind == "line_frequency" else kind
+    slow = state.stretches[-1].length >= _SLOW
+    if melt.ratio is None:
+        return "induction" if weigh_power.fits(melt, feeder.rules.limits, slow) else None
+    kind = weigh.kind_of(melt, feeder.rules.limits, slow)
+    return kind if signal == ("distortion" if kind == "induction" else "power") else None
 
 
 def _together(heats: tuple[Melt, ...], melt: Melt, limits: MeltLimits) -> tuple[Melt, ...]:
@@ -305,13 +276,8 @@ def _decide(
     feeder: Feeder, state: FurnaceState, kind: Kind, heats: tuple[Melt, ...]
 ) -> tuple[FurnaceState, list[Finding]]:
     rules = feeder.rules
-    slow = state.stretches[-1].length >= _SLOW
-    heats, between = alike(heats, slow)
-    observed = heats[0].began - (state.first or heats[0].began)
-    unusual = min(_unusual(state.hours, heat) for heat in heats) if observed >= _HISTORY else 0.0
-    weighed = weigh(
-        heats, kind, state.steady, known=state.converter, between=between, observed=observed, unusual=unusual, slow=slow
-    )
+    heats, between = alike(heats, state.stretches[-1].length >= _SLOW)
+    weighed = _weighed(state, kind, heats, between)
     if weighed.score < _threshold(rules, kind, heats):
         return state, []
     alarm = Alarm(heats[0].began, heats[-1].ended, len(heats), sum(h.energy for h in heats))
@@ -322,11 +288,14 @@ def _decide(
     return msgspec.structs.replace(state, alarms={**state.alarms, kind: alarm}), [finding]
 
 
-def _unusual(hours: tuple[Hour, ...], heat: Melt) -> float:
-    """What the feeder took with a heat, as a multiple of what it had taken before at these hours of the day."""
-    last = max(heat.began, heat.ended - 1)
-    asked = {int(t // 3600) % 24 for t in (heat.began, (heat.began + last) / 2, last)}
-    return (heat.floor + heat.power) / max(1.0, *(hours[h].most for h in asked))
+def _weighed(state: FurnaceState, kind: Kind, heats: tuple[Melt, ...], between: int) -> Weighed:
+    slow, steady = state.stretches[-1].length >= _SLOW, state.steady
+    observed = heats[0].began - (state.first or heats[0].began)
+    if heats[-1].ratio is None:
+        most = min(unusual(state.hours, heat) for heat in heats) if observed >= _HISTORY else 0.0
+        return weigh_power.weigh(heats, steady, between=between, unusual=most, slow=slow)
+    known = state.converter
+    return weigh.weigh(heats, kind, steady, known=known, between=between, observed=observed, slow=slow)
 
 
 def _threshold(rules: FurnaceRules, kind: Kind, heats: tuple[Melt, ...]) -> float:
