@@ -96,9 +96,8 @@ class Server:
             yield
 
     def _make_followers(self) -> list[Follower]:
-        detection = Detection(self._found)
         return [
-            Follower("detection", self.engine, handle=detection.handle, after=self._judged),
+            Detection(self.engine, self._found).follower(after=self._judged),
             Follower("rollup", self.engine, handle=rollups.handle),
             *([make_mirror(self.engine, self.config.influx)] if self.config.influx else []),
         ]

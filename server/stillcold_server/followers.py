@@ -8,8 +8,9 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Select, func, select
 
 from stillcold_core.contract.batch import Batch, decode_batch
 from stillcold_core.evidence.envelope import stored_payload
@@ -131,13 +132,22 @@ def lag(connection: Connection, name: str) -> int:
     return connection.scalar(behind) or 0
 
 
-def load_batches(connection: Connection, after: int, limit: int) -> list[Stored]:
-    """The next batches after an id, decoded."""
-    table = schema.batch
-    rows = connection.execute(
-        select(table.c.id, table.c.received_at, table.c.body)
-        .where(table.c.id > after)
-        .order_by(table.c.id)
-        .limit(limit)
-    )
+def load_batches(connection: Connection, after: int, limit: int, until: int | None = None) -> list[Stored]:
+    """The next batches after an id, up to another one if it is given, decoded."""
+    number = schema.batch.c.id
+    wanted = (number > after) if until is None else (number > after) & (number <= until)
+    return _decoded(connection, _ROWS.where(wanted).order_by(number).limit(limit))
+
+
+def load_these(connection: Connection, numbers: Sequence[int]) -> list[Stored]:
+    """Batches by their ids, in order, decoded."""
+    number = schema.batch.c.id
+    return _decoded(connection, _ROWS.where(number.in_(numbers)).order_by(number))
+
+
+_ROWS = select(schema.batch.c.id, schema.batch.c.received_at, schema.batch.c.body)
+
+
+def _decoded(connection: Connection, query: Select[Any]) -> list[Stored]:
+    rows = connection.execute(query)
     return [Stored(r.id, r.received_at, decode_batch(stored_payload(r.body))) for r in rows]

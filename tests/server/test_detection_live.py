@@ -41,7 +41,7 @@ def follow(engine: Engine) -> Follower:
         if incident := record(connection, finding, NOW):
             enqueue(connection, Situation(finding, incident, NOW), ["hook"])
 
-    return Follower("detection", engine, handle=Detection(found).handle)
+    return Detection(engine, found).follower()
 
 
 def send(engine: Engine, gateway: SignedGateway, samples: Sequence[Sample], size: int = 10) -> None:
@@ -88,7 +88,7 @@ def test_a_crash_anywhere_gives_the_same_alerts_once(engine: Engine, plant: Regi
             struck.add((finding.id, finding.ended))
             raise RuntimeError("power cut")
 
-    disturbed = Follower("detection", engine, handle=Detection(found).handle)
+    disturbed = Detection(engine, found).follower()
     for _ in range(50):
         try:
             if not disturbed.catch_up():

@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, select, text, update
 
+from stillcold_core.registry import Registry
+from stillcold_server.followers import position
 from stillcold_server.store.database import open_database, read, write
+from stillcold_server.store.marks import read_mark
 from stillcold_server.store.migrate import NotMigrated, migrate, prepare
-from stillcold_server.store.schema import metadata
+from stillcold_server.store.schema import detector_state, metadata
+from support.gateway import SignedGateway
+from support.story import feed, restart_story
 
 
 @pytest.mark.requirement("store.migrations")
@@ -23,6 +29,38 @@ def test_down_and_up_again(engine: Engine) -> None:
     assert inspect(engine).get_table_names() == ["alembic_version"]
     migrate(engine)
     assert set(inspect(engine).get_table_names()) == {"alembic_version", *metadata.tables}
+
+
+@pytest.mark.requirement("store.migrations.states")
+def test_a_line_keeps_its_state_up_and_down(engine: Engine, plant: Registry, gateway: SignedGateway) -> None:
+    """Between the tables of each version: what detection remembered of a line goes on."""
+    feed(engine, gateway, restart_story())
+    before = states(engine)
+    migrate(engine, "0001")
+    with read(engine) as connection:
+        lines = connection.execute(text("SELECT line, condition, state FROM line_status")).all()
+    assert [(row.line, row.condition) for row in lines] == [("f1", "dead")]
+    migrate(engine)
+    assert states(engine) == {("restart", "f1"): before["restart", "f1"]}
+    with read(engine) as connection:
+        assert read_mark(connection, "checkpoint") == position(connection, "detection") == 11
+
+
+def test_a_state_that_the_version_before_cannot_read_is_left_out(
+    engine: Engine, plant: Registry, gateway: SignedGateway
+) -> None:
+    feed(engine, gateway, restart_story())
+    with write(engine) as connection:
+        newer = msgspec.msgpack.encode({"version": 99})
+        connection.execute(update(detector_state).values(state=newer))
+    migrate(engine, "0001")
+    with read(engine) as connection:
+        assert connection.execute(text("SELECT line FROM line_status")).all() == []
+
+
+def states(engine: Engine) -> dict[tuple[str, str], bytes]:
+    with read(engine) as connection:
+        return {(r.detector, r.subject): r.state for r in connection.execute(select(detector_state))}
 
 
 def test_a_database_of_another_version_is_refused_with_what_to_do(tmp_path: Path) -> None:

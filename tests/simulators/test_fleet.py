@@ -18,7 +18,6 @@ from stillcold_core.profiles import load_profile
 from stillcold_core.registry import load_registry
 from stillcold_server.config import Mqtt
 from stillcold_server.detection.live import Detection
-from stillcold_server.followers import Follower
 from stillcold_server.ingest.subscriber import Subscriber
 from stillcold_server.ingest.verify import Verified, verify
 from stillcold_server.ingest.writer import Writer
@@ -220,8 +219,8 @@ def test_the_server_finds_the_lines_that_restart_and_no_others(engine: Engine) -
         import_registry(connection, registry_of(fleet))
     envelopes = [(fleet.gateway_id(i), b.envelope) for i in range(fleet.gateways) for b in batches(fleet, i)]
     Writer(engine, Metrics()).take(envelopes, round(1000 * (START + fleet.duration)))
-    detection = Detection(lambda _, finding: found.setdefault(finding.line, set()).add(finding.kind))
-    Follower("detection", engine, handle=detection.handle).catch_up()
+    detection = Detection(engine, lambda _, finding: found.setdefault(finding.line, set()).add(finding.kind))
+    detection.follower().catch_up()
     began = {fleet.line_id(i, 0): runs_from(fleet, i, 0) for i in range(fleet.gateways)}
     melting = {line for line, at in began.items() if 0 < at < 150}
     assert len(melting) > 3

@@ -39,5 +39,7 @@ def feed(engine: Engine, gateway: SignedGateway, samples: Sequence[Sample], now:
 
     envelopes = [gateway.batch(samples[i : i + 20]) for i in range(0, len(samples), 20)]
     Writer(engine, Metrics()).take([(gateway.name, e) for e in envelopes], now)
-    Follower("detection", engine, handle=Detection(found).handle).catch_up()
+    detection = Detection(engine, found).follower()
+    detection.catch_up()
+    detection.stop()
     Follower("rollup", engine, handle=rollups.handle).catch_up()

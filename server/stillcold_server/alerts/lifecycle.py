@@ -41,7 +41,10 @@ class NotAllowed(AlertError):
 
 
 def record(connection: Connection, finding: Finding, now: int) -> str | None:
-    """Take a finding, or its end, into the alerts.
+    """Take a finding, its progress or its end into the alerts.
+
+    Progress brings the alert's newest reason and evidence. It is no transition: it pages nobody and the journal keeps
+    what was said when the alert was raised.
 
     Parameters
     ----------
@@ -60,6 +63,8 @@ def record(connection: Connection, finding: Finding, now: int) -> str | None:
     if finding.ended is not None and (known is None or known.ended is None):
         state = "unacknowledged" if known is None else known.state
         _end(connection, finding, state, now)
+    elif known is not None and known.ended is None:
+        _follow(connection, finding)
     return joined
 
 
@@ -121,6 +126,11 @@ def _raise(connection: Connection, finding: Finding, now: int) -> str:
     connection.execute(alert.insert(), row)
     _write(connection, finding.id, "raise", actor=SYSTEM, reason=finding.kind, note=finding.reason, now=now)
     return joined
+
+
+def _follow(connection: Connection, finding: Finding) -> None:
+    values = {"reason": finding.reason, "evidence": dict(finding.evidence)}
+    connection.execute(update(alert).where(alert.c.id == finding.id).values(values))
 
 
 def _end(connection: Connection, finding: Finding, state: str, now: int) -> None:

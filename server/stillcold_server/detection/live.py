@@ -1,67 +1,180 @@
-"""Detection as a follower of the store: states, findings and cursor move in one transaction."""
+"""Detection as a follower of the store.
+
+Batches are judged in memory before the transaction; findings, lines' conditions and the cursor are committed together.
+The detectors' states are written behind, a few with every commit.
+"""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine
 
-from stillcold_core.contract.batch import Block
-from stillcold_core.detect.detector import Scope
+from stillcold_core.detect import restart
 from stillcold_core.detect.findings import Finding
-from stillcold_core.detect.restart import RestartState, condition, restore, save
-from stillcold_core.registry import Registry
+from stillcold_core.detect.restart import RestartState, condition
+from stillcold_server.detection.bound import Bound
 from stillcold_server.detection.judge import Judge
-from stillcold_server.detection.subjects import Key, subjects_of
-from stillcold_server.followers import Stored
-from stillcold_server.registry.ledger import export_registry
-from stillcold_server.store.database import upsert
+from stillcold_server.detection.recall import Bounds, recall
+from stillcold_server.detection.states import save_states
+from stillcold_server.detection.subjects import Key, Subject, subjects_of
+from stillcold_server.followers import Follower, Stored, position
+from stillcold_server.registry.ledger import export_registry, registry_revision
+from stillcold_server.store.database import read, upsert, write
 from stillcold_server.store.refusals import count_refusals
 from stillcold_server.store.schema import line_status
 
 log = logging.getLogger(__name__)
-_SCOPES: tuple[Scope, ...] = ("line",)
-_FUTURE = 86_400_000  # ms that a sample may be stamped after it came
+NAME = "detection"
+"""Of the follower."""
+CHECKPOINT = 300.0
+"""s in which every state that has changed is written once."""
+
+
+@dataclass
+class _Memory:
+    """The detectors, and how far they have come.
+
+    Attributes
+    ----------
+    position : int
+        Id of the last batch that was judged.
+    behind : dict of Key to (Subject, int)
+        Subjects whose row in the store does not cover all that was judged, the longest behind first, and the id of the
+        last batch that it covers.
+    found : list of Finding
+        What is still to be recorded.
+    """
+
+    revision: int
+    bound: Bound
+    judge: Judge
+    position: int
+    behind: dict[Key, tuple[Subject, int]] = field(default_factory=dict)
+    found: list[Finding] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+    def floor(self) -> int:
+        """Id of the last batch that all rows cover."""
+        return next((covered for _, covered in self.behind.values()), self.position)
 
 
 class Detection:
-    """Handles stored batches for the follower ``detection``.
+    """Judges stored batches for the follower ``detection``.
 
     Parameters
     ----------
+    engine : Engine
+        The database.
     on_finding : callable
-        Called with the transaction and each finding: it raises or ends the alert in the same transaction.
+        Called with the transaction and each finding: it raises, follows or ends the alert in the same transaction.
+    every : float
+        s in which every state that has changed is written once.
+    bounds : Bounds
+        How far a subject without a state is judged anew.
+    clock : callable
+        Monotonic seconds.
     """
 
-    def __init__(self, on_finding: Callable[[Connection, Finding], None]) -> None:
-        self._on_finding = on_finding
+    def __init__(
+        self,
+        engine: Engine,
+        on_finding: Callable[[Connection, Finding], None],
+        *,
+        every: float = CHECKPOINT,
+        bounds: Bounds = Bounds(),  # noqa: B008  # frozen
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine, self._on_finding = engine, on_finding
+        self._every, self._bounds, self._clock = every, bounds, clock
+        self._memory: _Memory | None = None
+        self._written_at, self._due = clock(), 0.0
+
+    def follower(self, after: Callable[[], None] | None = None) -> Follower:
+        """The follower that does it; ``after`` is called when something was committed."""
+        return Follower(
+            NAME, self._engine, prepare=self.prepare, handle=self.handle, after=after, closed=self.checkpoint
+        )
+
+    def prepare(self, batches: Sequence[Stored]) -> None:
+        """Judge the batches in memory."""
+        memory, self._memory = self._memory, None  # what breaks off here is not gone on with
+        with read(self._engine) as connection:
+            at, revision = position(connection, NAME), registry_revision(connection)
+            if memory is None or memory.position != at:
+                memory = self._recalled(connection, at, revision)
+            elif memory.revision != revision:
+                registry = export_registry(connection)
+                memory.revision, memory.bound = revision, Bound(registry)
+                memory.judge.subjects = subjects_of(registry)
+        _judge(memory, batches)
+        self._memory = memory
 
     def handle(self, connection: Connection, batches: Sequence[Stored]) -> None:
-        """Judge the batches in order."""
+        """Record what was found, and some states."""
+        memory = self._memory
+        if memory is None:
+            raise RuntimeError("nothing was prepared")
+        for finding in memory.found:
+            log.warning("%s on %s: %s", finding.kind, finding.line, finding.reason)
+            self._on_finding(connection, finding)
+        touched, memory.judge.touched = memory.judge.touched, {}
+        memory.found = []
+        upsert(connection, line_status, [_status(memory, s) for s in touched.values() if s.detector is _RESTART])
+        count_refusals(connection, memory.refused, batches[-1].received_at)
+        memory.refused = []
+        self._write(connection, memory, self._share(memory))
+
+    def checkpoint(self) -> None:
+        """Write all states that are behind."""
+        memory, self._memory = self._memory, None
+        if memory is not None and memory.behind:
+            with write(self._engine) as connection:
+                if memory.position == position(connection, NAME):
+                    self._write(connection, memory, len(memory.behind))
+
+    def _recalled(self, connection: Connection, at: int, revision: int) -> _Memory:
         registry = export_registry(connection)
-        judge = Judge(subjects_of(registry, scopes=_SCOPES), load_states(connection, _lines(registry, batches)))
-        refused: list[tuple[str, str]] = []
-        for stored in batches:
-            for block in _believed(stored, registry, refused):
-                for finding in judge.feed(block.numbers()):
-                    log.warning("%s on %s: %s", finding.kind, finding.line, finding.reason)
-                    self._on_finding(connection, finding)
-        upsert(
-            connection,
-            line_status,
-            [status_row(line, judge.states[name, line]) for name, line in sorted(judge.touched)],
-        )
-        count_refusals(connection, refused, batches[-1].received_at)
+        bound = Bound(registry)
+        recalled = recall(connection, subjects_of(registry), bound, at, self._bounds)
+        behind = {key: (subject, recalled.floor) for key, subject in recalled.judge.touched.items()}
+        return _Memory(revision, bound, recalled.judge, at, behind, recalled.going_on)
+
+    def _share(self, memory: _Memory) -> int:
+        """How many states to write now, so that each is written once in the time set."""
+        now = self._clock()
+        self._due += len(memory.behind) * (now - self._written_at) / self._every
+        self._written_at = now
+        count = min(int(self._due), len(memory.behind))
+        self._due -= int(self._due)
+        return count
+
+    def _write(self, connection: Connection, memory: _Memory, count: int) -> None:
+        keys = list(memory.behind)[:count]
+        subjects = [memory.behind.pop(key)[0] for key in keys]
+        save_states(connection, subjects, memory.judge.states, memory.position, memory.floor())
 
 
-def load_states(connection: Connection, lines: Collection[str]) -> dict[Key, RestartState]:
-    """The detectors' states of some lines as they were at the cursor."""
-    rows = connection.execute(select(line_status.c.line, line_status.c.state).where(line_status.c.line.in_(lines)))
-    return {("restart", row.line): restore(row.state) for row in rows}
+_RESTART = restart.DETECTOR
+
+
+def _judge(memory: _Memory, batches: Sequence[Stored]) -> None:
+    for stored in batches:
+        for block in memory.bound.believed(stored, memory.refused):
+            memory.found += memory.judge.feed(block.numbers())
+    for key, subject in memory.judge.touched.items():
+        memory.behind.setdefault(key, (subject, memory.position))
+    memory.position = batches[-1].id
+
+
+def _status(memory: _Memory, subject: Subject) -> dict[str, Any]:
+    return status_row(subject.id, memory.judge.states[subject.key])
 
 
 def status_row(line: str, state: RestartState) -> dict[str, Any]:
-    """What the store keeps of a line: its condition at its newest sample, time counted, and the detectors' state.
+    """What the store keeps of a line: its condition at its newest sample, and the time counted.
 
     Of several points the one that is worst known counts: the smallest time dead, the largest unknown.
     """
@@ -74,24 +187,5 @@ def status_row(line: str, state: RestartState) -> dict[str, Any]:
         "since": round(1000 * max((p.since or 0.0 for p in points), default=0.0)),
         "sampled_at": round(1000 * newest) if points else None,
         "interval": max((p.interval for p in points), default=0.0),
-        "dead_s": max(total - live - unknown, 0.0), "live_s": live, "unknown_s": unknown, "state": save(state),
+        "dead_s": max(total - live - unknown, 0.0), "live_s": live, "unknown_s": unknown,
     }  # fmt: skip
-
-
-def _lines(registry: Registry, batches: Sequence[Stored]) -> set[str]:
-    """The lines that the batches speak of."""
-    points = {block.point for stored in batches for block in stored.batch.blocks}
-    return {p.line for p in registry.point if p.id in points}
-
-
-def _believed(stored: Stored, registry: Registry, refused: list[tuple[str, str]]) -> Iterator[Block]:
-    """Blocks of points that the gateway may speak for, with times that can be."""
-    gateway = stored.batch.gateway
-    bound = {p.id for p in registry.point if p.gateway == gateway}
-    for block in stored.batch.blocks:
-        if block.point not in bound:
-            refused.append(("unbound_point", gateway))
-        elif len(block.times) and block.times.max() > stored.received_at + _FUTURE:
-            refused.append(("future", gateway))
-        else:
-            yield block

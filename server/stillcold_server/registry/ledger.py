@@ -8,6 +8,9 @@ from sqlalchemy import Connection, Row, select
 from stillcold_core.registry import Gateway, Line, Permit, Point, Registry, Site
 from stillcold_server.store import schema
 from stillcold_server.store.database import upsert
+from stillcold_server.store.marks import read_mark, write_mark
+
+_MARK = "registry"
 
 
 def import_registry(connection: Connection, registry: Registry) -> None:
@@ -27,6 +30,12 @@ def import_registry(connection: Connection, registry: Registry) -> None:
     fresh = [p for p in map(_permit, registry.permit) if (p["line"], p["from_at"], p["to_at"]) not in known]
     if fresh:
         connection.execute(schema.permit.insert(), fresh)
+    write_mark(connection, _MARK, registry_revision(connection) + 1)
+
+
+def registry_revision(connection: Connection) -> int:
+    """How often the ledger was changed: what was made of it is to be made anew when this has gone up."""
+    return read_mark(connection, _MARK)
 
 
 def export_registry(connection: Connection) -> Registry:

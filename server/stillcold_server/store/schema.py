@@ -113,6 +113,13 @@ cursor = Table(
 )  # fmt: skip
 """How far each follower of the batches has come: the id of the last one it has done."""
 
+mark = Table(
+    "mark", metadata,
+    _text("name", primary_key=True), Column("number", BigInteger, nullable=False),
+)  # fmt: skip
+"""``registry``: how often the registry was changed. ``checkpoint``: id of the last batch that every row of
+``detector_state`` covers."""
+
 rollup = Table(
     "rollup", metadata,
     _text("point", primary_key=True), Column("resolution", Integer, primary_key=True),
@@ -126,9 +133,17 @@ line_status = Table(
     Column("line", ForeignKey("line.id"), primary_key=True),
     _text("condition"), _time("since"), _time("sampled_at", nullable=True), Column("interval", Float, nullable=False),
     Column("dead_s", Float, nullable=False), Column("live_s", Float, nullable=False),
-    Column("unknown_s", Float, nullable=False), Column("state", LargeBinary, nullable=False),
+    Column("unknown_s", Float, nullable=False),
 )  # fmt: skip
-"""``condition``: dead, live or unknown. ``state`` is the detectors' checkpoint, in step with the cursor."""
+"""``condition``: dead, live or unknown."""
+
+detector_state = Table(
+    "detector_state", metadata,
+    _text("detector", primary_key=True), _text("subject", primary_key=True),
+    Column("covers", BigInteger, nullable=False), Column("state", LargeBinary, nullable=False),
+)  # fmt: skip
+"""Written behind. ``covers``: id of the last batch that the state has seen; what came since is in memory, and after a
+crash in the batches."""
 
 incident = Table(
     "incident", metadata,
