@@ -1,29 +1,18 @@
 """The console's pages without scripts, and its words."""
 
 import re
-from pathlib import Path
-from typing import get_args
 
 import httpx
 import pytest
 from sqlalchemy import select, update
 
-from stillcold_core.detect import restart
-from stillcold_core.detect.presence import Condition
-from stillcold_core.registry import Measure, Role
-from stillcold_server.api.models import AlertState
-from stillcold_server.api.read.alerts import SEVERITIES
 from stillcold_server.console.assets import STATIC
-from stillcold_server.language.texts import LANGUAGES, load_texts
-from stillcold_server.people.accounts import ROLES
+from stillcold_server.language.texts import LANGUAGES
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
-from stillcold_server.store.refusals import REASONS
 from support.web import Web
 
 INCIDENT = "f1:p1:restart.power:20270115T080100.000Z"
-ROOT = Path(__file__).parents[2] / "server"
-SERVER = ROOT / "stillcold_server"
 
 
 def page(client: httpx.Client, path: str) -> str:
@@ -210,127 +199,3 @@ def test_pages_load_only_from_the_server_itself(restarted: Web) -> None:
         re.findall(rb"https?://(?!www\.w3\.org|localhost)[a-z0-9.-]+\.[a-z]{2,}/[^\s\"'`)]*\.(?:js|css|woff2?)", built)
         == []
     )
-
-
-def _used() -> tuple[set[str], set[str]]:
-    """Keys that the code names as a whole, and prefixes to which it adds a word from data."""
-    files = [
-        f
-        for room in ("console", "language", "alerts")
-        for f in (SERVER / room).rglob("*.*")
-        if f.suffix in (".py", ".html")
-    ]
-    text = "\n".join(f.read_text(encoding="utf-8") for f in files)
-    # t("alerts.title"), texts.known("kind." ~ x), texts(f"{table}.second")
-    whole = set(re.findall(r"""(?:\bt|texts)(?:\.known)?\(["']([a-z_]+\.[a-z_]+)["'][,)]""", text))
-    begun = set(re.findall(r"""(?:\bt|texts)(?:\.known)?\(f?["']([a-z_]+\.)(?:["']\s*~|\{)""", text))
-    groups = {f"{g}." for g in re.findall(r"""t\.group\(["']([a-z_]+)["']\)""", text)}
-    return whole, begun | groups | {"age.", "duration."}  # words.length takes the table as a value
-
-
-KINDS = ("restart.energy", "restart.power", "restart.current", "restart.voltage")
-FROM_DATA: dict[str, tuple[str, ...]] = {
-    "kind.": KINDS,
-    "short.": KINDS,
-    "what.": KINDS,
-    "severity.": SEVERITIES,
-    "state.": get_args(AlertState),
-    "condition.": (*get_args(Condition), *(f"{c}_long" for c in get_args(Condition))),
-    "line_state.": ("sealed", "permitted"),
-    "measure.": get_args(Measure),
-    "role.": (*ROLES, *get_args(Role)),
-    "transition.": ("raise", "acknowledge", "end", "reset"),
-    "actor.": ("system",),
-    "delivery.": ("waiting", "delivered", "failed", "skipped"),
-    "skipped.": ("joined_incident", "permit"),
-    "gateway_status.": ("online", "offline"),
-    "follower.": ("detection", "rollup", "mirror"),
-    "refused.": REASONS,
-    "chain_note.": ("gap", "fork", "broken"),
-    "nav.": ("alerts", "lines", "system", "users"),
-    "age.": ("now", "second", "minute", "hour", "day"),
-    "duration.": ("second", "minute", "hour", "day"),
-    "login.": ("bad_login", "throttled"),
-    "password.": ("differ", "wrong_password", "unchanged", "short", "long", "simple", "like_name"),
-    "problem.": (
-        "not_found",
-        "role",
-        "cross_site",
-        "invalid",
-        "exists",
-        "name",
-        "last_admin",
-        "unknown_user",
-        "busy",
-        "internal",
-    ),
-    "evidence.": (
-        "active_power",
-        "current",
-        "voltage",
-        "limit",
-        "active_energy_import",
-        "from_reading",
-        "advanced",
-        "mean_power",
-    ),
-    "chart.": (
-        "current",
-        "voltage",
-        "power",
-        "l1",
-        "l2",
-        "l3",
-        "total",
-        "began",
-        "detected",
-        "ended",
-        "limit",
-        "loading",
-        "empty",
-        "failed",
-        "periods",
-    ),
-}
-
-
-@pytest.mark.requirement("console.languages")
-def test_both_languages_have_the_same_words_and_every_word_is_used() -> None:
-    """A word that data names has an entry for everything that the data can be."""
-    texts = load_texts()
-    zh, en = (set(texts[language].words) for language in ("zh", "en"))
-    assert zh == en
-    whole, begun = _used()
-    assert len(whole) > 80
-    assert sorted(whole - zh) == [], "used, not in the files"
-    for prefix, words in FROM_DATA.items():
-        assert prefix in begun, prefix
-        assert {k for k in zh if k.startswith(prefix)} - whole == {prefix + w for w in words} - whole, prefix
-    assert sorted(k for k in zh - whole if not any(k.startswith(p) for p in FROM_DATA)) == [], "never used"
-    drawing = (ROOT / "console" / "src" / "chart.ts").read_text(encoding="utf-8")
-    assert [w for w in FROM_DATA["chart."] if f'"{w}"' not in drawing] == []
-
-
-@pytest.mark.requirement("console.languages")
-def test_words_take_the_same_values_in_both_languages() -> None:
-    """And none is empty."""
-    texts = load_texts()
-    for key, chinese in texts["zh"].words.items():
-        english = texts["en"].words[key]
-        assert chinese, key
-        assert english, key
-        assert set(re.findall(r"\{(\w+)\}", chinese)) == set(re.findall(r"\{(\w+)\}", english)), key
-
-
-def test_every_kind_of_the_detector_has_words_and_its_figures_fit_them(restarted: Web) -> None:
-    """The sentence is made of the evidence, not of the English reason."""
-    source = Path(restart.__file__).read_text(encoding="utf-8")
-    assert set(KINDS) == {f"restart.{k}" for k in re.findall(r'"(energy|power|current|voltage)"', source)}
-    for texts in load_texts().values():
-        for kind in KINDS:
-            values = set(re.findall(r"\{(\w+)\}", texts(f"what.{kind}"))) - {"began"}
-            assert [v for v in values if f'"{v}"' not in source] == []
-    viewer = restarted.browser("viewer")
-    for kind in KINDS[1:]:
-        text = page(viewer, f"/alerts/{INCIDENT.replace('restart.power', kind)}")
-        assert "超过" in text

@@ -1,25 +1,29 @@
-// Three curves, one above the other: currents, voltages and active power of a point, with the event marked.
+// Curves in panels, one above the other, with the event marked: what is in them, the page says.
 
 import { LineChart } from "echarts/charts";
-import { GridComponent, LegendComponent, MarkLineComponent, TitleComponent, TooltipComponent } from "echarts/components";
+import {
+  GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, TitleComponent, TooltipComponent,
+} from "echarts/components";
 import * as echarts from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
-import { type Column, fetchSeries, type Series } from "./series";
+import { type Column, fetchAll, type Series } from "./series";
 
 echarts.use([
-  LineChart, GridComponent, LegendComponent, MarkLineComponent, TitleComponent, TooltipComponent, CanvasRenderer,
+  LineChart, GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, TitleComponent, TooltipComponent,
+  CanvasRenderer,
 ]);
 
 type Words = Record<string, string>;
 type Pair = [number, number | null];
-interface Curve { name: string; quantity: string; colour: string; dash: "solid" | "dashed" | "dotted" }
-interface Panel { key: "current" | "voltage" | "power"; factor: number; curves: Curve[] }
+interface Curve { point: string; quantity: string; name: string; ink: string }
+interface Panel { title: string; curves: Curve[]; factor: number; limit: number | null; from_zero: boolean; steps: boolean }
+interface Spec { start: number; end: number; panels: Panel[]; marks: Record<string, number | null>; areas: Pair[] }
+type Read = Map<string, Series>;
 
 const PAUSE = 5000; // ms between two readings of the same curve
-const HOUR = 3_600_000;
 const GAP = 5; // usual steps after which a curve is broken off instead of drawn through
-const PHASES = ["l1", "l2", "l3"] as const;
-const DASHES = ["solid", "dashed", "dotted"] as const;
+const DASHES: Record<string, string> = { l2: "dashed", l3: "dotted" };
+const [ABOVE, TITLE, LEGEND] = [14, 22, 44]; // px: marks' words, a panel's title, legend and times
 
 export function draw(element: HTMLElement): () => void {
   const words = JSON.parse(element.dataset["words"] ?? "{}") as Words;
@@ -27,22 +31,23 @@ export function draw(element: HTMLElement): () => void {
   message.className = "hint";
   message.textContent = words["loading"] ?? "";
   const canvas = document.createElement("div");
-  canvas.className = "canvas";
   element.replaceChildren(canvas, message);
+  let said = told(element);
+  canvas.className = `canvas panels-${(JSON.parse(said) as Spec).panels.length}`;
   const chart = echarts.init(canvas);
   new ResizeObserver(() => chart.resize()).observe(canvas);
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
   const show = async (): Promise<void> => {
-    const [from, to] = period(element);
-    const panels = layout(words);
-    const names = panels.flatMap((panel) => panel.curves.map((curve) => curve.quantity));
+    const spec = JSON.parse(said) as Spec;
+    const [from, to] = spec.end ? [spec.start, spec.end] : [Date.now() + spec.start, Date.now()];
     try {
-      const series = await fetchSeries(element.dataset["point"] ?? "", names, from, to);
-      const [begin, end] = element.dataset["marks"] ? fitted(series, from, to) : [from, to];
-      chart.setOption(option(element, words, panels, series, begin, end), { notMerge: true });
-      message.textContent = remark(words, series);
-      element.dataset["drawn"] = String(series.times.length);
+      const read = await fetchAll(spec.panels.flatMap((panel) => panel.curves), from, to);
+      const [begin, end] = spec.end ? fitted(read, from, to) : [from, to];
+      const panels = measured(spec.panels, read);
+      chart.setOption(option(spec, words, panels, read, begin, end, canvas.clientHeight), { notMerge: true });
+      message.textContent = remark(words, read);
+      element.dataset["drawn"] = String(Math.max(...[...read.values()].map((series) => series.times.length)));
     } catch {
       message.textContent = words["failed"] ?? "";
     }
@@ -52,87 +57,88 @@ export function draw(element: HTMLElement): () => void {
   void show();
   dark.addEventListener("change", () => void show());
   return () => {
-    const closed = Number(element.dataset["to"] ?? Infinity) < Date.now() - 60_000; // nothing more comes
-    if (closed || Date.now() - last < PAUSE) return;
+    const { end } = JSON.parse(said) as Spec;
+    const closed = end !== 0 && end < Date.now() - 60_000; // nothing more comes
+    const now = told(element);
+    if (now === said && (closed || Date.now() - last < PAUSE)) return;
     last = Date.now();
+    said = now;
     void show();
   };
 }
 
-function period(element: HTMLElement): [number, number] {
-  const { from, to, hours } = element.dataset;
-  return from && to ? [Number(from), Number(to)] : [Date.now() - Number(hours) * HOUR, Date.now()];
+function told(element: HTMLElement): string {
+  return element.closest<HTMLElement>("[data-spec]")?.dataset["spec"] ?? "{}";
 }
 
 // Around an event, the part of the period in which something was read: of a young point there is little, and it is wanted large.
-function fitted(series: Series, from: number, to: number): [number, number] {
-  const times = series.times.map((time) => Date.parse(time));
-  const [first, last] = [times[0], times[times.length - 1]];
-  if (first === undefined || last === undefined) return [from, to];
+function fitted(read: Read, from: number, to: number): [number, number] {
+  const times = [...read.values()].flatMap((series) => [series.times[0], series.times.at(-1)]).flatMap((time) => (time ? [Date.parse(time)] : []));
+  if (times.length === 0) return [from, to];
+  const [first, last] = [Math.min(...times), Math.max(...times)];
   const margin = Math.max(0.03 * (last - first), 2000);
   return [Math.max(from, first - margin), Math.min(to, last + margin)];
 }
 
-function layout(words: Words): Panel[] {
-  const phases = (quantity: string): Curve[] =>
-    PHASES.map((phase, i) => ({
-      name: words[phase] ?? phase, quantity: `${quantity}_${phase}`, colour: style(`--${phase}`), dash: DASHES[i] ?? "solid",
-    }));
-  const total: Curve = { name: words["total"] ?? "", quantity: "active_power", colour: style("--ink"), dash: "solid" };
-  return [
-    { key: "current", factor: 1, curves: phases("current") },
-    { key: "voltage", factor: 1, curves: phases("voltage") },
-    { key: "power", factor: 0.001, curves: [total] },
-  ];
+// Panels of which the meters show something; all of them where they show nothing.
+function measured(panels: Panel[], read: Read): Panel[] {
+  const shown = panels.filter((panel) => panel.curves.some((curve) => column(read, curve)?.values.some((value) => value !== null)));
+  return shown.length ? shown : panels;
+}
+
+function column(read: Read, curve: Curve): Column | undefined {
+  return read.get(curve.point)?.columns[curve.quantity];
 }
 
 function option(
-  element: HTMLElement, words: Words, panels: Panel[], series: Series, from: number, to: number,
+  spec: Spec, words: Words, panels: Panel[], read: Read, from: number, to: number, height: number,
 ): echarts.EChartsCoreOption {
   const ink = style("--ink");
   const faint = style("--rule");
   const axis = { axisLine: { lineStyle: { color: faint } }, axisLabel: { color: ink }, splitLine: { lineStyle: { color: faint } } };
-  const marks = JSON.parse(element.dataset["marks"] ?? "{}") as Record<string, number | null>;
-  const limits = JSON.parse(element.dataset["limits"] ?? "{}") as Record<string, number>;
-  const top = (i: number) => `${7 + i * 30}%`;
+  const block = (height - ABOVE - LEGEND) / panels.length;
+  const names = panels.filter((panel) => panel.curves.length > 1).flatMap((panel) => panel.curves.map((curve) => words[curve.name] ?? curve.name));
   return {
     animation: false,
     textStyle: { fontFamily: style("--font") },
     // Drawn, not made of elements: those would carry styles that the content security policy forbids.
     tooltip: { trigger: "axis", renderMode: "richText", confine: true, valueFormatter: (value: unknown) => figure(value) },
     axisPointer: { link: [{ xAxisIndex: "all" }] },
-    legend: { data: panels[0]?.curves.map((c) => c.name) ?? [], bottom: 0, left: "center", textStyle: { color: ink }, itemWidth: 36, itemGap: 20 },
+    legend: { type: "scroll", data: [...new Set(names)], bottom: 0, left: "center", textStyle: { color: ink }, itemWidth: 36, itemGap: 20 },
     title: panels.map((panel, i) => ({
-      text: words[panel.key] ?? "", left: 0, top: i === 0 ? 0 : `${1 + i * 30}%`, textStyle: { color: ink, fontSize: 13 },
+      text: words[panel.title] ?? "", left: 0, top: i === 0 ? 0 : ABOVE + i * block - 2, padding: 0, textStyle: { color: ink, fontSize: 13 },
     })),
-    grid: panels.map((_, i) => ({ left: 56, right: 16, top: top(i), height: "20%" })),
+    grid: panels.map((_, i) => ({ left: 56, right: 16, top: ABOVE + i * block + TITLE, height: block - TITLE - 10 })),
     xAxis: panels.map((_, i) => ({
       ...axis, type: "time", gridIndex: i, min: from, max: to, splitLine: { show: false },
       axisLabel: { color: ink, hideOverlap: true, formatter: (value: number) => clock(value), show: i === panels.length - 1 },
       axisPointer: { label: { formatter: ({ value }: { value: unknown }) => clock(Number(value), true) } },
     })),
-    yAxis: panels.map((_, i) => ({ ...axis, type: "value", gridIndex: i, splitNumber: 3, min: (v: { min: number }) => Math.min(0, v.min) })),
-    series: panels.flatMap((panel, i) => lines(panel, i, series, words, marks, limits[panel.key])),
+    yAxis: panels.map((panel, i) => ({
+      ...axis, type: "value", gridIndex: i, splitNumber: 3,
+      ...(panel.from_zero ? { min: (v: { min: number }) => Math.min(0, v.min) } : { scale: true }),
+    })),
+    series: panels.flatMap((panel, i) => lines(panel, i, read, words, spec)),
   };
 }
 
-function lines(
-  panel: Panel, index: number, series: Series, words: Words, marks: Record<string, number | null>, limit?: number,
-): object[] {
-  const times = series.times.map((time) => Date.parse(time));
+function lines(panel: Panel, index: number, read: Read, words: Words, spec: Spec): object[] {
+  const { factor, limit } = panel;
   return panel.curves.flatMap((curve, i) => {
-    const column = series.columns[curve.quantity];
-    if (!column) return [];
+    const values = column(read, curve);
+    if (!values) return [];
+    const times = (read.get(curve.point)?.times ?? []).map((time) => Date.parse(time));
     const base = { type: "line", xAxisIndex: index, yAxisIndex: index, symbol: "none", connectNulls: false };
     return [
-      ...band(base, curve, column, times, panel.factor),
+      ...band(base, curve, values, times, factor),
       {
         ...base,
-        name: curve.name,
-        data: pairs(times, column.values, panel.factor),
-        color: curve.colour,
-        lineStyle: { width: 1.6, type: curve.dash },
-        ...(i === 0 ? { markLine: markLine(index, words, marks, limit === undefined ? undefined : limit * panel.factor) } : {}),
+        name: words[curve.name] ?? curve.name,
+        data: pairs(times, values.values, factor),
+        color: style(`--${curve.ink}`),
+        ...(panel.steps ? { step: "end" } : {}),
+        lineStyle: { width: 1.6, type: DASHES[curve.ink] ?? "solid" },
+        ...(i === 0 ? { markLine: markLine(index, words, spec.marks, limit === null ? undefined : limit * factor), markArea: markArea(index, spec.areas) } : {}),
       },
     ];
   });
@@ -146,12 +152,12 @@ function band(base: object, curve: Curve, column: Column, times: number[], facto
     return value === null || least === null || least === undefined ? null : value - least;
   });
   const hidden = {
-    ...base, stack: `band ${curve.quantity}`, stackStrategy: "all", lineStyle: { opacity: 0 }, silent: true,
+    ...base, stack: `band ${curve.point} ${curve.quantity}`, stackStrategy: "all", lineStyle: { opacity: 0 }, silent: true,
     tooltip: { show: false },
   };
   return [
     { ...hidden, data: pairs(times, low, factor) },
-    { ...hidden, data: pairs(times, height, factor), areaStyle: { color: curve.colour, opacity: 0.22 } },
+    { ...hidden, data: pairs(times, height, factor), areaStyle: { color: style(`--${curve.ink}`), opacity: 0.22 } },
   ];
 }
 
@@ -186,10 +192,20 @@ function markLine(panel: number, words: Words, marks: Record<string, number | nu
   return { silent: true, symbol: "none", animation: false, data: [...upright, ...level] };
 }
 
-function remark(words: Words, series: Series): string {
-  if (series.times.length === 0) return words["empty"] ?? "";
-  if (series.resolution === 0) return "";
-  return (words["periods"] ?? "").replace("{seconds}", figure(series.resolution));
+function markArea(panel: number, areas: Pair[]): object {
+  return {
+    silent: true,
+    itemStyle: { color: style("--warning"), opacity: 0.14 },
+    label: { show: panel === 0, position: "insideTop", color: style("--ink"), fontWeight: 700 },
+    data: areas.map(([from, to], i) => [{ name: String(i + 1), xAxis: from }, { xAxis: to }]),
+  };
+}
+
+function remark(words: Words, read: Read): string {
+  const series = [...read.values()];
+  if (series.every((one) => one.times.length === 0)) return words["empty"] ?? "";
+  const resolution = Math.max(...series.map((one) => one.resolution));
+  return resolution ? (words["periods"] ?? "").replace("{seconds}", figure(resolution)) : "";
 }
 
 function style(name: string): string {

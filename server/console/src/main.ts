@@ -6,7 +6,10 @@ import { follow } from "./live";
 
 keepAges();
 drawCharts(document);
-document.body.addEventListener("htmx:load", (event) => drawCharts(event.target as HTMLElement));
+document.body.addEventListener("htmx:load", (event) => {
+  drawCharts(event.target as HTMLElement);
+  refreshCharts(); // those that stayed may have been told something new
+});
 
 if (document.body.dataset["live"] !== undefined) {
   follow((topic) => {

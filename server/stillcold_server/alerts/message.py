@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Row, select
 
 from stillcold_core.detect.findings import iso
 from stillcold_server.language.texts import Texts
-from stillcold_server.language.words import local_time, what
+from stillcold_server.language.told import what
+from stillcold_server.language.words import local_time
 from stillcold_server.store import schema
 
 Message = Mapping[str, Any]
@@ -42,6 +43,7 @@ def _text(row: Row[Any], texts: Texts, url: str) -> str:
     lines = [
         what(row, texts),
         texts("message.began", time=local_time(row.began)),
+        texts("message.check", check=texts(f"check.{row.kind}")) if f"check.{row.kind}" in texts.words else "",
         texts("message.address", address=row.address) if row.address else "",
         texts("message.lead"),
         url,

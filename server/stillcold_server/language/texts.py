@@ -1,5 +1,6 @@
 """Words in each language, by key."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any, Literal, get_args
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+_NAMES = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,19 @@ class Texts:
             return self(key, **values)
         except KeyError:
             return otherwise
+
+    def fitting(self, key: str, values: Mapping[str, object]) -> str | None:
+        """Of a sentence and its variants (``key+…``) the one that says most of the values that are there, with them.
+
+        Examples
+        --------
+        >>> texts = Texts("en", {"what.x": "Warm.", "what.x+two": "{a} and {b} K.", "what.x+one": "{a} K."})
+        >>> texts.fitting("what.x", {"a": 3}), texts.fitting("what.x", {}), texts.fitting("what.y", {})
+        ('3 K.', 'Warm.', None)
+        """
+        known = {k: set(_NAMES.findall(v)) for k, v in self.words.items() if k.partition("+")[0] == key}
+        fit = [k for k, names in known.items() if names <= values.keys()]
+        return self(max(fit, key=lambda k: (len(known[k]), k)), **values) if fit else None
 
     def group(self, prefix: str) -> dict[str, str]:
         """All words under a prefix, by the rest of their key."""

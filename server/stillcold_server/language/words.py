@@ -1,20 +1,11 @@
-"""Times, lengths of time, figures and alerts in words."""
+"""Times, lengths of time and figures in words."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Protocol
 
-from stillcold_core.quantities import QUANTITIES
-from stillcold_server.api.models import Alert
 from stillcold_server.language.texts import Texts
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")  # no daylight saving time since 1991
 MISSING = "—"
-_LIMIT_UNITS = {"restart.power": "W", "restart.current": "A", "restart.voltage": "V", "restart.energy": "Wh"}
-_UNITS = {
-    "current": "A", "voltage": "V", "advanced": "Wh", "from_reading": "Wh", "mean_power": "W",
-    **{q.name: q.unit for q in QUANTITIES.values()},
-}  # fmt: skip
 
 
 def local_time(ms: int | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
@@ -57,11 +48,9 @@ def figure(value: float | None, unit: str) -> str:
         return MISSING
     if unit in ("W", "Wh"):
         if abs(value) >= 1e6 and unit == "W":
-            return f"{_plain(value / 1e6, 3)} M{unit}"
-        return (
-            f"{_plain(value / 1e3, 2)} k{unit}" if abs(value) >= 1e3 or unit == "Wh" else f"{_plain(value, 1)} {unit}"
-        )
-    return f"{_plain(value, 1)} {unit}".removesuffix(" 1")
+            return f"{plain(value / 1e6, 3)} M{unit}"
+        return f"{plain(value / 1e3, 2)} k{unit}" if abs(value) >= 1e3 or unit == "Wh" else f"{plain(value, 1)} {unit}"
+    return f"{plain(value, 1)} {unit}".removesuffix(" 1")
 
 
 def share(value: float | None) -> str:
@@ -77,46 +66,6 @@ def share(value: float | None) -> str:
     return "100 %" if value >= 1 else f"{int(value * 10_000) / 100:.2f} %"
 
 
-class Told(Protocol):
-    """An alert, as far as words are made of it: one of the API's, or a row of its table."""
-
-    @property
-    def kind(self) -> str:
-        """A word of the alert kinds."""
-
-    @property
-    def reason(self) -> str:
-        """The detector's own sentence."""
-
-    @property
-    def began(self) -> int:
-        """ms"""
-
-    @property
-    def evidence(self) -> Mapping[str, float | str]:
-        """Figures by name."""
-
-
-def what(alert: Told, texts: Texts) -> str:
-    """What happened, in a sentence; the detector's own reason where there are no words for the kind."""
-    values = {name: evidence(alert.kind, name, value) for name, value in alert.evidence.items()}
-    return texts.known(f"what.{alert.kind}", alert.reason, **values, began=local_time(alert.began))
-
-
-def evidence(kind: str, name: str, value: float | str) -> str:
-    """One value of an alert's evidence with its unit."""
-    if isinstance(value, str):
-        return value
-    unit = _LIMIT_UNITS.get(kind, "1") if name == "limit" else _UNITS.get(name, "1")
-    return figure(value, unit)
-
-
-def limits(alert: Alert) -> Mapping[str, float]:
-    """Limit of an alert by the curve that it belongs to: ``power``, ``current`` or ``voltage``."""
-    curve, limit = alert.kind.removeprefix("restart."), alert.evidence.get("limit")
-    return {curve: limit} if curve in ("power", "current", "voltage") and isinstance(limit, int | float) else {}
-
-
 def element_id(name: str) -> str:
     """An id of the database as the id of an element that a selector can name without escapes.
 
@@ -128,6 +77,13 @@ def element_id(name: str) -> str:
     return name.translate({ord(":"): "¦", ord("."): "·"})
 
 
-def _plain(value: float, digits: int) -> str:
+def plain(value: float, digits: int) -> str:
+    """A number with so many digits behind the point at most.
+
+    Examples
+    --------
+    >>> plain(1234.5, 2), plain(3.0, 1)
+    ('1,234.5', '3')
+    """
     text = f"{value:,.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -14,6 +14,8 @@ from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.alerts import list_alerts, load_alert
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery
 from stillcold_server.api.services import Served, Services
+from stillcold_server.console.charts import chart_of_alert, neighbours
+from stillcold_server.console.heats import figures_of, heats_of, weights_of
 from stillcold_server.console.incidents import Incident, acknowledge_all, group, load_incident, reset_all
 from stillcold_server.console.pages import View, go, safe_next
 from stillcold_server.store.database import read, write
@@ -21,7 +23,6 @@ from stillcold_server.store.database import read, write
 router = APIRouter(include_in_schema=False)
 _CLOSED = 60
 _MOST = 1000
-_AROUND = 600_000  # ms before and after the event
 
 
 @router.get("/alerts")
@@ -48,6 +49,7 @@ def alert(request: Request, console: View, services: Served, who: Viewer, id: Id
     with read(services.engine) as connection:
         found = load_alert(connection, id)
         incident = load_incident(connection, found.incident) if found else None
+        points = neighbours(connection)
     if found is None or incident is None:
         raise not_found("alert", id)
     return console.page(
@@ -56,7 +58,10 @@ def alert(request: Request, console: View, services: Served, who: Viewer, id: Id
         who=who,
         alert=found,
         incident=incident,
-        window=(found.began - _AROUND, found.detected + _AROUND),
+        chart=chart_of_alert(found, points),
+        heats=heats_of(found.evidence),
+        weights=weights_of(found.evidence),
+        figures=figures_of(found.evidence),
     )
 
 

@@ -1,21 +1,28 @@
 """Lines: what is proved of each."""
 
+from collections.abc import Iterable
+from typing import get_args
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from stillcold_core.registry import Role
+from stillcold_server.alerts.lifecycle import OPEN
 from stillcold_server.api.guard import Viewer
-from stillcold_server.api.models import Line
+from stillcold_server.api.models import Alert, Line, Point
 from stillcold_server.api.problems import not_found
 from stillcold_server.api.read.alerts import list_alerts
 from stillcold_server.api.read.lines import list_lines, list_points
 from stillcold_server.api.routes.parameters import IdInPath
 from stillcold_server.api.services import Served
+from stillcold_server.console.charts import chart_of_point
+from stillcold_server.console.heats import Heat, heats_of
 from stillcold_server.console.incidents import group
 from stillcold_server.console.pages import View
+from stillcold_server.console.witnesses import list_witnesses
 from stillcold_server.store.database import read
 
 router = APIRouter(include_in_schema=False)
-_ELECTRICAL = ("feeder", "incomer")
 _HOURS = 6
 _ALERTS = 60
 
@@ -34,7 +41,8 @@ def line(request: Request, console: View, services: Served, who: Viewer, id: IdI
     with read(services.engine) as connection:
         found = list_lines(connection, services.now(), line=id)
         points = list_points(connection, line=id)
-        incidents = group(list_alerts(connection, line=id, limit=_ALERTS))
+        alerts = list_alerts(connection, line=id, limit=_ALERTS)
+        witnesses = list_witnesses(connection, id)
     if not found:
         raise not_found("line", id)
     return console.page(
@@ -43,8 +51,10 @@ def line(request: Request, console: View, services: Served, who: Viewer, id: IdI
         who=who,
         line=found[0],
         points=points,
-        electrical=[p for p in points if p.role in _ELECTRICAL],
-        incidents=sorted(incidents, key=lambda i: -i.head.detected),
+        charts=[(p, chart_of_point(p, _HOURS, _heats(alerts, p.id))) for p in sorted(points, key=_order)],
+        incidents=sorted(group(alerts), key=lambda i: -i.head.detected),
+        furnaces=[(a, heats_of(a.evidence)) for a in alerts if a.state in OPEN and "heats" in a.evidence],
+        witnesses=witnesses,
         hours=_HOURS,
     )
 
@@ -54,3 +64,11 @@ def urgency(line: Line) -> int:
     if line.state != "sealed":
         return 2
     return ("live", "unknown", "dead").index(line.condition)
+
+
+def _order(point: Point) -> int:
+    return get_args(Role).index(point.role)
+
+
+def _heats(alerts: Iterable[Alert], point: str) -> list[Heat]:
+    return [heat for a in alerts if a.point == point for heat in heats_of(a.evidence)]

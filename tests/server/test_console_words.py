@@ -1,0 +1,194 @@
+"""The console's words, in both languages."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from stillcold_core import detect
+from stillcold_core.detect.presence import Condition
+from stillcold_core.quantities import QUANTITIES
+from stillcold_core.registry import Measure, Role
+from stillcold_server.api.models import AlertState
+from stillcold_server.api.read.alerts import SEVERITIES
+from stillcold_server.language.texts import LANGUAGES, Language, load_texts
+from stillcold_server.language.told import named, what
+from stillcold_server.people.accounts import ROLES
+from stillcold_server.store.refusals import REASONS
+from support.found import EVIDENCE, REASON, Found
+
+ROOT = Path(__file__).parents[2] / "server"
+SERVER = ROOT / "stillcold_server"
+DETECT = Path(detect.__file__).parent
+
+
+def _used() -> tuple[set[str], set[str]]:
+    """Keys that the code names as a whole, and prefixes to which it adds a word from data."""
+    files = [
+        f
+        for room in ("console", "language", "alerts")
+        for f in (SERVER / room).rglob("*.*")
+        if f.suffix in (".py", ".html")
+    ]
+    text = "\n".join(f.read_text(encoding="utf-8") for f in files)
+    # t("alerts.title"), texts.known("kind." ~ x), texts(f"{table}.second")
+    whole = set(re.findall(r"""(?:\bt|texts)(?:\.known)?\(["']([a-z_]+\.[a-z_]+)["'][,)]""", text))
+    begun = set(re.findall(r"""(?:\bt|texts)(?:\.known|\.fitting)?\(f?["']([a-z_]+\.)(?:["']\s*~|\{)""", text))
+    groups = {f"{g}." for g in re.findall(r"""t\.group\(["']([a-z_]+)["']\)""", text)}
+    return whole, begun | groups | {"age.", "duration."}  # words.length takes the table as a value
+
+
+KINDS = (
+    *(f"restart.{k}" for k in ("energy", "power", "current", "voltage", "water", "seal")),
+    *(f"furnace.{k}" for k in ("induction", "line_frequency")),
+    *(
+        f"tamper.{k}"
+        for k in ("frozen", "rollback", "replay", "ct", "ratio", "balance", "meter_changed", "genset", "clock")
+    ),
+)
+"""Of the design's list, those that something says."""
+WEIGHTS = {
+    w for f in DETECT.glob("weigh*.py") for w in re.findall(r'["(]([a-z]+(?:_[a-z]+)*)"(?:,|: | \]|\])', f.read_text())
+}
+EMITTED = {
+    name
+    for found in EVIDENCE.values()
+    for evidence in found
+    for n in evidence
+    if not n.startswith(("heat_", "weight_"))
+    for name in [re.sub(r"_l[123]$|_before$", "", n)]
+}
+CONTACTS = ("seal_closed", "door_closed", "breaker_closed")
+FROM_DATA: dict[str, tuple[str, ...]] = {
+    "kind.": KINDS,
+    "short.": KINDS,
+    "what.": KINDS,
+    "check.": KINDS,
+    "weight.": tuple(WEIGHTS),
+    "contact.": tuple(f"{c}_{n}" for c in CONTACTS for n in (0, 1)),
+    "severity.": SEVERITIES,
+    "state.": get_args(AlertState),
+    "condition.": (*get_args(Condition), *(f"{c}_long" for c in get_args(Condition))),
+    "line_state.": ("sealed", "permitted"),
+    "measure.": get_args(Measure),
+    "role.": (*ROLES, *get_args(Role)),
+    "transition.": ("raise", "acknowledge", "end", "reset"),
+    "actor.": ("system",),
+    "delivery.": ("waiting", "delivered", "failed", "skipped"),
+    "skipped.": ("joined_incident", "permit"),
+    "gateway_status.": ("online", "offline"),
+    "follower.": ("detection", "rollup", "mirror"),
+    "refused.": REASONS,
+    "chain_note.": ("gap", "fork", "broken"),
+    "nav.": ("alerts", "lines", "system", "users"),
+    "age.": ("now", "second", "minute", "hour", "day"),
+    "duration.": ("second", "minute", "hour", "day"),
+    "login.": ("bad_login", "throttled"),
+    "password.": ("differ", "wrong_password", "unchanged", "short", "long", "simple", "like_name"),
+    "problem.": (
+        "not_found",
+        "role",
+        "cross_site",
+        "invalid",
+        "exists",
+        "name",
+        "last_admin",
+        "unknown_user",
+        "busy",
+        "internal",
+    ),
+    "evidence.": ("and", "before", "water_flow", *CONTACTS, *EMITTED),
+    "chart.": (
+        "current",
+        "voltage",
+        "power",
+        "l1",
+        "l2",
+        "l3",
+        "total",
+        "began",
+        "detected",
+        "ended",
+        "limit",
+        "loading",
+        "empty",
+        "failed",
+        "periods",
+        "powers",
+        "thd",
+        "frequency",
+        "energy",
+        "flow",
+        "volume",
+        "contacts",
+        *CONTACTS,
+    ),
+}
+
+
+@pytest.mark.requirement("console.languages")
+def test_both_languages_have_the_same_words_and_every_word_is_used() -> None:
+    """A word that data names has an entry for everything that the data can be."""
+    texts = load_texts()
+    zh, en = (set(texts[language].words) for language in ("zh", "en"))
+    assert zh == en
+    whole, begun = _used()
+    assert len(whole) > 80
+    assert sorted(whole - zh) == [], "used, not in the files"
+    for prefix, words in FROM_DATA.items():
+        assert prefix in begun, prefix
+        there = {k.partition("+")[0] for k in zh if k.startswith(prefix)}
+        assert there - whole == {prefix + w for w in words} - whole, prefix
+    assert sorted(k for k in zh - whole if not any(k.startswith(p) for p in FROM_DATA)) == [], "never used"
+    drawing = (ROOT / "console" / "src" / "chart.ts").read_text(encoding="utf-8")
+    drawing += (SERVER / "console" / "charts.py").read_text(encoding="utf-8")
+    assert [w for w in FROM_DATA["chart."] if f'"{w}"' not in drawing] == []
+
+
+@pytest.mark.requirement("console.languages")
+def test_words_take_the_same_values_in_both_languages() -> None:
+    """And none is empty."""
+    texts = load_texts()
+    for key, chinese in texts["zh"].words.items():
+        english = texts["en"].words[key]
+        assert chinese, key
+        assert english, key
+        assert set(re.findall(r"\{(\w+)\}", chinese)) == set(re.findall(r"\{(\w+)\}", english)), key
+
+
+@pytest.mark.requirement("console.languages")
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", sorted(EVIDENCE))
+def test_every_finding_is_told_in_a_sentence_of_its_own_figures(kind: str, language: Language) -> None:
+    """Not in the detector's English, and not in the sentence that is left for figures nobody has thought of."""
+    texts = load_texts()[language]
+    for evidence in EVIDENCE[kind]:
+        said = what(Found(kind, evidence), texts)
+        assert said != REASON
+        assert "{" not in said
+        assert re.search(r"\d", said)
+        spare = texts.words[f"what.{kind}"]
+        if "{figures}" in spare:
+            assert not said.startswith(spare.partition("{figures}")[0]), said
+
+
+@pytest.mark.requirement("console.languages")
+def test_the_examples_are_what_the_detectors_say() -> None:
+    """Their kinds are all that there are, and their figures stand in the detectors' sources."""
+    source = "\n".join(f.read_text(encoding="utf-8") for f in DETECT.rglob("*.py"))
+    assert set(EVIDENCE) <= set(KINDS)
+    names = {n for found in EVIDENCE.values() for e in found for n in e}
+    plain = {re.sub(r"_l[123]$|_before$|^weight_", "", n) for n in names if not n.startswith("heat_")}
+    assert sorted(n for n in plain if f'"{n}' not in source and n not in QUANTITIES) == []
+    assert '"heat_{i}_began"' in source
+    assert '"weight_{name}"' in source
+
+
+def test_a_figure_without_a_word_is_shown_readably() -> None:
+    """A newer detector may say more than the console knows."""
+    texts = load_texts()["zh"]
+    assert named("flux_of_slag_l2", texts) == "flux of slag L2"
+    assert what(Found("tamper.ct", {"flux": 1.5}), texts) == "电流、电压与功率互相矛盾：flux 1.5。"
+    assert what(Found("tamper.tides", {"flux": 1.5}), texts) == REASON
+    assert what(Found("furnace.induction", {}), texts) == REASON
