@@ -5,6 +5,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 import uvicorn
@@ -18,6 +19,7 @@ from stillcold_server.alerts.senders import make_sender
 from stillcold_server.alerts.stages import Situation, enqueue
 from stillcold_server.api.app import WebServer, create_app
 from stillcold_server.config import Config
+from stillcold_server.detection.compiled import compile_detectors
 from stillcold_server.detection.live import Detection
 from stillcold_server.followers import Follower
 from stillcold_server.ingest.subscriber import Subscriber
@@ -145,6 +147,7 @@ def serve(config: Config, announce: Callable[[str], None]) -> None:
         Before anything has started.
     """
     logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    compile_detectors(Path(config.cache_dir) if config.cache_dir else None)
     server = Server(config)
     password = server.first_password()
     if password is not None:

@@ -64,6 +64,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database: str = "sqlite:///stillcold.db"
     language: Literal["zh", "en"] = "zh"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    cache_dir: str = ""
+    """Where compiled detectors are kept; the user's cache folder where it is empty."""
     mqtt: Mqtt = Mqtt()
     http: Http = Http()
     influx: Influx | None = None
@@ -114,6 +116,7 @@ def _anchored(config: Config, folder: Path) -> Config:
     return replace(
         config,
         database=database,
+        cache_dir=at(config.cache_dir),
         mqtt=replace(
             mqtt,
             password_file=at(mqtt.password_file),
