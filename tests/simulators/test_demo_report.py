@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from stillcold_sim.demo.report import Row, judge, table_of
+from stillcold_sim.demo.report import Part, Row, judge, table_of
 from stillcold_sim.scenario import Scenario, find_scenario, load_scenario
 
 STARTED = 1_700_000_000.0
@@ -81,13 +81,27 @@ def test_late_missing_and_unexpected_alerts_are_told_apart(story: Scenario) -> N
         alert("restart.energy", 25, "delivered"),
         alert("restart.power", 5, "delivered", line="f2"),
     ]
-    verdicts = {(r.line, r.kind): r.verdict for r in judge(story, STARTED, alerts, {})}
+    verdicts = {(r.line, r.kind): r.verdict for r in judge([Part(story, STARTED)], alerts, {})}
     assert verdicts == {
         ("f1", "restart.power"): "late",
         ("f1", "restart.voltage"): "missing",
         ("f1", "restart.energy"): "unexpected",
         ("f2", "restart.power"): "unexpected",
     }
+
+
+@pytest.mark.requirement("sim.demo.verdicts")
+def test_what_happened_before_is_judged_by_the_sample_that_decided(story: Scenario) -> None:
+    """However late the gateway handed it over; long delays are said in minutes."""
+    late = alert("restart.power", 39, "delivered") | {"detected": "2023-11-14T22:13:45.000Z"}
+    parts = [Part(story, STARTED), Part(story, STARTED, "detected")]
+    told = judge(parts[1:], [late], {})[0]
+    assert (told.delay, told.verdict) == (5.0, "ok")
+    assert judge(parts[:1], [late], {})[0].verdict == "late"
+    screen = Console(file=io.StringIO(), width=200)
+    screen.print(table_of([Row("f1", "melts", "furnace.induction", 4260.0, "phone", "ok")]))
+    assert isinstance(screen.file, io.StringIO)
+    assert "71 min" in screen.file.getvalue()
 
 
 @pytest.mark.requirement("sim.demo.told")
@@ -97,22 +111,23 @@ def test_the_table_says_who_was_told_and_with_which_alert(story: Scenario) -> No
         alert("restart.voltage", 26, "skipped", "joined_incident"),
         alert("restart.power", 26, "delivered", "HTTP 200"),
     ]
-    assert [(r.kind, r.delivered, r.verdict) for r in judge(story, STARTED, alerts, {})] == [
+    assert [(r.kind, r.delivered, r.verdict) for r in judge([Part(story, STARTED)], alerts, {})] == [
         ("restart.power", "phone", "ok"),
         ("restart.voltage", "with restart.power", "ok"),
     ]
-    approved = judge(story, STARTED, [alert("restart.power", 26, "skipped", "permit")], {})
+    approved = judge([Part(story, STARTED)], [alert("restart.power", 26, "skipped", "permit")], {})
     assert approved[0].delivered == "nobody, it was approved"
-    failed = judge(story, STARTED, [alert("restart.power", 26, "failed", "HTTP 500")], {})
+    failed = judge([Part(story, STARTED)], [alert("restart.power", 26, "failed", "HTTP 500")], {})
     assert failed[0].delivered == "failed: HTTP 500"
 
 
 def test_a_sentence_of_the_story_stands_beside_the_first_alert_only() -> None:
     """Every line of the demo has one."""
-    scenario = load_scenario(find_scenario("demo"))
-    rows = judge(scenario, STARTED, [], {})
-    assert {r.line: r.happened for r in rows} == {e.line: e.story for e in scenario.file.expect}
-    assert all(e.story for e in scenario.file.expect)
+    for name in ("demo", "demo-night"):
+        scenario = load_scenario(find_scenario(name))
+        rows = judge([Part(scenario, STARTED)], [], {})
+        assert {r.line: r.happened for r in rows} == {e.line: e.story for e in scenario.file.expect}
+        assert all(e.story for e in scenario.file.expect)
     screen = Console(file=io.StringIO(), width=200)
     screen.print(
         table_of([Row("f1", "melts", kind, 1.0, "phone", "ok") for kind in ("restart.power", "restart.energy")])
@@ -136,5 +151,5 @@ def test_kinds_are_whole_words_on_a_narrow_terminal() -> None:
 def test_events_and_faults_stand_in_for_a_sentence(load: Callable[[str], Scenario]) -> None:
     """Where the scenario gives none; the load, where nothing happens either."""
     event = '\n[[event]]\nat = 20\nfor = 25\nmeter = "m"\nwhat = "run"\n'
-    assert judge(load(STORY + event), STARTED, [], {})[0].happened == "run 20–45 s"
-    assert judge(load(STORY), STARTED, [], {})[0].happened == "dead"
+    assert judge([Part(load(STORY + event), STARTED)], [], {})[0].happened == "run 20–45 s"
+    assert judge([Part(load(STORY), STARTED)], [], {})[0].happened == "dead"

@@ -32,9 +32,10 @@ def _left_running(folder: Path) -> list[str]:
 @pytest.mark.requirement("system.demo")
 def test_the_story_comes_out_with_nothing_installed_but_python(tmp_path: Path) -> None:
     with _demo(tmp_path, "--once", "--broker", "iotcore") as demo:
-        wait_for(lambda: not demo.alive, seconds=200, what="the end of the story")
+        wait_for(lambda: not demo.alive, seconds=300, what="the end of the story")
         assert demo.stop() == 0, demo.output
-    assert "restart.energy" in demo.output
+    for kind in ("restart.energy", "furnace.induction", "tamper.balance"):
+        assert kind in demo.output
     assert _left_running(tmp_path) == []
 
 

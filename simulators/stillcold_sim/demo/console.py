@@ -52,6 +52,12 @@ class Console:
         answer.raise_for_status()
         return {line["id"]: line["condition"] for line in answer.json()}
 
+    def behind(self) -> int:
+        """Batches that the server has stored and not yet judged."""
+        answer = self._http.get("/api/v1/health")
+        answer.raise_for_status()
+        return sum(follower["behind"] for follower in answer.json()["followers"])
+
     def _alert(self, alert: str) -> dict[str, Any]:
         answer = self._http.get(f"/api/v1/alerts/{alert}")
         answer.raise_for_status()

@@ -1,7 +1,7 @@
 """The files that the demo's parts are started with."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,15 +55,26 @@ def write_agent(plant: Plant, scenario: Scenario, ports: Mapping[str, int], brok
     plant.config.write_text(tomli_w.dumps(config), encoding="utf-8")
 
 
-def write_registry(plants: list[Plant], scenario: Scenario, path: Path) -> None:
-    """The story's registry, with each gateway's own public key and the points that it speaks for."""
+def write_registry(
+    plants: list[Plant], scenario: Scenario, path: Path, others: Iterable[tuple[Gateway, Iterable[str]]] = ()
+) -> None:
+    """The story's registry, with each gateway's own public key and the points that it speaks for.
+
+    Parameters
+    ----------
+    plants : list of Plant
+        Whose agents have, or make, a key.
+    others : iterable of (Gateway, iterable of str)
+        Other gateways, with the points that they speak for.
+    """
     registry = _registry(scenario)
-    keys = {plant.gateway: _public_key(plant) for plant in plants}
-    speaks = {m.point: plant.gateway for plant in plants for m in plant.meters}
+    mine = [(Gateway(p.gateway, _public_key(p), p.site), [m.point for m in p.meters]) for p in plants]
+    told = [*mine, *others]
+    speaks = {point: gateway.id for gateway, points in told for point in points}
     save_registry(
         msgspec.structs.replace(
             registry,
-            gateway=tuple(Gateway(plant.gateway, keys[plant.gateway], plant.site) for plant in plants),
+            gateway=tuple(gateway for gateway, _ in told),
             point=tuple(msgspec.structs.replace(p, gateway=speaks.get(p.id)) for p in registry.point),
         ),
         path,

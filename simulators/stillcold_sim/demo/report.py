@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from rich.box import HORIZONTALS
 from rich.table import Table
 
 from stillcold_sim.scenario import Expect, Meter, Scenario, seconds
+
+_LONG = 600.0  # s from which on a delay is said in minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +27,33 @@ class Row:
     """``ok``, ``late``, ``missing`` or ``unexpected``."""
 
 
-def judge(
-    scenario: Scenario, started: float, alerts: Sequence[Mapping[str, Any]], conditions: Mapping[str, str]
-) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A scenario of the story.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What it expects.
+    started : float
+        Epoch seconds at which it began.
+    told : "raised_at" or "detected"
+        By which time an alert counts: the server's clock, or, of what had happened before the server knew of it, the
+        sample that decided.
+    """
+
+    scenario: Scenario
+    started: float
+    told: Literal["raised_at", "detected"] = "raised_at"
+
+
+def judge(parts: Sequence[Part], alerts: Sequence[Mapping[str, Any]], conditions: Mapping[str, str]) -> list[Row]:
     """Compare the alerts with the story.
 
     Parameters
     ----------
-    scenario : Scenario
-        The story, with what it expects.
-    started : float
-        Epoch seconds at which it began.
+    parts : sequence of Part
+        The story.
     alerts : sequence of mapping
         As the API gives them.
     conditions : mapping of str to str
@@ -43,10 +61,11 @@ def judge(
     """
     rows: list[Row] = []
     left = list(alerts)
-    for expect in scenario.file.expect:
-        mine = [a for a in left if a["line"] == expect.line]
-        left = [a for a in left if a["line"] != expect.line]
-        rows += _expected(scenario, expect, started, mine, conditions.get(expect.line, "unknown"))
+    for part in parts:
+        for expect in part.scenario.file.expect:
+            mine = [a for a in left if a["line"] == expect.line]
+            left = [a for a in left if a["line"] != expect.line]
+            rows += _expected(part, expect, mine, conditions.get(expect.line, "unknown"))
     return rows + [Row(a["line"], "", a["kind"], None, _delivered(a, left), "unexpected") for a in left]
 
 
@@ -54,41 +73,47 @@ def table_of(rows: Sequence[Row]) -> Table:
     """The rows for a terminal; what is the same for all alerts of a line stands beside the first."""
     table = Table(title="What happened, and who was told", box=HORIZONTALS)
     for heading in ("line", "what happened", "alert", "delay", "delivered to", ""):
-        # Words that other programs key on are never broken.
-        widest = (
-            max((len(word) for row in rows for word in row.kind.split()), default=0) if heading == "alert" else None
-        )
-        table.add_column(heading, justify="right" if heading == "delay" else "left", min_width=widest)
+        table.add_column(heading, justify="right" if heading == "delay" else "left", min_width=_unbroken(heading, rows))
     above = ""
     for row in rows:
         if row.line != above:
             table.add_section()
         of_line = ("", "") if row.line == above else (row.line, row.happened)
-        delay = "" if row.delay is None else f"{row.delay:.1f} s"
-        table.add_row(*of_line, row.kind, delay, row.delivered, row.verdict)
+        table.add_row(*of_line, row.kind, _said_delay(row.delay), row.delivered, row.verdict)
         above = row.line
     return table
 
 
-def _expected(
-    scenario: Scenario, expect: Expect, started: float, alerts: Sequence[Mapping[str, Any]], condition: str
-) -> Iterator[Row]:
-    happened = expect.story or _happened(scenario, expect.line)
-    at = started + seconds(expect.at) / scenario.file.speed
+def _expected(part: Part, expect: Expect, alerts: Sequence[Mapping[str, Any]], condition: str) -> Iterator[Row]:
+    happened = expect.story or _happened(part.scenario, expect.line)
+    speed = part.scenario.file.speed
+    at = part.started + seconds(expect.at) / speed
     by_kind = {a["kind"]: a for a in reversed(alerts)}
     for kind in expect.kinds:
         alert = by_kind.pop(kind, None)
         if alert is None:
             yield Row(expect.line, happened, kind, None, "", "missing")
             continue
-        delay = _epoch(alert["raised_at"]) - at
-        verdict = "ok" if delay <= seconds(expect.within) / scenario.file.speed else "late"
+        delay = _epoch(alert[part.told]) - at
+        verdict = "ok" if delay <= seconds(expect.within) / speed else "late"
         yield Row(expect.line, happened, kind, delay, _delivered(alert, alerts), verdict)
     for kind, alert in by_kind.items():
         verdict = "ok" if kind in expect.may else "unexpected"
-        yield Row(expect.line, happened, kind, _epoch(alert["raised_at"]) - at, _delivered(alert, alerts), verdict)
+        yield Row(expect.line, happened, kind, _epoch(alert[part.told]) - at, _delivered(alert, alerts), verdict)
     if not alerts and not expect.kinds:
         yield Row(expect.line, happened, f"none; shown as {condition}", None, "", "ok")
+
+
+def _unbroken(heading: str, rows: Sequence[Row]) -> int | None:
+    """Least width of a column: words that other programs key on, and the verdict, are never broken."""
+    words = {"alert": [word for row in rows for word in row.kind.split()], "": [row.verdict for row in rows]}
+    return max(map(len, words[heading]), default=0) if heading in words else None
+
+
+def _said_delay(delay: float | None) -> str:
+    if delay is None:
+        return ""
+    return f"{delay:.1f} s" if delay < _LONG else f"{delay / 60:.0f} min"
 
 
 def _happened(scenario: Scenario, line: str) -> str:

@@ -1,11 +1,12 @@
 """The demo from curtain to curtain."""
 
+import sys
 import tempfile
 import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
@@ -14,12 +15,15 @@ from rich.console import Console as Screen
 from stillcold_sim.demo.broker import Kind, start_broker
 from stillcold_sim.demo.console import Console
 from stillcold_sim.demo.files import Plant, plants_of, read_ports, write_agent, write_registry, write_server
+from stillcold_sim.demo.night import Night, night_before
 from stillcold_sim.demo.processes import Failed, Processes, free_port, program, run
 from stillcold_sim.demo.receiver import Receiver
-from stillcold_sim.demo.report import judge, table_of
+from stillcold_sim.demo.report import Part, judge, table_of
 from stillcold_sim.scenario import Scenario, find_scenario, load_scenario, seconds
 
 _SETTLE = 8.0  # s after the story for the last batches, which the agents close within 5 s
+_PATIENCE = 120.0  # s for what the machine is too slow for
+_LOCAL = timezone(timedelta(hours=8))
 _WORD = "one-time password "
 
 
@@ -51,9 +55,9 @@ def run_demo(*, once: bool, story: str = "demo", broker: Kind | None = None, bro
     with staged(story, screen, broker=broker) as stage:
         if not once:
             return _go_on(stage, browse)
-        scenario, console = stage.scenario, stage.console
-        stage.watch(seconds(scenario.file.duration) / scenario.file.speed + _SETTLE)
-        rows = judge(scenario, stage.started, console.alerts(), console.lines())
+        stage.watch(seconds(stage.scenario.file.duration) / stage.scenario.file.speed + _SETTLE)
+        stage.settle()
+        rows = judge(stage.parts(), stage.console.alerts(), stage.console.lines())
         screen.print(table_of(rows))
         return all(row.verdict == "ok" for row in rows)
 
@@ -81,7 +85,7 @@ def staged(story: str, screen: Screen, *, broker: Kind | None = None) -> Iterato
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillcold-demo-")))
         receiver = stack.enter_context(Receiver())
         processes = stack.enter_context(Processes(folder))
-        stage = Stage(scenario, folder, processes, screen)
+        stage = Stage(scenario, night_before(story, time.time()), folder, processes, screen)
         stage.set_up(receiver.url, broker)
         stack.callback(stage.console.close)
         stage.play()
@@ -95,14 +99,19 @@ class Stage:
     ----------
     scenario : Scenario
         The story.
+    night : Night or None
+        What happened before it.
     console : Console
         The server, logged in as its administrator.
     started : float
         Epoch seconds at which the story began.
     """
 
-    def __init__(self, scenario: Scenario, folder: Path, processes: Processes, screen: Screen) -> None:
-        self.scenario, self.folder, self.processes, self.screen = scenario, folder, processes, screen
+    def __init__(
+        self, scenario: Scenario, night: Night | None, folder: Path, processes: Processes, screen: Screen
+    ) -> None:
+        self.scenario, self.night = scenario, night
+        self.folder, self.processes, self.screen = folder, processes, screen
         self.console = Console(free_port())
         self.started = 0.0
         self._seen: set[str] = set()
@@ -123,7 +132,7 @@ class Stage:
         self.screen.print(f"server: {self.console.url}")
 
     def play(self) -> None:
-        """Start the meters and the agents: the story begins."""
+        """Start the meters and the agents: the story begins, and the night before is handed over."""
         listing = self.folder / "ports.json"
         sim = program("stillcold-sim")
         self.processes.start("meters", [sim, "serve", self.scenario.file.name, "--stay", "--ports-file", listing])
@@ -132,8 +141,28 @@ class Stage:
         for plant in self._plants:
             write_agent(plant, self.scenario, read_ports(listing), self._broker)
             self.processes.start(plant.gateway, [program("stillcold-agent"), "run", "--config", plant.config])
-        story = " ".join(self.scenario.file.description.split())
-        self.screen.print(f"meters and {len(self._plants)} gateways: running\n{story}\n")
+        self.screen.print(f"meters and {len(self._plants)} gateways: running\n{_described(self.scenario)}\n")
+        if self.night:
+            self._hand_over(self.night)
+
+    def _hand_over(self, night: Night) -> None:
+        command = [sys.executable, "-m", "stillcold_sim.demo.deliver", night.scenario.file.name]
+        options = {"--began": night.began, "--broker": self._broker, "--caught-up": self._caught_up}
+        self.processes.start("night", [*command, *(str(word) for pair in options.items() for word in pair)])
+        began = datetime.fromtimestamp(night.began, _LOCAL)
+        self.screen.print(f"the night since {began:%Y-%m-%d %H:%M} (UTC+8):\n{_described(night.scenario)}\n")
+
+    def parts(self) -> list[Part]:
+        """What is expected of the alerts."""
+        night = [Part(self.night.scenario, self.night.began, "detected")] if self.night else []
+        return [Part(self.scenario, self.started), *night]
+
+    def settle(self) -> None:
+        """Wait until everything that was handed over has been judged."""
+        if self.night:
+            self.processes.wait_for(self._caught_up.exists, "all of the night", _PATIENCE)
+        self.processes.wait_for(lambda: self.console.behind() == 0, "the judgement of all batches", _PATIENCE)
+        self._say_new(time.time() - self.started)
 
     def watch(self, until: float) -> None:
         """Say each alert as it comes, until so many seconds of the story."""
@@ -153,7 +182,12 @@ class Stage:
         anywhere = {port.id: 502 + i for i, port in enumerate(self.scenario.file.port)}
         for plant in plants:
             write_agent(plant, self.scenario, anywhere, self._broker)
-        write_registry(plants, self.scenario, self.folder / "registry.toml")
+        others = self.night.gateways() if self.night else ()
+        write_registry(plants, self.scenario, self.folder / "registry.toml", others)
+
+    @property
+    def _caught_up(self) -> Path:
+        return self.folder / "night.caught-up"
 
 
 def _go_on(stage: Stage, browse: bool) -> bool:
@@ -163,6 +197,10 @@ def _go_on(stage: Stage, browse: bool) -> bool:
         webbrowser.open(url)
     stage.watch(float("inf"))
     return True
+
+
+def _described(scenario: Scenario) -> str:
+    return " ".join(scenario.file.description.split())
 
 
 def _after(text: str, word: str) -> str:

@@ -4,14 +4,25 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.contract.topics import batch_topic
-from stillcold_sim.fleet.gateway import FleetGateway, Link
+from stillcold_sim.fleet.gateway import Link
 from stillcold_sim.fleet.model import Wire
 from stillcold_sim.fleet.tally import Tally
+
+
+class Gateway(Protocol):
+    """Makes the batches of one chain."""
+
+    id: str
+    epoch: bytes
+
+    def make(self) -> Link:
+        """The next batch."""
 
 
 @dataclass(slots=True)
@@ -26,7 +37,7 @@ class Outbox:
 
     Parameters
     ----------
-    gateway : FleetGateway
+    gateway : Gateway
         Whose batches they are.
     wire : Wire
         What goes wrong on purpose.
@@ -40,7 +51,7 @@ class Outbox:
 
     def __init__(
         self,
-        gateway: FleetGateway,
+        gateway: Gateway,
         wire: Wire,
         rng: np.random.Generator,
         publish: Callable[[str, bytes], bool],
