@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from stillcold_agent.meters import Meter
 from stillcold_core.detect.deadline import energised, power_of
-from stillcold_core.detect.restart import RestartRules
+from stillcold_core.detect.deadpoint import RestartRules
 from stillcold_core.quantities import QUANTITIES, Kind
 from stillcold_core.readings import Sample
 

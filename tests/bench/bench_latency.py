@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stillcold_core.detect.restart import RestartRules
+from stillcold_core.detect.deadpoint import RestartRules
 from stillcold_core.registry import Line, Point, Registry, Site, save_registry
 from support import Mosquitto, WebhookReceiver, wait_for
 from support.house import House

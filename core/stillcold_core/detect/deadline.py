@@ -24,6 +24,8 @@ class DeadLineLimits:
         V, phase to neutral.
     power_cut : bool
         Whether the line was cut off from power, so that voltage alone proves that somebody undid it.
+    water_cut : bool
+        Whether the line was cut off from water, so that water alone proves it.
 
     Notes
     -----
@@ -34,16 +36,25 @@ class DeadLineLimits:
     rated_power: float
     nominal_voltage: float = 220.0
     power_cut: bool = True
+    water_cut: bool = False
     floor: float = 0.01
     """Share of the rated power and current above which a line is live."""
     voltage_dead: float = 0.1
     """Share of the nominal voltage below which a conductor is dead."""
     voltage_live: float = 0.5
     """Share of the nominal voltage above which a conductor is live."""
-    energy_allowance: float = 0.002
-    """Energy register: hours at rated power that never count, for settings work and rounding."""
+    energy_allowance: float = 0.0002
+    """Hours at rated power that may add up above what is tolerated, for switching and rounding."""
     standby: float = 0.001
-    """Share of the rated power that is tolerated for any length of time: lighting, a cabinet heater."""
+    """Share of the rated power that is tolerated for any length of time: a cabinet heater, a supervising relay."""
+    lighting: float = 1000.0
+    """W that are tolerated likewise, whatever the rating: lamps for maintenance do not grow with the furnace."""
+    water_leak: float = 0.1
+    """m³/h that are tolerated for any length of time: a valve that drips."""
+    water_allowance: float = 0.1
+    """m³ that may add up above that."""
+    water_flow: float = 0.3
+    """m³/h above which water runs; below it ultrasonic meters show noise."""
 
     @property
     def power(self) -> float:
@@ -57,8 +68,13 @@ class DeadLineLimits:
 
     @property
     def energy(self) -> float:
-        """Wh that never count."""
+        """Wh that may add up above the tolerated power."""
         return self.energy_allowance * self.rated_power
+
+    @property
+    def tolerated(self) -> float:
+        """W that a dead line may take for any length of time; never above the floor."""
+        return min(max(self.standby * self.rated_power, self.lighting), self.power)
 
 
 def power_of(sample: Sample) -> float | None:

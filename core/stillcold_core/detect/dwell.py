@@ -1,13 +1,17 @@
+# ruff: noqa: PLR0124  # NaN is the number that is not itself
 """On-delay and off-delay of an alarm (ISA-18.2), driven by the times of samples."""
 
-from typing import Literal
+import math
 
 import msgspec
 
-Change = Literal["raised", "ended"] | None
-_JITTER = 0.25
+from stillcold_core.detect.columns import Column
+from stillcold_core.detect.kernels import kernel
+
+JITTER = 0.25
 """s by which a reading may come early: readings a second apart are not 1.000 s apart, and 4.999 s are five of them."""
-Level = Literal["over", "between", "under"] | None
+RAISED, ENDED = 1.0, 2.0
+"""What a column of events says of a sample; 0 for nothing."""
 
 
 class Dwell(msgspec.Struct, frozen=True):
@@ -28,53 +32,62 @@ class Dwell(msgspec.Struct, frozen=True):
     under: float | None = None
 
 
-def classify(value: float | None, high: float, low: float) -> Level:
-    """Where a value lies against its limits; None where there is no value.
+@kernel
+def dwell(
+    times: Column,
+    values: Column,
+    high: Column,
+    low: float,
+    on_delay: float,
+    off_delay: float,
+    s: Column,
+    event: Column,
+    at: Column,
+) -> int:
+    """Run a :class:`Dwell` over samples.
 
-    Examples
-    --------
-    >>> classify(5.0, 10.0, 4.0), classify(None, 10.0, 4.0)
-    ('between', None)
-    """
-    if value is None:
-        return None
-    return "over" if value > high else "under" if value < low else "between"
-
-
-def dwell(state: Dwell, time: float, level: Level, *, on_delay: float, off_delay: float) -> tuple[Dwell, Change]:
-    """One more sample.
-
-    It is raised by the first sample that is over at least ``on_delay`` seconds after another that was, with none under
-    or between since: one bad reading alone never raises. It ends likewise after ``off_delay`` seconds under.
+    It is raised by the first sample that is over ``high`` at least ``on_delay`` seconds after another that was, with
+    none at or below it since: one bad reading alone never raises. It ends likewise after ``off_delay`` seconds below
+    ``low``. NaN changes nothing.
 
     Parameters
     ----------
-    state : Dwell
-        Before the sample.
-    time : float
-        Of the sample, s.
-    level : "over", "between", "under" or None
-        None (no value) changes nothing.
+    times, values, high : column, shape (n,)
+        s, and what is compared.
+    low : float
+        Lower limit.
     on_delay, off_delay : float
         s
+    s : column, shape (3,)
+        The state; changed.
+    event, at : column, shape (n,)
+        Written: :data:`RAISED` and since when it has been over, :data:`ENDED` and since when it has been under.
+
+    Returns
+    -------
+    int
+        How many events there were.
     """
-    if level is None:
-        return state, None
-    if state.began is None:
-        return _waiting(state, time, level, on_delay)
-    if level != "under":
-        return Dwell(began=state.began), None
-    under = time if state.under is None else state.under
-    if time > under and time - under >= off_delay:
-        return Dwell(), "ended"
-    return Dwell(began=state.began, under=under), None
-
-
-def _waiting(state: Dwell, time: float, level: Level, on_delay: float) -> tuple[Dwell, Change]:
-    if level != "over":
-        return Dwell(), None
-    if state.pending is None:
-        return Dwell(pending=time), None
-    if time - state.pending >= on_delay - _JITTER:
-        return Dwell(began=state.pending), "raised"
-    return state, None
+    pending, began, under = s[0], s[1], s[2]
+    events = 0
+    for i in range(len(times)):
+        t, x = times[i], values[i]
+        if x != x:  # absent
+            continue
+        if began != began:  # not raised
+            if x <= high[i]:
+                pending = math.nan
+            elif pending != pending:  # the first one
+                pending = t
+            elif t - pending >= on_delay:
+                began, pending = pending, math.nan
+                event[i], at[i], events = 1.0, began, events + 1
+        elif x >= low:
+            under = math.nan
+        elif under != under:  # the first one
+            under = t
+        elif t - under >= off_delay:
+            event[i], at[i], events = 2.0, under, events + 1
+            began, under = math.nan, math.nan
+    s[0], s[1], s[2] = pending, began, under
+    return events

@@ -43,3 +43,8 @@ def compile_kernels(compiler: Callable[[Callable[..., object]], Callable[..., ob
     for each in _KERNELS:
         each.run = compiler(each.python)
     return len(_KERNELS)
+
+
+def compiled() -> bool:
+    """Whether kernels run compiled."""
+    return bool(_KERNELS) and _KERNELS[0].run is not _KERNELS[0].python

@@ -1,0 +1,381 @@
+# ruff: noqa: PLR0124  # NaN is the number that is not itself
+"""One point of a sealed line: every signal that its samples give, judged by its own rule."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from stillcold_core.detect.alarms import Alarm, Event, Place, told
+from stillcold_core.detect.columns import Column, array, blank, fed, row, state_of
+from stillcold_core.detect.creep import Creep, NoiseRules, Parameters, creep, parameters
+from stillcold_core.detect.deadline import DeadLineLimits
+from stillcold_core.detect.dwell import JITTER, RAISED, Dwell, dwell
+from stillcold_core.detect.energy import RegisterRules, Turn, Witness, energy_rules, threshold, watch, water_rules
+from stillcold_core.detect.findings import Finding, iso
+from stillcold_core.detect.kernels import kernel
+from stillcold_core.detect.presence import CONDITIONS, Presence, account, patience
+from stillcold_core.detect.signals import LITRE, Signals, signals
+from stillcold_core.samples import Floats, Samples
+
+Bools = npt.NDArray[np.bool_]
+DEAD, LIVE, UNKNOWN = (float(CONDITIONS.index(c)) for c in ("dead", "live", "unknown"))
+
+
+@dataclass(frozen=True, slots=True)
+class RestartRules:
+    """How the detector judges; the defaults hold for 1 s to 15 min between samples.
+
+    Attributes
+    ----------
+    on_delay : float
+        s that power, current or voltage must stay above its limit.
+    off_delay : float
+        s that what was raised must stay below its lower limit before it counts as ended.
+    rest : float
+        s that a register must stand still before its restart counts as ended.
+    seen_gone : float
+        s without voltage, from the first sample on, after which a point counts as cut off.
+    arm_voltage : float
+        s without voltage after which a point that had voltage while dead counts as cut off after all.
+    contact_delay : float
+        s that a contact must stay changed, and before that unchanged: contacts bounce, and a module that starts up
+        answers zeros.
+    flow_delay : float
+        s that water must flow: bubbles make an ultrasonic meter show seconds of flow.
+    noise : NoiseRules
+        For what adds up below the floor.
+    """
+
+    on_delay: float = 5.0
+    off_delay: float = 60.0
+    rest: float = 900.0
+    seen_gone: float = 30.0
+    arm_voltage: float = 86400.0
+    contact_delay: float = 10.0
+    flow_delay: float = 30.0
+    noise: NoiseRules = field(default_factory=NoiseRules)
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """Whether a point lies behind the cut.
+
+    A meter in front of the cut shows voltage on a dead line; voltage there proves nothing, and its return after a grid
+    outage neither.
+
+    Attributes
+    ----------
+    off : float, optional
+        1 where voltage was seen to be gone, 0 where it was there from the first; None until that is known.
+    gone : float, optional
+        s since when there has been no voltage.
+    powered : float
+        1 under voltage, else 0.
+    """
+
+    off: float | None = None
+    gone: float | None = None
+    powered: float = 0.0
+
+
+class PointState(msgspec.Struct, frozen=True):
+    """What the detector remembers of one point.
+
+    Attributes
+    ----------
+    presence : Presence
+        What is proved, and for how long it was.
+    cut : Cut
+        Whether it lies behind the cut.
+    dwells : mapping of str to Dwell
+        By signal.
+    creeps : mapping of str to Creep
+        By signal.
+    registers : mapping of str to Witness
+        ``energy`` and ``water``.
+    closed : mapping of str to Dwell
+        By contact: raised once it has shown what it must show.
+    alarms : mapping of str to Alarm
+        Open findings by kind.
+    electrical, witness : bool
+        Whether it has shown anything electrical, and water or contacts.
+    """
+
+    presence: Presence = Presence()
+    cut: Cut = Cut()
+    dwells: Mapping[str, Dwell] = {}
+    creeps: Mapping[str, Creep] = {}
+    registers: Mapping[str, Witness] = {}
+    closed: Mapping[str, Dwell] = {}
+    alarms: Mapping[str, Alarm] = {}
+    electrical: bool = False
+    witness: bool = False
+
+    @property
+    def only_witness(self) -> bool:
+        """Whether it can tell of life, but not of death: water may stand still while the furnace runs."""
+        return self.witness and not self.electrical
+
+
+def judge(
+    place: Place, limits: DeadLineLimits, rules: RestartRules, before: PointState, samples: Samples
+) -> tuple[PointState, list[Finding]]:
+    """Judge samples of one point, each later than the one before, the first one later than any that was judged.
+
+    Parameters
+    ----------
+    place : Place
+        Of the point.
+    limits : DeadLineLimits
+        Of the line.
+    rules : RestartRules
+        How to judge.
+    before : PointState
+        Before the samples; not changed.
+    samples : Samples
+        At least one.
+    """
+    shown = signals(samples)
+    run = _Run(limits, rules, before, samples.times)
+    allowed, intervals = patience(before.presence, samples.times)
+    cut, powered = run.voltage(shown)
+    run.electrical(shown, cut, powered)
+    run.registers(shown, allowed)
+    run.witnesses(shown)
+    presence = account(before.presence, samples.times, allowed, fed(run.proved(shown)), intervals)
+    events = sorted(run.events, key=lambda e: e.index)
+    at = {e.index: float(samples.times[e.index]) for e in events}
+    alarms, findings = told(place, before.alarms, events, at) if events else (before.alarms, [])
+    state = PointState(
+        presence, run.cut, run.dwells, run.creeps, run.witnessed, run.closed, alarms,
+        before.electrical or shown.electrical, before.witness or shown.witness,
+    )  # fmt: skip
+    return state, findings
+
+
+class _Run:
+    """The samples of one call, judged signal by signal."""
+
+    def __init__(self, limits: DeadLineLimits, rules: RestartRules, before: PointState, times: Floats) -> None:
+        self._limits, self._rules = limits, rules
+        self._array, self._times, self._count = times, fed(times), len(times)
+        self.cut = before.cut
+        self.dwells, self.creeps = dict(before.dwells), dict(before.creeps)
+        self.witnessed, self.closed = dict(before.registers), dict(before.closed)
+        self.events: list[Event] = []
+        self._live = np.zeros(self._count, np.bool_)
+        self._full = np.zeros(self._count, np.bool_)
+
+    def voltage(self, shown: Signals) -> tuple[Bools, Column]:
+        """Whether the point lies behind the cut, and whether it is under voltage, at each sample."""
+        cut, powered = blank(self._count, self.cut.off or 0.0), blank(self._count, self.cut.powered)
+        if shown.voltage is not None:
+            numbers, rules = row(self.cut), self._rules
+            dead = self._limits.voltage_dead * self._limits.nominal_voltage
+            _cut(self._times, fed(shown.voltage), dead, rules.seen_gone, rules.arm_voltage, numbers, cut, powered)
+            self.cut = state_of(Cut, numbers)
+        return array(cut) > 0, powered
+
+    def electrical(self, shown: Signals, cut: Bools, powered: Column) -> None:
+        """Power, current and voltage."""
+        limits, rated = self._limits, self._limits.rated_power
+        amperes = rated / (3 * limits.nominal_voltage)
+        if shown.power is not None:
+            p = self._noise(rated, limits.power, self._rules.noise.baseline * rated)
+            high = self._creep("power", shown.power, powered, blank(self._count, limits.tolerated), p, told=True)
+            self._over("power", shown.power, high, limits.power / 2)
+        if shown.current is not None and shown.mean_current is not None and shown.phases is not None:
+            p = self._noise(amperes, limits.current, 0.8 * limits.current)
+            lamps = limits.tolerated / limits.nominal_voltage / np.maximum(shown.phases, 1.0)
+            tolerated = fed(np.minimum(np.maximum(lamps, _LEAST_CURRENT * amperes), limits.current))
+            self._creep("current", shown.mean_current, powered, tolerated, p, told=True)
+            never = blank(self._count, math.inf)
+            high = self._creep("peak", shown.current, powered, never, p, told=False)
+            self._over("current", shown.current, high, limits.current / 2)
+        if shown.voltage is not None and limits.power_cut:
+            volts = limits.nominal_voltage
+            behind = np.where(cut, shown.voltage, np.nan)
+            high = blank(self._count, limits.voltage_live * volts)
+            self._over("voltage", behind, high, limits.voltage_dead * volts)
+
+    def registers(self, shown: Signals, allowed: Column) -> None:
+        """Energy, and water where it was cut."""
+        if shown.energy is not None:
+            rules = energy_rules(self._limits, self._rules.rest)
+            level = self._register("energy", shown.energy, allowed, rules, _energy_words)
+            self._full |= level > 0
+        if shown.water is not None and self._limits.water_cut:
+            rules = water_rules(self._limits, self._rules.rest)
+            self._register("water", shown.water, allowed, rules, _water_words)
+
+    def witnesses(self, shown: Signals) -> None:
+        """Flow of water where it was cut, and contacts."""
+        limits = self._limits
+        if shown.flow is not None and limits.water_cut:
+            high = blank(self._count, limits.water_flow)
+            self._over("flow", shown.flow, high, limits.water_flow / 2, delay=self._rules.flow_delay)
+        for name, wrong in shown.contacts.items():
+            known = self._known(name, wrong)
+            self._over(name, known, blank(self._count, 0.5), 0.5, delay=self._rules.contact_delay, live=False)
+
+    def proved(self, shown: Signals) -> Floats:
+        """What each sample proves, by the order of the conditions."""
+        measured = np.zeros(self._count, np.bool_)
+        for signal in (shown.power, shown.current):
+            if signal is not None:
+                measured |= ~np.isnan(signal)
+        if shown.energy is not None:
+            measured |= ~np.isnan(shown.energy) & ~self._full
+        return np.where(self._live, LIVE, np.where(measured, DEAD, UNKNOWN))
+
+    def _noise(self, rated: float, floor: float, baseline: float) -> Parameters:
+        budget = self._limits.energy_allowance * 3600 * rated
+        return parameters(self._rules.noise, rated=rated, floor=floor, baseline=baseline, budget=budget)
+
+    def _creep(
+        self, signal: str, values: Floats, powered: Column, tolerated: Column, p: Parameters, *, told: bool
+    ) -> Column:
+        """What adds up below the floor; the floor with the noise."""
+        numbers = row(self.creeps.get(signal, Creep()))
+        guard, live, event = blank(self._count), blank(self._count), blank(self._count)
+        facts = blank(3 * self._count)
+        if creep(self._times, fed(values), powered, tolerated, p, numbers, guard, live, event, facts):
+            self.events += _crept(signal, event, facts, self._array, values)
+        self.creeps[signal] = state_of(Creep, numbers)
+        if told:
+            self._live |= array(live) > 0
+        return guard
+
+    def _over(
+        self, signal: str, values: Floats, high: Column, low: float, *, delay: float | None = None, live: bool = True
+    ) -> None:
+        """What lasts above its limit."""
+        numbers = row(self.dwells.get(signal, Dwell()))
+        event, at = blank(self._count), blank(self._count)
+        on, off = (self._rules.on_delay if delay is None else delay) - JITTER, self._rules.off_delay
+        if dwell(self._times, fed(values), high, low, on, off, numbers, event, at):
+            self.events += _lasting(signal, event, at, values, high)
+        self.dwells[signal] = state_of(Dwell, numbers)
+        if live:
+            self._live |= values > array(high)
+
+    def _register(self, name: str, readings: Floats, allowed: Column, rules: RegisterRules, words: "Words") -> Floats:
+        witness, shown, turns = watch(self.witnessed.get(name, Witness()), self._array, readings, allowed, rules)
+        self.witnessed[name] = witness
+        self.events += [_turned(name, turn, float(self._array[turn.index]), rules, words) for turn in turns]
+        level = array(shown)
+        self._live |= (level > 1) & ~np.isnan(readings)
+        return level
+
+    def _known(self, contact: str, wrong: Floats) -> Floats:
+        """A contact from when it has shown for the delay what it must show; before, how it was left is not known."""
+        was = self.closed.get(contact, Dwell())
+        numbers, event, at = row(was), blank(self._count), blank(self._count)
+        delay = self._rules.contact_delay - JITTER
+        right, limit = fed(1.0 - wrong), blank(self._count, 0.5)
+        found = dwell(self._times, right, limit, -1.0, delay, math.inf, numbers, event, at)
+        self.closed[contact] = state_of(Dwell, numbers)
+        if was.began is not None:
+            return wrong
+        first = int(np.argmax(array(event) == RAISED)) if found else self._count
+        return np.where(np.arange(self._count) < first, np.nan, wrong)
+
+
+_LEAST_CURRENT = 0.0025
+"""Share of the rated current that is tolerated for any length of time: coarse displays step by as much."""
+Words = Callable[[Witness, float, RegisterRules], tuple[str, Mapping[str, float | str]]]
+_UNITS = {"power": ("active_power", "W"), "current": ("current", "A"), "voltage": ("voltage", "V")}
+_CONTACT_WORDS = {
+    "seal_closed": ("the seal was opened", "the seal is closed again"),
+    "door_closed": ("the door was opened", "the door is closed again"),
+    "breaker_closed": ("the breaker was closed", "the breaker is open again"),
+}
+
+
+def _happened(event: Column) -> Iterator[int]:
+    yield from np.flatnonzero(array(event)).tolist()
+
+
+def _lasting(signal: str, event: Column, at: Column, values: Floats, high: Column) -> Iterator[Event]:
+    for i in _happened(event):
+        raised, value = event[i] == RAISED, float(values[i])
+        if signal in _CONTACT_WORDS:
+            reason = _CONTACT_WORDS[signal][0 if raised else 1]
+            shown = value if signal == "breaker_closed" else 1.0 - value
+            yield Event(i, "seal", signal, raised, float(at[i]), reason, {signal: shown})
+        elif signal == "flow":
+            reason = f"water flows at {value:.2f} m³/h, limit {high[i]:.2f} m³/h"
+            yield Event(i, "water", signal, raised, float(at[i]), reason, {"water_flow": value})
+        else:
+            name, unit = _UNITS[signal]
+            reason = f"{name} {value:.1f} {unit}, limit {high[i]:.1f} {unit}"
+            yield Event(i, signal, "floor", raised, float(at[i]), reason, {name: value, "limit": float(high[i])})
+
+
+def _crept(signal: str, event: Column, facts: Column, times: Floats, values: Floats) -> Iterator[Event]:
+    name, unit = _UNITS[signal]
+    for i in _happened(event):
+        at, total, mean = (float(facts[3 * i + j]) for j in range(3))
+        raised = event[i] == RAISED
+        began = at if raised else float(times[i])
+        over = total / max(float(times[i]) - at, 1e-3) if raised else 0.0
+        sum_ = f"{total / 3600:.1f} {unit}h in all"
+        reason = f"{name} {over:.1f} {unit} above the {mean:.1f} {unit} of a dead line since {iso(began)}, {sum_}"
+        evidence = {"mean_above": over, "usual": mean, "accumulated": total / 3600, f"{name}_last": float(values[i])}
+        yield Event(i, signal, "accumulated", raised, at, reason, evidence)
+
+
+def _turned(name: str, turn: Turn, time: float, rules: RegisterRules, words: Words) -> Event:
+    reason, evidence = words(turn.witness, time, rules)
+    return Event(turn.index, name, "register", turn.what == "raised", turn.at, reason, evidence)
+
+
+def _energy_words(witness: Witness, time: float, rules: RegisterRules) -> tuple[str, Mapping[str, float | str]]:
+    began, anchor = witness.began or time, witness.anchor or 0.0
+    evidence = {
+        "active_energy_import": witness.reading or 0.0,
+        "advanced": witness.total,
+        "from_reading": anchor,
+        "limit": threshold(witness, rules),
+        "mean_power": witness.total * 3600 / max(time - began, 1e-3),
+    }
+    return f"energy register advanced by {witness.total / 1000:.2f} kWh since {iso(began)}", evidence
+
+
+def _water_words(witness: Witness, time: float, _rules: RegisterRules) -> tuple[str, Mapping[str, float | str]]:
+    began, used = witness.began or time, witness.total / LITRE
+    evidence = {
+        "water_volume": (witness.reading or 0.0) / LITRE,
+        "water_used": used,
+        "mean_flow": used * 3600 / max(time - began, 1e-3),
+    }
+    return f"water register advanced by {used:.3f} m³ since {iso(began)}", evidence
+
+
+@kernel
+def _cut(
+    times: Column,
+    volts: Column,
+    dead: float,
+    seen_gone: float,
+    arm: float,
+    s: Column,
+    cut: Column,
+    powered: Column,
+) -> None:
+    off, gone, on = s[0], s[1], s[2]
+    for i in range(len(times)):
+        v, t = volts[i], times[i]
+        if v >= dead:
+            off, gone, on = 1.0 if off == 1.0 else 0.0, math.nan, 1.0
+        elif v == v:
+            on = 0.0
+            gone = gone if gone == gone else t
+            if t - gone >= (arm if off == off else seen_gone):
+                off = 1.0
+        cut[i] = 1.0 if off == 1.0 else 0.0
+        powered[i] = on
+    s[0], s[1], s[2] = off, gone, on
