@@ -1,37 +1,59 @@
-"""Detection over files of measurements: the live detectors, fed row by row in constant memory."""
+"""Detection over files of measurements: the live detectors, in bounded memory, on several cores."""
 
-import csv
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
+import numpy as np
 
-from stillcold_core.detect.findings import Finding, followed, iso
+from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.files import BadFile
-from stillcold_core.quantities import QUANTITIES
-from stillcold_core.readings import Absence, Sample, Value
 from stillcold_core.registry import Registry
-from stillcold_core.samples import by_columns
-from stillcold_server.detection.judge import Judge
-from stillcold_server.detection.subjects import subjects_of
+from stillcold_server.detection.scan_work import Part, Work
+from stillcold_server.measurements.files import check_measurements, find_measurements, read_measurements
+from stillcold_server.measurements.spool import Spool, SpoolWriter
+
+Told = Callable[[int], None]
+"""Is called with how much more of a stage has been done."""
+Watch = Callable[[str, int], AbstractContextManager[Told]]
+"""Is called at the beginning of a stage with its name and its whole amount: bytes, or rows."""
+_WORTH_PROCESSES = 500_000  # rows; a process takes a second or two to start
+_LOOK = 0.3  # s between two looks at what the processes have done
 
 
-def scan_files(registry: Registry, measurements: Sequence[Path], alerts: Path) -> int:
+@contextmanager
+def unwatched(_stage: str, _amount: int) -> Iterator[Told]:
+    """Nobody watches the progress."""
+    yield lambda _: None
+
+
+def scan_files(
+    registry: Registry, measurements: Sequence[Path], alerts: Path, *, jobs: int = 1, watch: Watch = unwatched
+) -> int:
     """Judge files of measurements and write what was found.
+
+    The alerts are the same however the rows lie in the files and whatever ``jobs`` is. Rows are put into order by point
+    in a temporary file beside ``alerts``, which takes 8 bytes a number; memory does not grow with the files.
 
     Parameters
     ----------
     registry : Registry
         Sites, lines and points.
     measurements : sequence of Path
-        CSV: ``time`` (epoch seconds or ISO 8601 in UTC), ``point``, then quantities; empty means missing. Each point's
-        rows stand in order of time, over all files in the order given.
+        Files, or folders of them: CSV (may be packed by gzip) or Parquet with ``time`` (epoch seconds or ISO 8601, in
+        UTC), ``point``, then quantities; empty means missing. Each point's rows stand in order of time, over all files
+        in the order given.
     alerts : Path
-        JSON lines, one an alert, in the order in which they were detected. What began under a permit is none: the
-        server records it too, and tells nobody.
+        JSON lines, one an alert, by the time at which they were detected. What began under a permit is none: the server
+        records it too, and tells nobody. It appears when it is complete.
+    jobs : int
+        Processes at most.
+    watch : callable
+        Is told of the progress.
 
     Returns
     -------
@@ -41,21 +63,18 @@ def scan_files(registry: Registry, measurements: Sequence[Path], alerts: Path) -
     Raises
     ------
     BadFile
-        Naming file, line, column and value of the first thing that does not fit.
+        Naming file, line, column and value of the first thing that does not fit, or what cannot be written.
     """
-    found: dict[str, Finding] = {}
-    judge = Judge(subjects_of(registry))
-    known = {p.id for p in registry.point}
-    for path in measurements:
-        for sample in read_measurements(path, known):
-            for finding in judge.feed(by_columns([sample])):
-                if not registry.permitted(finding.line, finding.began):
-                    first = found.get(finding.id)
-                    found[finding.id] = followed(first, finding) if first else finding
-    with alerts.open("wb") as out:
-        for finding in found.values():
-            out.write(msgspec.json.encode(alert_record(finding)) + b"\n")
-    return len(found)
+    files = find_measurements(measurements)
+    for path in files:
+        check_measurements(path)
+    with _written(alerts) as (folder, out):
+        spool = _spooled(registry, files, folder / "rows", watch)
+        found = _judged(registry, spool, folder, jobs, watch)
+        told = [f for f in found if not registry.permitted(f.line, f.began)]
+        told.sort(key=lambda f: (f.detected, f.id))
+        out.write_bytes(b"".join(msgspec.json.encode(alert_record(f)) + b"\n" for f in told))
+    return len(told)
 
 
 def alert_record(finding: Finding) -> dict[str, object]:
@@ -68,89 +87,77 @@ def alert_record(finding: Finding) -> dict[str, object]:
     }  # fmt: skip
 
 
-def read_measurements(path: Path, points: Iterable[str]) -> Iterator[Sample]:
-    """The samples of a CSV file, one at a time.
-
-    Raises
-    ------
-    BadFile
-        When a column or a value does not fit.
-    """
-    known = set(points)
+@contextmanager
+def _written(alerts: Path) -> Iterator[tuple[Path, Path]]:
+    """A folder for temporary files, and the file in it that becomes ``alerts`` at the end."""
+    target = alerts.resolve()
+    special = alerts.is_relative_to("/dev") or (target.exists() and not target.is_file())
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _samples(path, file, known)
+        with tempfile.TemporaryDirectory(prefix=".scan-", dir=None if special else target.parent) as name:
+            folder = Path(name)
+            yield folder, folder / "alerts"
+            if special:
+                with alerts.open("ab") as file:
+                    file.write((folder / "alerts").read_bytes())
+            else:
+                (folder / "alerts").replace(target)
     except OSError as error:
-        raise BadFile(path, f"cannot be read ({error.strerror}); expected a readable file") from error
-    except UnicodeDecodeError as error:
-        raise BadFile(path, "expected a text file in UTF-8") from error
+        raise BadFile(error.filename or alerts, f"cannot be written ({error.strerror})") from error
 
 
-def _samples(path: Path, file: TextIO, known: set[str]) -> Iterator[Sample]:
-    rows = csv.reader(file, strict=True)
-    try:
-        header = next(rows, [])
-        _check_header(path, header)
-        for cells in rows:
-            if cells:
-                yield _sample(_Row(path, rows.line_num, header, cells), known)
-    except csv.Error as error:
-        raise BadFile(path, f"not CSV: {error}", line=rows.line_num) from error
+def _spooled(registry: Registry, files: Sequence[Path], path: Path, watch: Watch) -> Spool:
+    points = [p.id for p in registry.point]
+    codes = {name: code for code, name in enumerate(points)}
+    sizes = [file.stat().st_size for file in files]
+    with watch("reading", sum(sizes)) as told, SpoolWriter(path, points) as writer:
+        for file, size in zip(files, sizes, strict=True):
+            done = 0
+            for rows in read_measurements(file, codes):
+                writer.add(rows)
+                told(rows.read - done)
+                done = rows.read
+            told(size - done)
+        return writer.finish()
 
 
-def _check_header(path: Path, header: Sequence[str]) -> None:
-    for name in ("time", "point"):
-        if name not in header:
-            raise BadFile(path, f"expected a column {name!r}", line=1, field=name)
-    for i, name in enumerate(header):
-        if header.index(name) != i:
-            raise BadFile(path, "a column stands twice", line=1, field=name)
-        if name not in ("time", "point") and name not in QUANTITIES:
-            raise BadFile(path, "expected 'time', 'point' or a quantity of the vocabulary", line=1, value=name)
+def _judged(registry: Registry, spool: Spool, folder: Path, jobs: int, watch: Watch) -> list[Finding]:
+    work = Work(registry, spool)
+    parts = work.parts()
+    rows = sum(p.rows for p in parts)
+    with watch("judging", rows) as told:
+        if min(jobs, len(parts)) <= 1 or rows < _WORTH_PROCESSES:
+            return [f for part in parts for f in work.judge(part, told)]
+        return _judged_apart(work, parts, folder / "done", min(jobs, len(parts)), told)
 
 
-class _Row:
-    """One row, and where it stands."""
-
-    def __init__(self, path: Path, line: int, header: Sequence[str], cells: Sequence[str]) -> None:
-        if len(cells) != len(header):
-            raise BadFile(path, f"expected {len(header)} columns, got {len(cells)}", line=line)
-        self.path, self.line = path, line
-        self.cells = dict(zip(header, cells, strict=True))
-
-    def bad(self, column: str, expected: str) -> BadFile:
-        return BadFile(self.path, expected, line=self.line, field=column, value=self.cells[column])
-
-
-def _sample(row: _Row, known: set[str]) -> Sample:
-    point = row.cells["point"]
-    if point not in known:
-        raise row.bad("point", "expected the id of a point in the registry")
-    time = _time(row)
-    values = {name: _value(row, name) for name, cell in row.cells.items() if name in QUANTITIES and cell}
-    return Sample(point, time, values)
+def _judged_apart(work: Work, parts: Sequence[Part], path: Path, jobs: int, told: Told) -> list[Finding]:
+    """Each part by one of several processes; each counts in a file of its own place what it has done."""
+    done = np.memmap(path, np.int64, "w+", shape=(len(parts),))
+    seen = 0
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (work, path)) as pool:
+        futures = [pool.submit(_judge, number, part) for number, part in enumerate(parts)]
+        waiting = set(futures)
+        while waiting:
+            _, waiting = wait(waiting, _LOOK, FIRST_COMPLETED)
+            now = int(done.sum())
+            told(now - seen)
+            seen = now
+        return [finding for future in futures for finding in future.result()]
 
 
-def _time(row: _Row) -> float:
-    text = row.cells["time"]
-    try:
-        time = float(text)
-    except ValueError:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise row.bad("time", "expected epoch seconds or ISO 8601") from None
-        if moment.tzinfo is None:
-            raise row.bad("time", "expected an offset, e.g. 2026-01-01T00:00:00Z") from None
-        time = moment.timestamp()
-    if not (math.isfinite(time) and 0 <= time < 253_402_300_800):
-        raise row.bad("time", "expected a time between 1970 and 9999")
-    return time
+_of_this_process: list[tuple[Work, Path]] = []
+"""What :func:`_begin` left in a process of the pool."""
 
 
-def _value(row: _Row, name: str) -> Value:
-    try:
-        value = float(row.cells[name])
-    except ValueError:
-        raise row.bad(name, "expected a number, or nothing where it is missing") from None
-    return value if QUANTITIES[name].plausible(value) else Absence.OUT_OF_RANGE
+def _begin(work: Work, done: Path) -> None:
+    _of_this_process.append((work, done))
+
+
+def _judge(number: int, part: Part) -> list[Finding]:
+    work, path = _of_this_process[-1]
+    done = np.memmap(path, np.int64, "r+")
+
+    def told(rows: int) -> None:
+        done[number] += rows
+
+    return work.judge(part, told)
