@@ -15,8 +15,8 @@ from stillcold_sim.scenario import find_scenario, load_scenario, scenario_names,
 from stillcold_sim.scenario.library import FAMILIES, library_page, shipped
 
 DOCS = Path(__file__).parents[2] / "docs"
-JUDGED = [name for family in ("restart", "legal", "wire") for name in scenario_names(family)]
-PLAYED = [name for family in ("furnace", "tamper", "witness", "scale") for name in scenario_names(family)]
+JUDGED = [name for family in ("restart", "witness", "legal", "wire") for name in scenario_names(family)]
+PLAYED = [name for family in ("furnace", "tamper", "scale") for name in scenario_names(family)]
 
 
 def _scan(registry: Path, measurements: Path, alerts: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from stillcold_core.detect import restart
 from stillcold_core.detect.findings import Finding
-from stillcold_core.detect.restart import RestartState, condition
+from stillcold_core.detect.restart import RestartState, condition, proving
 from stillcold_server.detection.bound import Bound
 from stillcold_server.detection.judge import Judge
 from stillcold_server.detection.recall import Bounds, recall
@@ -176,11 +176,13 @@ def _status(memory: _Memory, subject: Subject) -> dict[str, Any]:
 def status_row(line: str, state: RestartState) -> dict[str, Any]:
     """What the store keeps of a line: its condition at its newest sample, and the time counted.
 
-    Of several points the one that is worst known counts: the smallest time dead, the largest unknown.
+    Of several points the one that is worst known counts: the smallest time dead, the largest unknown. Points that show
+    only water or contacts count where there is no other, and for the time in which they show life.
     """
-    points = [p.presence for p in state.points.values()]
+    every = [p.presence for p in state.points.values()]
+    points = list(proving(state)) or every
     newest = max((p.time or 0.0 for p in points), default=0.0)
-    live, unknown = max((p.live_s for p in points), default=0.0), max((p.unknown_s for p in points), default=0.0)
+    live, unknown = max((p.live_s for p in every), default=0.0), max((p.unknown_s for p in points), default=0.0)
     total = max((p.dead_s + p.live_s + p.unknown_s for p in points), default=0.0)
     return {
         "line": line, "condition": condition(state, newest),

@@ -9,7 +9,7 @@ site whose points can be compared, and among all points together.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 from stillcold_core.detect import furnace, restart
 from stillcold_core.detect.catalogue import DETECTORS
@@ -25,7 +25,9 @@ from stillcold_core.registry import Line, Point, Registry
 
 Key = tuple[str, str]
 """Name of the detector and id of its subject."""
-SCOPES: tuple[Scope, ...] = get_args(Scope)
+WITHIN_SITES: tuple[Scope, ...] = ("line", "point", "site")
+"""Scopes of the detectors that keep nothing beyond a site."""
+AMONG_ALL: tuple[Scope, ...] = ("fleet",)
 FLEET = "fleet"
 """Id of the one subject of the detectors that watch all points together."""
 _ELECTRICAL = ("feeder", "incomer")
@@ -61,7 +63,7 @@ Subjects = Mapping[str, tuple[Subject, ...]]
 
 
 def subjects_of(
-    registry: Registry, *, sites: Collection[str] | None = None, scopes: Collection[Scope] = SCOPES
+    registry: Registry, *, sites: Collection[str] | None = None, scopes: Collection[Scope] = (*WITHIN_SITES, *AMONG_ALL)
 ) -> Subjects:
     """Who judges the samples of each point.
 
@@ -70,7 +72,7 @@ def subjects_of(
     registry : Registry
         Sites, lines, points and permits.
     sites : collection of str, optional
-        Only the points of these; the detectors of the scopes line, point and site keep nothing beyond a site.
+        Only the points of these.
     scopes : collection of str
         Only detectors of these.
     """
@@ -120,7 +122,7 @@ def _lines(plants: _Plants) -> _Watch:
         line.id: Subject(restart.DETECTOR, line.id, sealed_line(line), line.state == "sealed")
         for line in plants.lines.values()
     }
-    for p in plants.electrical:
+    for p in plants.points:
         yield p.id, subjects[p.line]
 
 
@@ -170,6 +172,7 @@ _WATCH: Mapping[str, Callable[[_Plants], _Watch]] = {
 
 def sealed_line(line: Line) -> SealedLine:
     """A line of the registry as the restart detector needs it."""
-    limits = DeadLineLimits(line.rated_power, line.nominal_voltage, "power_cut" in line.measures)
+    cut = "power_cut" in line.measures, "water_cut" in line.measures
+    limits = DeadLineLimits(line.rated_power, line.nominal_voltage, *cut)
     since = line.sealed_at.timestamp() if line.sealed_at and line.state == "sealed" else 0.0
     return SealedLine(line.site, line.id, limits, since)
