@@ -22,10 +22,14 @@ class SignedGateway:
         Id of the gateway.
     epoch : bytes, 8
         Of its journal.
+    exponents : mapping of str to int
+        Power of ten of each quantity that is read.
     """
 
-    def __init__(self, name: str = "gw-1", epoch: bytes = b"epoch--1") -> None:
-        self.name, self.epoch = name, epoch
+    def __init__(
+        self, name: str = "gw-1", epoch: bytes = b"epoch--1", exponents: Mapping[str, int] = EXPONENTS
+    ) -> None:
+        self.name, self.epoch, self.exponents = name, epoch, exponents
         self.key = Ed25519PrivateKey.generate()
         self.sequence, self.previous = 0, GENESIS
 
@@ -38,7 +42,7 @@ class SignedGateway:
         """The next envelope of the chain; ``changes`` overwrite fields of the batch."""
         self.sequence += 1
         points = dict.fromkeys(s.point for s in samples)
-        blocks = [block_of([s for s in samples if s.point == p], "test-meter", EXPONENTS) for p in points]
+        blocks = [block_of([s for s in samples if s.point == p], "test-meter", self.exponents) for p in points]
         fields: dict[str, object] = {
             "gateway": self.name, "epoch": self.epoch, "sequence": self.sequence, "previous": self.previous,
             "boot": bytes(16), "synced": True, "profiles": {"test-meter": "0" * 16}, "blocks": blocks,
