@@ -1,46 +1,62 @@
 """Current transformers and voltage leads: currents, voltages and powers of one moment that contradict each other."""
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from stillcold_core.detect.deadline import CURRENTS, POWERS, VOLTAGES
 from stillcold_core.detect.findings import Finding
-from stillcold_core.detect.tamper.held import Held, hold
+from stillcold_core.detect.tamper.physics import (
+    BACKWARDS,
+    ENDED,
+    EXPORTS,
+    FACTOR,
+    LEAD_OFF,
+    RAISED,
+    UNEVEN,
+    Scalars,
+    lasting,
+    moments,
+)
+from stillcold_core.detect.tamper.table import AMPERES, ROW, Table
 from stillcold_core.detect.tamper.watched import WatchedPoint, found
-from stillcold_core.readings import Sample
+from stillcold_core.samples import Floats
 
-_LEARNED = 43_200.0  # loaded s after which older samples begin to be forgotten
-_LONGEST = 900.0  # s that one sample may stand for
-_KNOWN_SAMPLES, _KNOWN_SECONDS = 24, 6 * 3600.0
-_LIKE = 0.5  # of the usual current from which phases are compared with what is usual
-_SPREADS = 8.0  # mean deviations by which the phases must differ more than usual
-_APPARENT = 1.8  # U·I over √(P² + Q²) that no distortion explains: √(1 + THD²) of a THD of 150 %
-_PASSIVE = 0.5  # power factor that a phase may have backwards: a coil between two phases has no more than that
+_FED_BACK = (100e3, 0.002)  # Wh, and share of what was taken, that a line has given which generates
+_WATTS = slice(ROW["active_power_l1"], ROW["active_power_l3"] + 1)
+_VOLTS = slice(ROW["voltage_l1"], ROW["voltage_l3"] + 1)
+_BETWEEN = slice(ROW["voltage_l12"], ROW["voltage_l31"] + 1)
 
 
-class Oddity(NamedTuple):
-    """What contradicts what."""
-
-    reason: str
-    evidence: Mapping[str, float]
-
-
-class Balance(msgspec.Struct, frozen=True):
-    """How evenly the phases are usually loaded: the smallest current over the largest.
+class Contradiction(msgspec.Struct, frozen=True):
+    """What the point has shown.
 
     Attributes
     ----------
     since, time : float
-        s of the first and of the last loaded sample.
+        s of the first and of the last loaded sample that contradicted nothing.
     count : int
-        Loaded samples.
+        How many there were.
     mean, spread : float
-        Its mean and its mean deviation.
+        Of the smallest phase current over the largest, how evenly the phases are usually loaded: its mean and its mean
+        deviation.
     level : float
         A, mean of the largest phase current.
+    held : float
+        s since when something contradicts, -1 where nothing does.
+    holds : int
+        Samples in succession that did.
+    raised : bool
+        Whether it was believed.
+    clear : float
+        s since when nothing contradicts any more, while it is raised; else -1.
+    clears : int
+        Samples in succession since then.
+    begun : float
+        s of the first sample; -1 before it.
+    exports : bool
+        Whether the line generates: power flowed backwards from the beginning, or its register for that had counted.
     """
 
     since: float = 0.0
@@ -49,126 +65,110 @@ class Balance(msgspec.Struct, frozen=True):
     mean: float = 0.0
     spread: float = 0.0
     level: float = 0.0
+    held: float = -1.0
+    holds: int = 0
+    raised: bool = False
+    clear: float = -1.0
+    clears: int = 0
+    begun: float = -1.0
+    exports: bool = False
 
 
-class Contradiction(msgspec.Struct, frozen=True):
-    """What the point has shown."""
-
-    balance: Balance = Balance()
-    held: Held = Held()
-
-
-def observe(watched: WatchedPoint, state: Contradiction, sample: Sample) -> tuple[Contradiction, list[Finding]]:
-    """One more sample; a moment without load contradicts nothing and changes nothing."""
-    rules = watched.rules
-    currents = [abs(i) for i in sample.numbers(*CURRENTS)]
-    powers = sample.numbers(*POWERS)
-    total = sample.number("active_power")
-    loaded = (len(currents) == 3 and max(currents) >= rules.load * watched.rated_current) or (
-        total is not None and abs(total) >= rules.load * watched.rated_power
+def observe(
+    watched: WatchedPoint, state: Contradiction, table: Table
+) -> tuple[Contradiction, list[tuple[int, Finding]]]:
+    """Judge a table's samples; a moment without load contradicts nothing and changes nothing."""
+    rules, findings = watched.rules, list[tuple[int, Finding]]()
+    if state.begun < 0 and _gives(table):
+        state = msgspec.structs.replace(state, exports=True)
+    amperes, powers = _currents(watched, table.rows), _total(table)
+    loaded = (amperes.max(0) >= rules.load * watched.rated_current) | (
+        np.abs(powers) >= rules.load * watched.rated_power
     )
-    if not loaded:
-        return state, []
-    voltages = sample.numbers(*VOLTAGES)
-    oddity = (
-        _lead_off(watched, voltages, currents)
-        or _backwards(watched, powers, total, voltages, currents)
-        or _not_apparent(sample, voltages, currents)
-        or _uneven(watched, state.balance, sample, currents)
-    )
-    balance = state.balance if oddity else _learned(state.balance, sample.time, currents)
-    held, change = hold(
-        state.held,
-        sample.time,
-        oddity is not None,
-        samples=rules.hold_samples,
-        seconds=rules.hold_seconds,
-        rest=rules.rest,
-    )
-    after = Contradiction(balance, held)
-    if change == "raised" and oddity:
-        return after, [found(watched, sample, "ct", held.since or sample.time, oddity.reason, oddity.evidence)]
-    if change == "ended":
-        return after, [_ended(watched, state.held, sample)]
-    return after, []
+    loaded &= table.judged
+    codes, phases = (np.zeros(len(powers), np.int8) for _ in range(2))
+    limits = (watched.rated_power, watched.nominal_voltage, rules.load)
+    moments(
+        table.rows[_VOLTS], _carried(table), amperes, table.rows[_WATTS], powers, table.row("reactive_power"),
+        table.row("power_factor"), loaded, codes, phases, limits,
+    )  # fmt: skip
+    held = (watched.generates, rules.hold_samples, rules.hold_seconds, rules.rest, rules.balance_fall)
+    scalars, i, event = _scalars(state), 0, RAISED
+    while event:
+        event, i, scalars = lasting(codes, amperes, loaded, table.judged, table.times, i, held, scalars)
+        if event:
+            findings.append((i, _told(watched, table, i, event, int(codes[i]), int(phases[i]), scalars)))
+            if event == ENDED:
+                scalars = (*scalars[:6], -1.0, 0, False, -1.0, 0, *scalars[11:])
+            i += 1
+    return _state(scalars), findings
 
 
-def _ended(watched: WatchedPoint, held: Held, sample: Sample) -> Finding:
-    clear = sample.time if held.clear is None else held.clear
-    began = sample.time if held.since is None else held.since
-    return found(watched, sample, "ct", began, "currents, voltages and powers agree again", {}, ended=clear)
+def _total(table: Table) -> Floats:
+    """W of all phases."""
+    total = table.row("active_power")
+    return np.where(np.isnan(total), table.rows[_WATTS].sum(0), total)
 
 
-def _lead_off(watched: WatchedPoint, voltages: list[float], currents: list[float]) -> Oddity | None:
-    """A phase carries current, but has no voltage while another has."""
-    if len(voltages) != 3 or len(currents) != 3 or max(voltages) < 0.5 * watched.nominal_voltage:
-        return None
-    for i, (volts, amps) in enumerate(zip(voltages, currents, strict=True), 1):
-        if volts < 0.1 * watched.nominal_voltage and amps >= watched.rules.load * watched.rated_current:
-            return Oddity(
-                f"{amps:.1f} A on phase {i}, which has {volts:.1f} V",
-                {f"voltage_l{i}": volts, f"current_l{i}": amps},
-            )
-    return None
+def _carried(table: Table) -> Floats:
+    """VA: U·I of all phases; of a meter that shows only voltages between phases, by their mean."""
+    amperes = np.abs(table.rows[AMPERES])
+    by_phase = (table.rows[_VOLTS] * amperes).sum(0)
+    between: Floats = table.rows[_BETWEEN].sum(0) * amperes.sum(0) / (3 * math.sqrt(3))
+    return np.where(np.isnan(by_phase), between, by_phase)
 
 
-def _backwards(
-    watched: WatchedPoint, powers: list[float], total: float | None, voltages: list[float], currents: list[float]
-) -> Oddity | None:
-    """Power flows backwards: on one phase beside others, or on all of a line that generates none."""
-    if len(powers) == 3 and max(powers) > 0:
-        phase = min(range(3), key=powers.__getitem__)
-        whole = len(voltages) == len(currents) == 3
-        carried = voltages[phase] * currents[phase] if whole else max(powers)
-        if -powers[phase] > max(_PASSIVE * carried, 0.1 * max(powers)):
-            values = {f"active_power_l{i}": p for i, p in enumerate(powers, 1)}
-            return Oddity(f"active power of phase {phase + 1} is {powers[phase]:.0f} W beside the others", values)
-    shown = sum(powers) if total is None and powers else total
-    if shown is not None and not watched.generates and shown < -watched.rules.load * watched.rated_power:
-        return Oddity(f"active power is {shown:.0f} W on a line that generates none", {"active_power": shown})
-    return None
+def _currents(watched: WatchedPoint, rows: Floats) -> Floats:
+    """A by phase; of a meter that shows only the phases' powers, those at nominal voltage."""
+    currents = rows[AMPERES]
+    known = ~np.isnan(currents).any(0)
+    return np.abs(currents if known.all() else np.where(known, currents, rows[_WATTS] / watched.nominal_voltage))
 
 
-def _not_apparent(sample: Sample, voltages: list[float], currents: list[float]) -> Oddity | None:
-    """Volts times amperes are more than distortion explains, or less than the active power."""
-    power, reactive = sample.number("active_power"), sample.number("reactive_power")
-    if power is None or reactive is None or len(voltages) != 3 or len(currents) != 3:
-        return None
-    carried = sum(u * i for u, i in zip(voltages, currents, strict=True))
-    shown = math.hypot(power, reactive)
-    values = {"apparent_power": carried, "active_power": power, "reactive_power": reactive}
-    if carried > _APPARENT * shown:
-        return Oddity(f"U·I is {carried:.0f} VA, active and reactive power make {shown:.0f} VA", values)
-    if abs(power) > 1.2 * carried:
-        return Oddity(f"active power is {power:.0f} W, U·I only {carried:.0f} VA", values)
-    return None
+def _gives(table: Table) -> bool:
+    """Whether the first sample's register of what was given back has counted."""
+    first = np.flatnonzero(table.judged)[:1]
+    given, taken = (table.row(f"active_energy_{way}")[first] for way in ("export", "import"))
+    return bool((given >= np.fmax(_FED_BACK[0], _FED_BACK[1] * taken)).any())
 
 
-def _uneven(watched: WatchedPoint, usual: Balance, sample: Sample, currents: list[float]) -> Oddity | None:
-    """The smallest phase current has fallen behind the others, as it never did."""
-    if usual.count < _KNOWN_SAMPLES or sample.time - usual.since < _KNOWN_SECONDS or len(currents) != 3:
-        return None
-    if max(currents) <= _LIKE * usual.level:
-        return None  # another load: a furnace taps, and welders on two phases go on
-    least = usual.mean - max(watched.rules.balance_fall, _SPREADS * usual.spread)
-    ratio = min(currents) / max(currents)
-    if ratio >= least:
-        return None
-    values = {f"current_l{i}": c for i, c in enumerate(currents, 1)} | {"ratio": ratio, "usual": usual.mean}
-    return Oddity(f"smallest phase current is {ratio:.0%} of the largest, usually {usual.mean:.0%}", values)
+def _scalars(state: Contradiction) -> Scalars:
+    s = state
+    return (
+        s.since, s.time, s.count, s.mean, s.spread, s.level, s.held, s.holds, s.raised, s.clear, s.clears, s.begun,
+        s.exports,
+    )  # fmt: skip
 
 
-def _learned(usual: Balance, time: float, currents: list[float]) -> Balance:
-    if len(currents) != 3 or not any(currents):
-        return usual
-    most = max(currents)
-    ratio = min(currents) / most
-    if not usual.count:
-        return Balance(time, time, 1, ratio, 0.1, most)
-    weight = max(1 / (usual.count + 1), min(time - usual.time, _LONGEST) / _LEARNED)
-    level = usual.level + weight * (most - usual.level)
-    mean, spread = usual.mean, usual.spread
-    if most >= _LIKE * usual.level:
-        spread += weight * (abs(ratio - mean) - spread)
-        mean += weight * (ratio - mean)
-    return Balance(usual.since, time, usual.count + 1, mean, spread, level)
+def _state(scalars: Scalars) -> Contradiction:
+    """As plain numbers: those of an array cannot be saved."""
+    since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports = scalars
+    return Contradiction(
+        float(since), float(time), int(count), float(mean), float(spread), float(level), float(held), int(holds),
+        bool(raised), float(clear), int(clears), float(begun), bool(exports),
+    )  # fmt: skip
+
+
+def _told(watched: WatchedPoint, table: Table, i: int, event: int, code: int, phase: int, scalars: Scalars) -> Finding:
+    began, time = float(scalars[6]), float(table.times[i])
+    if event == ENDED:
+        reason = "currents, voltages and powers agree again"
+        return found(watched, table.point, time, "ct", began, reason, {}, ended=float(scalars[9]))
+    names = (*VOLTAGES, *CURRENTS, *POWERS, "active_power", "reactive_power", "power_factor")
+    shown = table.values(i, names)
+    return found(watched, table.point, time, "ct", began, _reason(shown, code, phase, float(scalars[3])), shown)
+
+
+def _reason(shown: dict[str, float], code: int, phase: int, usual: float) -> str:
+    carried = sum(shown.get(u, 0.0) * abs(shown.get(i, 0.0)) for u, i in zip(VOLTAGES, CURRENTS, strict=True))
+    power, n = shown.get("active_power", 0.0), phase + 1
+    reasons = {
+        LEAD_OFF: "{:.1f} A on phase {}, which has {:.1f} V".format(
+            shown.get(f"current_l{n}", 0.0), n, shown.get(f"voltage_l{n}", 0.0)
+        ),
+        BACKWARDS: f"active power of phase {n} is {shown.get(f'active_power_l{n}', 0.0):.0f} W beside the others",
+        EXPORTS: f"active power is {power:.0f} W on a line that generates none",
+        FACTOR: f"active power is {power:.0f} W, not the power factor times {carried:.0f} VA",
+        UNEVEN: f"smallest phase current fell behind the largest, of which it usually is {usual:.0%}",
+    }
+    return reasons.get(code, f"active power is {power:.0f} W, U·I {carried:.0f} VA")

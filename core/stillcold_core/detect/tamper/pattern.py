@@ -1,55 +1,63 @@
-"""Frozen and replayed values: exact repetition of the low digits of voltage and frequency.
+"""Frozen and replayed values: exact repetition of the low digits of what a meter shows.
 
 Nothing in a live grid repeats to the last digit for long. How often a meter of coarse display does by chance is learned
 from its own samples, so that each repetition has a probability.
 """
 
-import math
-import struct
-import zlib
-from collections.abc import Mapping
-
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from stillcold_core.detect.findings import Finding, iso
-from stillcold_core.detect.tamper.watched import VOLTAGE_QUANTITIES, WatchedPoint, found
-from stillcold_core.readings import Sample
+from stillcold_core.detect.tamper.prints import Looks, looks
+from stillcold_core.detect.tamper.repeats import (
+    CHANGES,
+    FRESH,
+    FROZEN,
+    LEVELS,
+    SLOTS,
+    SURPRISES,
+    THAWED,
+    Scalars,
+    chance,
+    repeats,
+)  # fmt: skip
+from stillcold_core.detect.tamper.table import Flags, Table
+from stillcold_core.detect.tamper.watched import WatchedPoint, found
 
-_QUANTITIES = (*VOLTAGE_QUANTITIES, "frequency")
-_WORDS = 3  # prints in one remembered sequence
-_KEPT = 64  # changes for which every sequence is remembered; half of them twice as long, and so on
-_LEVELS = 12
-_PRIOR = (2.5, 5.0)  # a meter that is not known yet repeats itself half of the time
-_LEARNED = 10_000.0  # samples after which older ones begin to count half
-_RUN = 30  # samples of one repetition that are learned from
-_MOST = 4.0  # nats that one sample of a repeated sequence gives at most
+_EMPTY = bytes(4 * LEVELS * SLOTS)
+_STALLED, _STALLED_HOURS = 30e3, 0.02  # Wh and h at rated power that a register must count while all else stands still
 
 
 class Pattern(msgspec.Struct, frozen=True):
-    """What the meter's voltages and frequency have looked like.
+    """What the meter has looked like.
 
     Attributes
     ----------
     width : int
-        How many quantities are looked at.
-    last : int, optional
-        Print of the last sample.
+        How many voltages and frequencies are looked at.
+    last : int
+        Print of the last sample; -1 before the first one.
     run : int
         Samples before it with the same print.
-    since : float
-        s of the first of them.
+    since, counted : float
+        s and Wh of the first of them; -1 where the register was not read.
     frozen : bool
         Whether that run is believed to be no chance.
+    longest : int
+        The longest run that was believed to be chance.
     same, seen : float
         Samples with the print of the one before, out of how many.
     back, changes : float
-        Changes to the print of two changes before, out of how many.
+        Changes to a print of the last few, out of how many.
+    grid, moves : int, float
+        Print of the last voltages and frequency, and how many of the changes changed it.
     recent : tuple of int
-        The last few prints that differed from the one before.
+        The last few prints that differed from the one before, the newest at ``index - 1`` modulo their number.
     index : int
         Changes so far.
-    memory : mapping of int to int
-        Index of each remembered sequence by its hash.
+    keys, marks : bytes
+        Remembered sequences: 32-bit hashes, and the index of each.
     lag : int
         Changes by which the sequence now shown lies behind the one that it repeats.
     evidence : float
@@ -63,17 +71,22 @@ class Pattern(msgspec.Struct, frozen=True):
     """
 
     width: int = 0
-    last: int | None = None
+    last: int = -1
     run: int = 0
     since: float = 0.0
+    counted: float = -1.0
     frozen: bool = False
+    longest: int = 0
     same: float = 0.0
     seen: float = 0.0
     back: float = 0.0
     changes: float = 0.0
-    recent: tuple[int, ...] = ()
+    grid: int = 0
+    moves: float = 0.0
+    recent: tuple[int, ...] = (0,) * CHANGES
     index: int = 0
-    memory: Mapping[int, int] = {}
+    keys: bytes = _EMPTY
+    marks: bytes = _EMPTY
     lag: int = 0
     evidence: float = 0.0
     matched: int = 0
@@ -81,102 +94,102 @@ class Pattern(msgspec.Struct, frozen=True):
     replayed: bool = False
 
 
-def observe(watched: WatchedPoint, state: Pattern, sample: Sample) -> tuple[Pattern, list[Finding]]:
-    """One more sample; one without voltage, or with fewer values than usual, tells nothing."""
-    numbers = sample.numbers(*_QUANTITIES)
-    if len(numbers) < max(state.width, 1) or max(numbers) < 0.1 * watched.nominal_voltage:
-        return state, []
-    if len(numbers) > state.width:
-        state = Pattern(width=len(numbers))
-    now = zlib.crc32(struct.pack(f"<{len(numbers)}d", *numbers))
-    if now == state.last:
-        return _repeated(watched, state, sample)
-    ended = [_frozen(watched, state, sample, ended=sample.time)] if state.frozen else []
-    state, said = _changed(watched, state, sample, now)
-    return state, ended + said
+def observe(watched: WatchedPoint, state: Pattern, table: Table) -> tuple[Pattern, Flags, list[tuple[int, Finding]]]:
+    """Judge a table's samples; one without voltage or load, or with fewer voltages than usual, tells nothing.
+
+    Returns
+    -------
+    state : Pattern
+    repeated : ndarray of bool, shape (n,)
+        Whether a sample shows old values.
+    findings : list of (int, Finding)
+        With the sample that decided each.
+    """
+    seen = looks(watched, table)
+    repeated = np.zeros(len(table.times), np.bool_)
+    findings: list[tuple[int, Finding]] = []
+    first = 0
+    for wider in _widenings(state.width, seen, table.judged):
+        state, said = _same_width(watched, state, table, seen, (first, wider), repeated)
+        findings += said
+        state, first = Pattern(width=int(seen.width[wider])), wider
+    state, said = _same_width(watched, state, table, seen, (first, len(table.times)), repeated)
+    return state, repeated, findings + said
 
 
-def _repeated(watched: WatchedPoint, state: Pattern, sample: Sample) -> tuple[Pattern, list[Finding]]:
-    rules, run = watched.rules, state.run + 1
-    long = run + 1 >= rules.frozen_samples and sample.time - state.since >= rules.frozen_seconds
-    frozen = state.frozen or (long and run * -math.log(_chance(state.same, state.seen)) >= rules.surprise)
-    after = msgspec.structs.replace(state, run=run, frozen=frozen)
-    return after, [_frozen(watched, after, sample)] if frozen and not state.frozen else []
+def _widenings(width: int, seen: Looks, judged: Flags) -> list[int]:
+    """Samples that show more voltages and frequencies than any before: what was learned of fewer does not hold."""
+    shown = np.where(judged & seen.telling, seen.width, 0)
+    if not len(shown) or shown.max() <= width:
+        return []
+    most = np.maximum.accumulate(np.concatenate(([width], shown)))
+    return [int(i) for i in np.flatnonzero(np.diff(most))]
 
 
-def _frozen(watched: WatchedPoint, state: Pattern, sample: Sample, ended: float | None = None) -> Finding:
-    lasted = sample.time - state.since
-    reason = f"voltages and frequency the same to the last digit for {state.run + 1} samples, {lasted:.0f} s"
-    evidence = {"samples": state.run + 1.0, "seconds": lasted, "usual_share": _chance(state.same, state.seen)}
-    return found(watched, sample, "frozen", state.since, reason, evidence, ended=ended)
+def _same_width(
+    watched: WatchedPoint, state: Pattern, table: Table, seen: Looks, span: tuple[int, int], repeated: Flags
+) -> tuple[Pattern, list[tuple[int, Finding]]]:
+    first, end = span
+    rules, register = watched.rules, table.row("active_energy_import")
+    usable = table.judged & seen.telling & (seen.width >= state.width)
+    recent, keys, marks = np.array(state.recent, np.int64), _numbers(state.keys), _numbers(state.marks)
+    stalled = max(_STALLED, _STALLED_HOURS * watched.rated_power)
+    limits = (rules.frozen_samples, rules.frozen_seconds, rules.surprise, rules.replay_surprise, stalled)
+    findings: list[tuple[int, Finding]] = []
+    event = FROZEN
+    while event:
+        event, at, first, scalars = repeats(
+            seen.whole, seen.grid, seen.power, register, usable, table.times, repeated, first, end,
+            recent, keys, marks, SURPRISES, limits, _scalars(state),
+        )  # fmt: skip
+        state = _moved(state, scalars)
+        if event:
+            state, finding = _told(watched, state, table.point, float(table.times[at]), event)
+            findings.append((at, finding))
+    if first > span[0]:
+        state = msgspec.structs.replace(
+            state, recent=tuple(recent.tolist()), keys=keys.tobytes(), marks=marks.tobytes()
+        )
+    return state, findings
 
 
-def _changed(watched: WatchedPoint, state: Pattern, sample: Sample, now: int) -> tuple[Pattern, list[Finding]]:
-    state = _learned(state, now, sample.time)
-    if len(state.recent) < _WORDS:
-        return state, []
-    key = zlib.crc32(struct.pack(f"<{_WORDS}I", *state.recent[-_WORDS:]))
-    before = state.memory.get(key)
-    lag = 0 if before is None or state.index - before > _life(key) else state.index - before
-    after, said = _compared(watched, state, sample, lag)
-    return _remembered(after, key), said
+def _numbers(data: bytes) -> npt.NDArray[np.int32]:
+    return np.frombuffer(data, np.int32).copy()
 
 
-def _learned(state: Pattern, now: int, time: float) -> Pattern:
-    learned = 0 if state.frozen else min(state.run, _RUN)
-    same, seen = state.same + learned, state.seen + learned + 1
-    back = state.back + (len(state.recent) > 1 and state.recent[-2] == now)
-    changes = state.changes + 1
-    if seen > _LEARNED:
-        same, seen, back, changes = same / 2, seen / 2, back / 2, changes / 2
-    return msgspec.structs.replace(
-        state, last=now, run=0, since=time, frozen=False, same=same, seen=seen, back=back, changes=changes,
-        recent=(*state.recent, now)[-_WORDS:], index=state.index + 1,
+def _scalars(state: Pattern) -> Scalars:
+    s = state
+    return (
+        s.last, s.run, s.since, s.counted, s.frozen, s.longest, s.same, s.seen, s.back, s.changes, s.grid, s.moves,
+        s.index, s.lag, s.evidence, s.matched, s.began, s.replayed,
     )  # fmt: skip
 
 
-def _compared(watched: WatchedPoint, state: Pattern, sample: Sample, lag: int) -> tuple[Pattern, list[Finding]]:
-    """Count what fits the sequence that is being repeated; ``lag`` is 0 where nothing remembered fits."""
-    if not lag:
-        if not state.evidence or state.index - state.matched <= _patience(state.lag):
-            return state, []
-        over = [_replay(watched, state, sample, ended=sample.time)] if state.replayed else []
-        return msgspec.structs.replace(state, lag=0, evidence=0.0, replayed=False), over
-    goes_on = lag == state.lag or state.replayed
-    fresh = min(state.index - state.matched, _WORDS) if goes_on else _WORDS
-    nats = min(-math.log(_chance(state.back, state.changes)), _MOST) * fresh
-    evidence = (state.evidence if goes_on else 0.0) + nats
-    replayed = state.replayed or evidence >= watched.rules.replay_surprise
-    after = msgspec.structs.replace(
-        state, lag=lag, evidence=evidence, matched=state.index, replayed=replayed,
-        began=state.began if goes_on else sample.time,
+def _moved(state: Pattern, scalars: Scalars) -> Pattern:
+    """The same state with other scalars, as plain numbers: those of an array cannot be saved."""
+    (last, run, since, counted, frozen, longest, same, seen, back, changes, grid, moves,
+     index, lag, evidence, matched, began, replayed) = scalars  # fmt: skip
+    return Pattern(
+        state.width, int(last), int(run), float(since), float(counted), bool(frozen), int(longest), float(same),
+        float(seen), float(back), float(changes), int(grid), float(moves), state.recent, int(index), state.keys,
+        state.marks, int(lag), float(evidence), int(matched), float(began), bool(replayed),
     )  # fmt: skip
-    return after, [_replay(watched, after, sample)] if replayed and not state.replayed else []
 
 
-def _replay(watched: WatchedPoint, state: Pattern, sample: Sample, ended: float | None = None) -> Finding:
-    reason = f"voltages and frequency repeat what was shown {state.lag} changes before, since {iso(state.began)}"
-    evidence = {"lag": float(state.lag), "evidence": state.evidence, "seconds": sample.time - state.began}
-    return found(watched, sample, "replay", state.began, reason, evidence, ended=ended)
-
-
-def _remembered(state: Pattern, key: int) -> Pattern:
-    memory = {**state.memory, key: state.index}
-    if state.index % _KEPT == 0:
-        memory = {k: i for k, i in memory.items() if state.index - i <= _life(k)}
-    return msgspec.structs.replace(state, memory=memory)
-
-
-def _life(key: int) -> int:
-    """Changes for which a sequence is remembered: one of two for 64, one of four for 128, and so on."""
-    return _KEPT << min((key & -key).bit_length() - 1 if key else _LEVELS, _LEVELS)
-
-
-def _patience(lag: int) -> int:
-    """Changes within which a replay must fit again: remembered sequences lie about ``lag / 64`` apart."""
-    return 32 + 8 * lag // _KEPT
-
-
-def _chance(hits: float, tries: float) -> float:
-    """Probability of a hit, as learned from so many tries."""
-    return (hits + _PRIOR[0]) / (tries + _PRIOR[1])
+def _told(watched: WatchedPoint, state: Pattern, point: str, time: float, event: int) -> tuple[Pattern, Finding]:
+    """What is said of an event; a replay that is over is forgotten by that."""
+    ended = time if event in (THAWED, FRESH) else None
+    if event in (FROZEN, THAWED):
+        lasted, samples = time - state.since, state.run + 1
+        reason = f"everything shown the same to the last digit for {samples} samples, {lasted:.0f} s"
+        evidence = {"samples": float(samples), "seconds": lasted, "usual_share": chance(state.same, state.seen)}
+        if event == THAWED:
+            reason = f"values move again after {lasted:.0f} s"
+        after = msgspec.structs.replace(state, run=0) if event == THAWED else state
+        return after, found(watched, point, time, "frozen", state.since, reason, evidence, ended=ended)
+    reason = f"the same to the last digit as {state.lag} changes before, since {iso(state.began)}"
+    evidence = {"lag": float(state.lag), "evidence": state.evidence, "seconds": time - state.began}
+    finding = found(watched, point, time, "replay", state.began, reason, evidence, ended=ended)
+    if event == FRESH:
+        state = msgspec.structs.replace(state, lag=0, evidence=0.0, replayed=False)
+    return state, finding

@@ -2,20 +2,22 @@
 
 import msgspec
 
-from stillcold_core.detect.detector import Detector, one_by_one
+from stillcold_core.detect.detector import Detector
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.saving import decode_state
 from stillcold_core.detect.tamper import clock, contradiction, identity, integral, pattern, register
-from stillcold_core.detect.tamper.clock import Clock
+from stillcold_core.detect.tamper.clock import IN_ORDER, Clock
 from stillcold_core.detect.tamper.contradiction import Contradiction
 from stillcold_core.detect.tamper.identity import Identity
 from stillcold_core.detect.tamper.integral import Integral
 from stillcold_core.detect.tamper.pattern import Pattern
 from stillcold_core.detect.tamper.register import Register
+from stillcold_core.detect.tamper.table import Table, rows_of
 from stillcold_core.detect.tamper.watched import WatchedPoint, credible
 from stillcold_core.readings import Sample
+from stillcold_core.samples import Samples, by_columns
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 class PointState(msgspec.Struct, frozen=True):
@@ -30,45 +32,47 @@ class PointState(msgspec.Struct, frozen=True):
     integral: Integral = Integral()
 
 
-def step(watched: WatchedPoint, state: PointState, sample: Sample) -> tuple[PointState, list[Finding]]:
-    """Judge one sample of a feeder or incomer.
+def advance(watched: WatchedPoint, state: PointState, samples: Samples) -> tuple[PointState, list[Finding]]:
+    """Judge samples of a feeder or incomer.
 
     Parameters
     ----------
     watched : WatchedPoint
-        The sample's point.
+        The samples' point.
     state : PointState
-        Before the sample; not changed.
-    sample : Sample
-        One moment of it. What is absent tells nothing. A sample that is not later than the last one tells only of the
-        clock, and is counted in ``state.clock.late``.
+        Before the samples; not changed.
+    samples : Samples
+        What is absent tells nothing. A sample that is not later than the last one tells only of the clock, and is
+        counted in ``state.clock.late``.
 
     Returns
     -------
     state : PointState
-        After the sample.
+        After the samples.
     findings : list of Finding
-        What this sample decided, and again, with ``ended``, what it ended.
+        What each sample decided, and again, with ``ended``, what it ended.
     """
-    now, in_order, findings = clock.observe(watched, state.clock, sample)
-    if not in_order and clock.set_back(now):
-        went_on = register.carried(state.register, sample.number("active_energy_import"))
-        return msgspec.structs.replace(state, clock=now, register=went_on), findings
-    if not in_order or not credible(watched, sample):
-        return msgspec.structs.replace(state, clock=now), findings
-    seen, said = pattern.observe(watched, state.pattern, sample)
+    now, orders, findings = clock.observe(watched, state.clock, samples)
+    rows = rows_of(samples)
+    table = Table(samples, rows, credible(watched, rows) & (orders == IN_ORDER))
+    seen, repeated, said = pattern.observe(watched, state.pattern, table)
     findings += said
-    repeated = seen.frozen or seen.replayed or state.pattern.frozen or state.pattern.replayed
-    known, said = identity.observe(watched, state.identity, sample)
+    history, said = identity.observe(watched, state.identity, table)
     findings += said
-    counted, said = register.observe(watched, state.register, known, sample, repeated=repeated)
+    counted, believed, said = register.observe(watched, state.register, table, orders, repeated, history)
     findings += said
-    odd, said = contradiction.observe(watched, state.contradiction, sample)
+    odd, said = contradiction.observe(watched, state.contradiction, table)
     findings += said
-    believed = not repeated and counted.doubt is None
-    summed, said = integral.observe(watched, state.integral, sample, believed=believed)
+    summed, said = integral.observe(watched, state.integral, table, believed)
     findings += said
-    return PointState(state.version, now, seen, known, counted, odd, summed), findings
+    findings.sort(key=lambda found: found[0])  # stable: at one sample in the order in which it is looked at
+    after = PointState(state.version, now, seen, history[-1][1], counted, odd, summed)
+    return after, [finding for _, finding in findings]
+
+
+def step(watched: WatchedPoint, state: PointState, sample: Sample) -> tuple[PointState, list[Finding]]:
+    """Judge one sample."""
+    return advance(watched, state, by_columns([sample]))
 
 
 def save(state: PointState) -> bytes:
@@ -87,4 +91,4 @@ def restore(data: bytes) -> PointState:
     return decode_state(data, PointState, version=STATE_VERSION, detector="the tamper detector")
 
 
-DETECTOR = Detector("tamper.point", STATE_VERSION, "point", PointState, one_by_one(step), save, restore)
+DETECTOR = Detector("tamper.point", STATE_VERSION, "point", PointState, advance, save, restore)

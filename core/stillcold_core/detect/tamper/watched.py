@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stillcold_core.detect.deadline import LINE_VOLTAGES, VOLTAGES
-from stillcold_core.detect.findings import Finding, Severity
-from stillcold_core.readings import Sample
+import numpy as np
 
-VOLTAGE_QUANTITIES = (*VOLTAGES, *LINE_VOLTAGES)
+from stillcold_core.detect.findings import Finding, Severity
+from stillcold_core.detect.tamper.table import AMPERES, ROW, VOLTS, WATTS, Flags, some
+from stillcold_core.samples import Floats
+
 _HIGHEST = 2.6  # times the nominal voltage, phase to neutral: half as much again as between phases
+_BEYOND = 10.0  # times the rating that no power and no current reaches, but for the inrush of a motor that is all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +100,24 @@ class WatchedPoint:
         return any(a <= end and begin <= b for a, b in self.reported)
 
 
-def credible(watched: WatchedPoint, sample: Sample) -> bool:
-    """Whether voltage and frequency, where they were read, are numbers that a meter of this line can show.
+def credible(watched: WatchedPoint, rows: Floats) -> Flags:
+    """Whether what was read of each sample are numbers that a meter of this line can show.
 
-    Registers that are shifted, swapped or answered as zeros by a busy meter spoil those too.
+    Registers that are shifted, swapped or answered as zeros by a busy meter spoil voltage, frequency or power too.
     """
-    frequency = sample.number("frequency")
-    if frequency is not None and frequency and not 40 <= frequency <= 65:
-        return False
-    return max(sample.numbers(*VOLTAGE_QUANTITIES), default=0.0) <= _HIGHEST * watched.nominal_voltage
+    frequency, carries = rows[ROW["frequency"]], _BEYOND * watched.rated_current
+    odd: Flags = (frequency != 0) & ((frequency < 40) | (frequency > 65))
+    odd |= some(rows[VOLTS] > _HIGHEST * watched.nominal_voltage)
+    odd |= some(np.abs(rows[WATTS]) > _BEYOND * watched.rated_power)
+    odd |= some(np.abs(rows[AMPERES]) > carries)
+    fits: Flags = ~odd
+    return fits
 
 
 def found(
     watched: WatchedPoint,
-    sample: Sample,
+    point: str,
+    time: float,
     kind: str,
     began: float,
     reason: str,
@@ -120,16 +126,5 @@ def found(
     ended: float | None = None,
     severity: Severity = "critical",
 ) -> Finding:
-    """A finding about the sample's point."""
-    return Finding(
-        f"tamper.{kind}",
-        severity,
-        watched.site,
-        watched.line,
-        sample.point,
-        began,
-        sample.time,
-        reason,
-        evidence,
-        ended,
-    )
+    """A finding about a point, decided by its sample of that time."""
+    return Finding(f"tamper.{kind}", severity, watched.site, watched.line, point, began, time, reason, evidence, ended)
