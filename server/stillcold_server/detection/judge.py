@@ -1,6 +1,7 @@
 """The detectors of all subjects, in step with a stream of samples."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -53,11 +54,19 @@ class Judge:
 
 def plausible(samples: Samples) -> Samples:
     """The samples without numbers that no meter of the field shows: those are absent."""
-    columns = {name: _bounded(name, c) for name, c in samples.columns.items() if name in QUANTITIES}
-    return Samples(samples.point, samples.times, columns, samples.monotonic)
+    names = tuple(name for name in samples.columns if name in QUANTITIES)
+    if not names:
+        return Samples(samples.point, samples.times, {}, samples.monotonic)
+    low, high = _bounds(names)
+    numbers = np.array([samples.columns[name] for name in names], np.float64)
+    inside = (numbers >= low) & (numbers <= high)
+    if not inside.all():
+        numbers[~inside] = np.nan
+    return Samples(samples.point, samples.times, dict(zip(names, numbers, strict=True)), samples.monotonic)
 
 
-def _bounded(name: str, column: Floats) -> Floats:
-    quantity = QUANTITIES[name]
-    inside = (column >= quantity.low) & (column <= quantity.high)
-    return column if inside.all() else np.where(inside, column, np.nan)
+@lru_cache(maxsize=256)
+def _bounds(names: tuple[str, ...]) -> tuple[Floats, Floats]:
+    """Least and largest plausible number of each quantity; shape (quantities, 1)."""
+    low, high = ([[getattr(QUANTITIES[name], side)] for name in names] for side in ("low", "high"))
+    return np.array(low, np.float64), np.array(high, np.float64)
