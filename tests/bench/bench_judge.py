@@ -48,7 +48,7 @@ def plants() -> Registry:
 
 def blocks(minute: int, hertz: Floats) -> Iterator[Samples]:
     """One minute of all points."""
-    times = START + 60 * minute + np.arange(BLOCK)
+    times = START + 60.0 * minute + np.arange(BLOCK, dtype=np.float64)
     for s in range(SITES):
         rng = np.random.default_rng([s, minute])
         melting = (minute + 7 * s) % 100 < 70
