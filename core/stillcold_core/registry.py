@@ -62,6 +62,12 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     gateway: Id | None = None
 
 
+_EARLY = 900.0
+"""s before its permit that activity may seem to begin: it is known only to lie between two readings."""
+_LICENCE = 31 * 86400.0
+"""s; a longer permit is a licence to run, and no work that a meter may be touched for."""
+
+
 class Permit(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename={"start": "from", "end": "to"}
 ):
@@ -73,6 +79,20 @@ class Permit(
     reason: str
     approved_by: str
 
+    @property
+    def is_work(self) -> bool:
+        """Whether it is for work that has an end, e.g. maintenance, and no licence to run."""
+        return (self.end - self.start).total_seconds() <= _LICENCE
+
+    def settles(self, kind: str, began: float) -> bool:
+        """Whether what is found, of a kind and from a moment on (UTC seconds), is the activity that it approves.
+
+        A licence to run settles a furnace, but no tampering.
+        """
+        if kind.startswith("tamper.") and not self.is_work:
+            return False
+        return self.start.timestamp() - _EARLY <= began < self.end.timestamp()
+
 
 class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything the server must know before a reading means anything."""
@@ -83,9 +103,9 @@ class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     point: tuple[Point, ...] = ()
     permit: tuple[Permit, ...] = ()
 
-    def permitted(self, line: str, time: float) -> bool:
-        """Whether activity on a line was approved for a moment (UTC seconds)."""
-        return any(p.line == line and p.start.timestamp() <= time < p.end.timestamp() for p in self.permit)
+    def permitted(self, line: str, kind: str, began: float) -> bool:
+        """Whether what was found on a line, of a kind and from a moment on (UTC seconds), was approved."""
+        return any(p.line == line and p.settles(kind, began) for p in self.permit)
 
     def points_of(self, line: str) -> list[Point]:
         """The points of a line."""

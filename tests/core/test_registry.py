@@ -1,6 +1,7 @@
 """The registry file: saved as loaded, and every mistake found with its place."""
 
 import base64
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from stillcold_core.files import BadFile
-from stillcold_core.registry import Registry, dump_registry, load_registry, problems, save_registry
+from stillcold_core.registry import Permit, Registry, dump_registry, load_registry, problems, save_registry
 
 KEY = "ed25519:" + base64.b64encode(bytes(32)).decode()
 TEXT = f"""\
@@ -147,3 +148,23 @@ def test_an_empty_registry_is_one(tmp_path: Path) -> None:
     registry = load(tmp_path, "")
     assert registry == Registry()
     assert list(problems(registry)) == []
+
+
+@pytest.mark.requirement("detection.permit.licence")
+@pytest.mark.parametrize(
+    ("days", "kind", "after", "settled"),
+    [
+        (2, "restart.power", 3600.0, True),
+        (2, "restart.energy", -900.0, True),
+        (2, "restart.energy", -901.0, False),
+        (2, "restart.power", 2 * 86400.0, False),
+        (2, "tamper.ct", 3600.0, True),
+        (365, "furnace.induction", 3600.0, True),
+        (365, "tamper.ct", 3600.0, False),
+    ],
+)
+def test_what_a_permit_settles(days: int, kind: str, after: float, settled: bool) -> None:
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    permit = Permit("f1", begin, begin + timedelta(days=days), "检修", "发改")
+    assert Registry(permit=(permit,)).permitted("f1", kind, begin.timestamp() + after) is settled
+    assert not Registry(permit=(permit,)).permitted("f2", kind, begin.timestamp() + after)

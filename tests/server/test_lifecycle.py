@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Engine, select
 
@@ -109,3 +110,31 @@ def test_every_transition_is_journaled_with_actor_time_reason_and_note(engine: E
         ("end", "system", 2, "restart.power", "active_power 9 kW"),
         ("reset", "王", 3, "officer", "已到现场"),
     ]
+
+
+@pytest.mark.requirement("alert.progress")
+def test_progress_brings_reason_and_evidence_and_is_no_transition(engine: Engine, plant: Registry) -> None:
+    first = Finding("furnace.induction", "critical", "kc-017", "mill", "p2", 100.0, 900.0, "1 heat", {"heats": 1.0})
+    more = msgspec.structs.replace(first, detected=5000.0, reason="2 heats", evidence={"heats": 2.0})
+    late = msgspec.structs.replace(more, reason="3 heats", evidence={"heats": 3.0})
+    with write(engine) as connection:
+        assert record(connection, first, 1) == first.id
+        acknowledge(connection, first.id, actor="王", note="", now=2)
+        assert record(connection, more, 3) is None
+        assert record(connection, msgspec.structs.replace(more, ended=4000.0, reason="over", evidence={}), 4) is None
+        assert record(connection, late, 5) is None  # after its end nothing follows
+        row = connection.execute(select(schema.alert)).one()
+        journal = connection.execute(select(schema.alert_journal.c.transition, schema.alert_journal.c.note)).all()
+    assert (row.detected, row.reason, row.evidence, row.state) == (900_000, "2 heats", {"heats": 2.0}, "latched")
+    assert [tuple(j) for j in journal] == [("raise", "1 heat"), ("acknowledge", ""), ("end", "over")]
+
+
+@pytest.mark.requirement("alert.incident")
+def test_kinds_of_every_detector_join_the_open_incident_of_their_line(engine: Engine, plant: Registry) -> None:
+    kinds = ("furnace.induction", "tamper.ct", "restart.power")
+    found = [
+        Finding(k, "critical", "kc-017", line, "p2", 100.0, 106.0, "", {}) for line in ("mill", "f1") for k in kinds
+    ]
+    with write(engine) as connection:
+        joined = [record(connection, f, 1) for f in found]
+    assert joined == [found[0].id] * 3 + [found[3].id] * 3

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from stillcold_core.detect.findings import Finding
-from stillcold_server.store.schema import alert, delivery, permit
+from stillcold_server.registry.ledger import permits_of
+from stillcold_server.store.schema import alert, delivery
 
 JOIN_MS = 600_000
 """A further alert of an open incident tells nobody again within this time of the last message about it."""
@@ -29,10 +30,10 @@ Stage = Callable[[Connection, Situation], str | None]
 
 
 def permitted(connection: Connection, situation: Situation) -> str | None:
-    """``permit``: activity on the line was approved for the time at which it began."""
-    began = round(situation.finding.began * 1000)
-    covers = (permit.c.line == situation.finding.line) & (permit.c.from_at <= began) & (permit.c.to_at > began)
-    return "permit" if connection.scalar(select(permit.c.id).where(covers).limit(1)) else None
+    """``permit``: it is activity that was approved for the time at which it began."""
+    found = situation.finding
+    settled = any(p.settles(found.kind, found.began) for p in permits_of(connection, found.line))
+    return "permit" if settled else None
 
 
 def joined(connection: Connection, situation: Situation) -> str | None:

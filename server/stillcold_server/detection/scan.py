@@ -71,7 +71,7 @@ def scan_files(
     with _written(alerts) as (folder, out):
         spool = _spooled(registry, files, folder / "rows", watch)
         found = _judged(registry, spool, folder, jobs, watch)
-        told = [f for f in found if not registry.permitted(f.line, f.began)]
+        told = [f for f in found if not registry.permitted(f.line, f.kind, f.began)]
         told.sort(key=lambda f: (f.detected, f.id))
         out.write_bytes(b"".join(msgspec.json.encode(alert_record(f)) + b"\n" for f in told))
     return len(told)

@@ -137,7 +137,7 @@ def _furnaces(plants: _Plants) -> _Watch:
 
 def _tampered(plants: _Plants) -> _Watch:
     reported: dict[str, list[tuple[float, float]]] = {}
-    for permit in plants.registry.permit:
+    for permit in (p for p in plants.registry.permit if p.is_work):
         reported.setdefault(permit.line, []).append((permit.start.timestamp(), permit.end.timestamp()))
     for p in plants.electrical:
         line = plants.line_of(p)

@@ -49,11 +49,13 @@ def export_registry(connection: Connection) -> Registry:
         line=tuple(_read_line(r) for r in rows(schema.line, schema.line.c.id)),
         gateway=tuple(Gateway(r.id, r.public_key, r.site) for r in rows(schema.gateway, schema.gateway.c.id)),
         point=tuple(Point(r.id, r.line, r.role, r.gateway) for r in rows(schema.point, schema.point.c.id)),
-        permit=tuple(
-            Permit(r.line, _moment(r.from_at), _moment(r.to_at), r.reason, r.approved_by)
-            for r in rows(schema.permit, schema.permit.c.id)
-        ),
+        permit=tuple(_read_permit(r) for r in rows(schema.permit, schema.permit.c.id)),
     )
+
+
+def permits_of(connection: Connection, line: str) -> list[Permit]:
+    """The permits of a line."""
+    return [_read_permit(r) for r in connection.execute(select(schema.permit).where(schema.permit.c.line == line))]
 
 
 def _site(site: Site) -> dict[str, Any]:
@@ -94,6 +96,10 @@ def _read_line(row: Row[Any]) -> Line:
         tuple(row.measures),
         None if row.dismantle_by is None else date.fromisoformat(row.dismantle_by),
     )
+
+
+def _read_permit(row: Row[Any]) -> Permit:
+    return Permit(row.line, _moment(row.from_at), _moment(row.to_at), row.reason, row.approved_by)
 
 
 def _ms(moment: datetime) -> int:
