@@ -54,7 +54,7 @@ class NoiseRules:
     coarse: float = 0.002
     reference: float = 1.25
     threshold: float = 12.0
-    guard: float = 6.0
+    guard: float = 8.0
     guard_most: float = 0.016
     share: float = 0.4
     longest: float = 1200.0

@@ -167,6 +167,7 @@ class _Run:
         self.witnessed, self.closed = dict(before.registers), dict(before.closed)
         self.events: list[Event] = []
         self._live = np.zeros(self._count, np.bool_)
+        self._near = np.zeros(self._count, np.bool_)
         self._full = np.zeros(self._count, np.bool_)
 
     def voltage(self, shown: Signals) -> tuple[Bools, Column]:
@@ -192,6 +193,7 @@ class _Run:
             lamps = limits.tolerated / limits.nominal_voltage / np.maximum(shown.phases, 1.0)
             tolerated = fed(np.minimum(np.maximum(lamps, _LEAST_CURRENT * amperes), limits.current))
             self._creep("current", shown.mean_current, powered, tolerated, p, told=True)
+            p = self._noise(amperes, limits.current, limits.current)
             never = blank(self._count, math.inf)
             high = self._creep("peak", shown.current, powered, never, p, told=False)
             self._over("current", shown.current, high, limits.current / 2)
@@ -205,11 +207,12 @@ class _Run:
         """Energy, and water where it was cut."""
         if shown.energy is not None:
             rules = energy_rules(self._limits, self._rules.rest)
-            level = self._register("energy", shown.energy, allowed, rules, _energy_words)
+            near = fed(np.where(self._near, 1.0, 0.0))
+            level = self._register("energy", shown.energy, allowed, near, rules, _energy_words)
             self._full |= level > 0
         if shown.water is not None and self._limits.water_cut:
             rules = water_rules(self._limits, self._rules.rest)
-            self._register("water", shown.water, allowed, rules, _water_words)
+            self._register("water", shown.water, allowed, blank(self._count), rules, _water_words)
 
     def witnesses(self, shown: Signals) -> None:
         """Flow of water where it was cut, and contacts."""
@@ -246,7 +249,7 @@ class _Run:
             self.events += _crept(signal, event, facts, self._array, values)
         self.creeps[signal] = state_of(Creep, numbers)
         if told:
-            self._live |= array(live) > 0
+            self._live |= (array(live) > 0) & ~np.isnan(values)
         return guard
 
     def _over(
@@ -261,9 +264,13 @@ class _Run:
         self.dwells[signal] = state_of(Dwell, numbers)
         if live:
             self._live |= values > array(high)
+            self._near |= values > array(high)
 
-    def _register(self, name: str, readings: Floats, allowed: Column, rules: RegisterRules, words: "Words") -> Floats:
-        witness, shown, turns = watch(self.witnessed.get(name, Witness()), self._array, readings, allowed, rules)
+    def _register(
+        self, name: str, readings: Floats, allowed: Column, near: Column, rules: RegisterRules, words: "Words"
+    ) -> Floats:
+        was = self.witnessed.get(name, Witness())
+        witness, shown, turns = watch(was, self._array, readings, allowed, near, rules)
         self.witnessed[name] = witness
         self.events += [_turned(name, turn, float(self._array[turn.index]), rules, words) for turn in turns]
         level = array(shown)

@@ -1,7 +1,6 @@
 # ruff: noqa: PLR0124  # NaN is the number that is not itself
 """A register as a witness: a leaky bucket over its increments, which also counts across a gap."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -30,7 +29,7 @@ class Witness(msgspec.Struct, frozen=True):
     reading, time : float, optional
         Unit and s of the last reading that was believed.
     step : float
-        Largest number that divides every reading so far; 0 before the first one.
+        Largest power of ten, up to 10,000, that divides every reading so far.
     level : float
         Units in the bucket.
     began, anchor : float, optional
@@ -42,19 +41,22 @@ class Witness(msgspec.Struct, frozen=True):
     raised : float, optional
         s at which the level was found to have passed the threshold; None while it is not, and once the register has
         come to rest.
+    near : float, optional
+        s of the last sample in which something else showed life.
     doubt_time, doubt : float, optional
         s and unit of a reading that does not follow from the last one, until another one confirms it.
     """
 
     reading: float | None = None
     time: float | None = None
-    step: float = 0.0
+    step: float = _COARSEST
     level: float = 0.0
     began: float | None = None
     anchor: float | None = None
     total: float = 0.0
     grew: float | None = None
     raised: float | None = None
+    near: float | None = None
     doubt_time: float | None = None
     doubt: float | None = None
 
@@ -119,7 +121,7 @@ class Turn:
 
 
 def watch(
-    witness: Witness, times: Floats, readings: Floats, allowed: Column, rules: RegisterRules
+    witness: Witness, times: Floats, readings: Floats, allowed: Column, near: Column, rules: RegisterRules
 ) -> tuple[Witness, Column, list[Turn]]:
     """Follow a register.
 
@@ -136,6 +138,9 @@ def watch(
     allowed : column, shape (n,)
         s after which readings are missing. A reading after such a gap decides alone; otherwise the reading that passes
         the threshold needs another one that does not fall behind it.
+    near : column, shape (n,)
+        1 where another quantity shows life. That and a register that has advanced by more than one step above what is
+        tolerated, since the reading before or until the one after, are two that agree, and decide at once.
     rules : RegisterRules
         Of the register.
 
@@ -159,7 +164,7 @@ def watch(
     """
     shown = blank(len(times))
     turns: list[Turn] = []
-    columns = fed(times), fed(readings), fed(np.rint(readings)), allowed
+    columns = fed(times), fed(readings), fed(np.rint(readings)), allowed, near
     p = (rules.allowance, rules.leak, rules.fastest, rules.rest)
     i = 0
     while True:
@@ -181,7 +186,7 @@ def watch(
 
 def threshold(witness: Witness, rules: RegisterRules) -> float:
     """Units in the bucket above which the line has run."""
-    return rules.allowance + min(witness.step, _COARSEST)
+    return rules.allowance + witness.step
 
 
 @kernel
@@ -190,6 +195,7 @@ def _follow(  # one loop, for the compiler
     readings: Column,
     whole: Column,
     allowed: Column,
+    near: Column,
     p: tuple[float, float, float, float],
     s: Column,
     shown: Column,
@@ -198,27 +204,27 @@ def _follow(  # one loop, for the compiler
     """Go on to the first reading that is more than the next one of a register at rest or at work; its index."""
     allowance, leak, fastest, rest = p
     reading, time, step, level, began, anchor, total, grew = s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
-    raised = s[8] == s[8]
-    settled = reading == reading and s[9] != s[9]
+    raised, beside = s[8] == s[8], s[9]
+    settled = reading == reading and s[10] != s[10]
     stop = len(times)
     for i in range(start, len(times)):
         x, t = readings[i], times[i]
+        if near[i] > 0.0:
+            beside = t
         if x == x:
             added = x - reading
-            if not (settled and 0.0 <= added <= max(fastest * (t - time) + allowance, 2.0 * min(step, 1e4))):
+            if not (settled and 0.0 <= added <= max(fastest * (t - time) + allowance, 2.0 * step)):
                 stop = i
                 break
             divisor = step
-            if added > 0.0 and step > 1.0:
-                rest_of = whole[i]
-                while rest_of >= 1.0:
-                    divisor, rest_of = rest_of, divisor % rest_of
+            while divisor > 1.0 and whole[i] % divisor > 0.0:
+                divisor /= 10.0
             left = max(0.0, level + added - leak * (t - time))
-            limit = allowance + min(divisor, 1e4)
+            limit = allowance + divisor
             if raised:
                 turns = added == 0.0 and t - grew >= rest
             else:
-                turns = level > limit or (left > limit and t - time > allowed[i])
+                turns = level > limit or (left > limit and t - time > allowed[i]) or (left > divisor and beside >= time)
             if turns:
                 stop = i
                 break
@@ -229,13 +235,14 @@ def _follow(  # one loop, for the compiler
             reading, time, step, level = x, t, divisor, left
         shown[i] = 2.0 if raised else 1.0 if level > 0.0 else 0.0
     s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7] = reading, time, step, level, began, anchor, total, grew
+    s[9] = beside
     return stop
 
 
 def _decide(witness: Witness, time: float, reading: float, rules: RegisterRules, allowed: float) -> Witness:
     """One more reading, whatever it is."""
     if witness.reading is None or witness.time is None:
-        return msgspec.structs.replace(witness, reading=reading, time=time, step=_divisor(witness.step, reading))
+        return msgspec.structs.replace(witness, reading=reading, time=time, step=coarsest_step(witness.step, reading))
     if reading == 0 and witness.reading > 0:
         return witness
     gap = time - witness.time > allowed
@@ -249,29 +256,31 @@ def _decide(witness: Witness, time: float, reading: float, rules: RegisterRules,
         if 0 < jump <= rules.day:
             return _grow(witness, time, reading, rules, gap=True, added=jump)
         kept = witness if witness.raised is not None else _emptied(witness)
-        return msgspec.structs.replace(kept, reading=reading, time=time, doubt_time=None, doubt=None)
+        step = coarsest_step(_COARSEST, reading)  # what was wrong before has told nothing of the steps
+        return msgspec.structs.replace(kept, reading=reading, time=time, step=step, doubt_time=None, doubt=None)
     return msgspec.structs.replace(witness, doubt_time=time, doubt=reading)
 
 
 def _follows(witness: Witness, last: tuple[float, float], time: float, reading: float, rules: RegisterRules) -> bool:
-    most = max(rules.fastest * (time - last[0]) + rules.allowance, 2 * min(witness.step, _COARSEST))
+    most = max(rules.fastest * (time - last[0]) + rules.allowance, 2 * witness.step)
     return 0 <= reading - last[1] <= most
 
 
 def _tops(witness: Witness) -> Iterator[float]:
     """Readings at which registers of the field start again from 0."""
     yield from (10.0**n for n in range(6, 16))
-    yield 2.0**32 * min(_divisor(witness.step, _COARSEST), _COARSEST)
+    yield 2.0**32 * witness.step
 
 
 def _grow(witness: Witness, time: float, reading: float, rules: RegisterRules, *, gap: bool, added: float) -> Witness:
+    before = time if witness.time is None else witness.time
     starts = witness.level == 0 and witness.raised is None and added > 0
     grown = msgspec.structs.replace(
         witness,
         reading=reading,
         time=time,
-        step=_divisor(witness.step, reading) if added > 0 else witness.step,
-        level=max(0.0, witness.level + added - rules.leak * (time - (witness.time or time))),
+        step=coarsest_step(witness.step, reading),
+        level=max(0.0, witness.level + added - rules.leak * (time - before)),
         began=witness.time if starts else witness.began,
         anchor=witness.reading if starts else witness.anchor,
         total=added if starts else witness.total + added,
@@ -279,8 +288,8 @@ def _grow(witness: Witness, time: float, reading: float, rules: RegisterRules, *
         doubt_time=None,
         doubt=None,
     )
-    limit = threshold(grown, rules)
-    passed = witness.level > limit or (gap and grown.level > limit)
+    limit, agreed = threshold(grown, rules), witness.near is not None and witness.near >= before
+    passed = witness.level > limit or (gap and grown.level > limit) or (agreed and grown.level > grown.step)
     return msgspec.structs.replace(grown, raised=time) if passed and grown.raised is None else grown
 
 
@@ -291,11 +300,6 @@ def _at_rest(witness: Witness, time: float, rest: float) -> bool:
 def _emptied(witness: Witness) -> Witness:
     """The same register with an empty bucket, for the next run of the line."""
     return msgspec.structs.replace(witness, level=0.0, began=None, anchor=None, total=0.0, grew=None, raised=None)
-
-
-def _divisor(step: float, reading: float) -> float:
-    """Largest number that divides both."""
-    return float(math.gcd(round(step), round(reading)))
 
 
 def coarsest_step(step: float, reading: float) -> float:
