@@ -118,10 +118,33 @@ def test_a_feeder_that_was_not_read_is_not_missing() -> None:
 
 @pytest.mark.requirement("tamper.balance.honest")
 def test_an_unmetered_load_may_be_allowed() -> None:
-    powers = {"in": steady(700e3), "a": steady(400e3), "b": steady(200e3)}
+    powers = {"in": lambda t: 606e3 if t < 18_000 else 700e3, "a": steady(400e3), "b": steady(200e3)}
     assert len(run(streams(powers))[1]) == 1
     allowed = WatchedSite("site", SITE.incomers, SITE.feeders, unmetered=100e3)
     assert run(streams(powers), allowed)[1] == []
+
+
+@pytest.mark.requirement("tamper.balance.unmetered")
+@pytest.mark.parametrize("every", [60, 900])
+def test_what_was_missing_from_the_beginning_is_usual_and_more_is_not(every: float) -> None:
+    """Lights and offices without a meter, more of them by day, a feeder in the list that never reports, and then a bypass."""
+    watched = WatchedSite("site", SITE.incomers, (*SITE.feeders, Metered("never", "ln", 500e3)))
+    at, stop = 3 * 86_400.0 + 36_000, 4 * 86_400.0
+
+    def offices(t: float) -> float:
+        return (100e3 if t % 86_400 < 36_000 else 180e3) * (1 + 0.1 * math.sin(t / 777))
+
+    honest: dict[str, Power] = {"in": lambda t: 606e3 + offices(t), "a": steady(400e3), "b": steady(200e3)}
+    assert run(streams(honest, every=every, stop=stop), watched)[1] == []
+    found = run(streams({**honest, "a": stops(400e3, at)}, every=every, stop=stop), watched)[1]
+    assert [(f.kind, f.point) for f in found] == [("tamper.balance", "a")]
+    assert found[0].detected <= at + max(1200, 4 * 3600 * (every == 900))
+
+
+@pytest.mark.requirement("tamper.balance.honest")
+def test_without_the_incomer_nothing_is_compared() -> None:
+    powers = {"in": steady(606e3), "a": stops(400e3, 18_000), "b": steady(200e3)}
+    assert run(s for s in streams(powers) if s.point != "in" or s.time < 16_000)[1] == []
 
 
 @pytest.mark.requirement("tamper.balance.honest")

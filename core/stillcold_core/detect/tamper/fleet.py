@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,15 +10,17 @@ import msgspec
 
 from stillcold_core.detect.detector import Detector
 from stillcold_core.detect.findings import Finding
+from stillcold_core.detect.kernels import kernel
 from stillcold_core.detect.saving import decode_state
 from stillcold_core.readings import Sample
-from stillcold_core.samples import Samples
+from stillcold_core.samples import Floats, Samples, by_columns
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 WINDOW = 60.0
 """s of the windows in which frequencies are compared."""
 _LATENESS = 5  # windows that wait for points that report late
 _FRESH = 15  # windows for which a point's last frequency still tells of the grid
+_BUCKETS = 256
 _MOST = 25.0  # that one window adds at most: it takes several
 
 
@@ -93,8 +96,10 @@ class FleetState(msgspec.Struct, frozen=True):
         Number of the newest window, ``time / WINDOW``.
     judged : int
         Number of the last one that was judged.
-    open : mapping of int to mapping of str to Tally
-        By window and point.
+    windows : tuple of int
+        Those that are open, in order.
+    open : tuple of mapping of str to mapping of int to Tally
+        By point and window, in buckets, so that a sample copies little.
     last : mapping of str to (int, float)
         Window and mean, Hz less nominal, of each point's last frequency.
     suspicions : mapping of str to Suspicion
@@ -106,45 +111,69 @@ class FleetState(msgspec.Struct, frozen=True):
     version: int = STATE_VERSION
     newest: int = 0
     judged: int = -1
-    open: Mapping[int, Mapping[str, Tally]] = {}
+    windows: tuple[int, ...] = ()
+    open: tuple[Mapping[str, Mapping[int, Tally]], ...] = ({},) * _BUCKETS
     last: Mapping[str, tuple[int, float]] = {}
     suspicions: Mapping[str, Suspicion] = {}
     late: int = 0
 
 
-def step(fleet: Fleet, state: FleetState, samples: Iterable[Sample]) -> tuple[FleetState, list[Finding]]:
-    """Judge samples of all points.
+def advance(fleet: Fleet, state: FleetState, samples: Samples) -> tuple[FleetState, list[Finding]]:
+    """Judge samples of one point, in the order in which they came.
 
     A window is judged when a sample five minutes later has come. How samples are cut into calls changes nothing.
 
     Parameters
     ----------
     fleet : Fleet
-        The points; samples of others, without frequency or without voltage are left aside.
+        The points; samples of others and without frequency are left aside.
     state : FleetState
         Before the samples; not changed.
-    samples : iterable of Sample
-        In the order in which they came.
+    samples : Samples
+        Of one point.
     """
-    open_ = {k: dict(v) for k, v in state.open.items()}
-    newest, judged, late = state.newest, state.judged, state.late
-    last, suspicions = dict(state.last), dict(state.suspicions)
+    findings: list[Finding] = []
+    frequencies = samples.columns.get("frequency")
+    if frequencies is None or samples.point not in fleet.points:
+        return state, findings
+    first = 0
+    while first < len(samples):
+        first, window, *tally = _tallied(samples.times, frequencies, first, fleet.rules.nominal)
+        if tally[0]:
+            added = Tally(int(tally[0]), float(tally[1]), float(tally[2]), float(tally[3]))
+            state, said = _added(fleet, state, samples.point, int(window), added)
+            findings += said
+    return state, findings
+
+
+def step(fleet: Fleet, state: FleetState, samples: Iterable[Sample]) -> tuple[FleetState, list[Finding]]:
+    """Judge samples of all points, in the order in which they came."""
     findings: list[Finding] = []
     for sample in samples:
-        frequency = sample.number("frequency")
-        if sample.point not in fleet.points or frequency is None or not 40 <= frequency <= 65:
-            continue
-        window = math.floor(sample.time / WINDOW)
-        if window <= judged:
-            late += 1
-            continue
-        tallies = open_.setdefault(window, {})
-        tallies[sample.point] = _added(tallies.get(sample.point), sample.time, frequency - fleet.rules.nominal)
-        newest = max(newest, window)
-        while open_ and min(open_) <= newest - _LATENESS:
-            judged = min(open_)
-            findings += _judge(fleet, judged, open_.pop(judged), last, suspicions)
-    return FleetState(state.version, newest, judged, open_, last, suspicions, late), findings
+        state, said = advance(fleet, state, by_columns([sample]))
+        findings += said
+    return state, findings
+
+
+@kernel
+def _tallied(
+    times: Floats, frequencies: Floats, first: int, nominal: float
+) -> tuple[int, int, int, float, float, float]:
+    """The next sample to go on with, and the window and the tally of those before it that share one."""
+    window, count, total, squares, began = 0, 0, 0.0, 0.0, 0.0
+    i = first
+    while i < len(times):
+        if 40 <= frequencies[i] <= 65:
+            number = int(times[i] // WINDOW)
+            if count == 0:
+                window, began = number, times[i]
+            elif number != window:
+                break
+            off = frequencies[i] - nominal
+            count, total, squares = count + 1, total + off, squares + off * off
+            began = min(began, times[i])
+        i += 1
+    return i, window, count, total, squares, began
 
 
 def save(state: FleetState) -> bytes:
@@ -163,31 +192,76 @@ def restore(data: bytes) -> FleetState:
     return decode_state(data, FleetState, version=STATE_VERSION, detector="the fleet's tamper detector")
 
 
-def _added(tally: Tally | None, time: float, deviation: float) -> Tally:
+def _added(fleet: Fleet, state: FleetState, point: str, window: int, tally: Tally) -> tuple[FleetState, list[Finding]]:
+    if window <= state.judged:
+        return msgspec.structs.replace(state, late=state.late + tally.count), []
+    bucket = zlib.crc32(point.encode()) % _BUCKETS
+    mine = state.open[bucket].get(point, {})
+    tallies = {**state.open[bucket], point: {**mine, window: _together(mine.get(window), tally)}}
+    state = msgspec.structs.replace(
+        state,
+        newest=max(state.newest, window),
+        windows=state.windows if window in state.windows else tuple(sorted((*state.windows, window))),
+        open=(*state.open[:bucket], tallies, *state.open[bucket + 1 :]),
+    )
+    findings: list[Finding] = []
+    while state.windows and state.windows[0] <= state.newest - _LATENESS:
+        state, said = _judge(fleet, state, state.windows[0])
+        findings += said
+    return state, findings
+
+
+def _together(tally: Tally | None, more: Tally) -> Tally:
     if tally is None:
-        return Tally(1, deviation, deviation * deviation, time)
+        return more
     return Tally(
-        tally.count + 1, tally.total + deviation, tally.squares + deviation * deviation, min(tally.first, time)
+        tally.count + more.count,
+        tally.total + more.total,
+        tally.squares + more.squares,
+        min(tally.first, more.first),
     )
 
 
-def _judge(
-    fleet: Fleet,
-    window: int,
-    tallies: Mapping[str, Tally],
-    last: dict[str, tuple[int, float]],
-    suspicions: dict[str, Suspicion],
-) -> list[Finding]:
-    for point in sorted(tallies):
-        last[point] = (window, tallies[point].total / tallies[point].count)
+def _judge(fleet: Fleet, state: FleetState, window: int) -> tuple[FleetState, list[Finding]]:
+    tallies = {p: mine[window] for bucket in state.open for p, mine in bucket.items() if window in mine}
+    last = {**state.last, **{p: (window, t.total / t.count) for p, t in tallies.items()}}
     # A point that is suspected does not tell what the grid does.
-    heard = sorted(mean for p, (k, mean) in last.items() if window - k <= _FRESH and p not in suspicions)
-    grid = statistics.median(heard) if heard else 0.0
-    findings = []
-    for point in sorted(tallies):
-        others = len(heard) - (point not in suspicions)
-        findings += _weighed(fleet, window, point, tallies[point], grid, others, suspicions)
-    return findings
+    heard = {p: mean for p, (k, mean) in last.items() if window - k <= _FRESH and p not in state.suspicions}
+    grid, suspicions = _Grid(fleet, heard), dict(state.suspicions)
+    findings = [f for p in sorted(tallies) for f in _weighed(fleet, window, p, tallies[p], grid, suspicions)]
+    open_ = tuple(
+        {p: left for p, mine in bucket.items() if (left := {k: t for k, t in mine.items() if k != window})}
+        for bucket in state.open
+    )
+    after = FleetState(state.version, state.newest, window, state.windows[1:], open_, last, suspicions, state.late)
+    return after, findings
+
+
+class _Grid:
+    """What the points that are not suspected say of the grid: Hz less nominal."""
+
+    def __init__(self, fleet: Fleet, heard: Mapping[str, float]) -> None:
+        self._fleet, self._heard = fleet, heard
+        by_site: dict[str, list[float]] = {}
+        for p, mean in heard.items():
+            by_site.setdefault(fleet.points[p][0], []).append(mean)
+        self._sites = by_site.keys()
+        self._everywhere = statistics.median(map(statistics.median, by_site.values())) if by_site else 0.0
+        self._here = statistics.median(heard.values()) if heard else 0.0
+
+    def beside(self, point: str) -> tuple[float, float]:
+        """What a point should show, and the spread around it.
+
+        A whole site may run on one set, so other sites tell; points of the same one do as long as they agree with the
+        nominal frequency.
+        """
+        rules = self._fleet.rules
+        if len(self._sites - {self._fleet.points[point][0]}) >= rules.others:
+            return self._everywhere, rules.spread
+        others = len(self._heard) - (point in self._heard)
+        if others >= rules.others and abs(self._here) <= rules.alone:
+            return self._here, rules.spread
+        return 0.0, rules.alone
 
 
 def _weighed(
@@ -195,13 +269,11 @@ def _weighed(
     window: int,
     point: str,
     tally: Tally,
-    grid: float,
-    others: int,
+    grid: _Grid,
     suspicions: dict[str, Suspicion],
 ) -> list[Finding]:
     rules, before = fleet.rules, suspicions.get(point, Suspicion())
-    known = others >= rules.others
-    expected, spread = (grid, rules.spread) if known else (0.0, rules.alone)
+    expected, spread = grid.beside(point)
     mean = tally.total / tally.count
     off = tally.squares / tally.count - 2 * expected * mean + expected * expected
     more = min(off / (spread * spread), _MOST) - rules.allowed
@@ -235,8 +307,4 @@ def _finding(
     return Finding("tamper.genset", "critical", site, line, point, began, end, reason, evidence, ended)
 
 
-def _advance(fleet: Fleet, state: FleetState, samples: Samples) -> tuple[FleetState, list[Finding]]:
-    return step(fleet, state, samples.rows())
-
-
-DETECTOR = Detector("tamper.fleet", STATE_VERSION, "fleet", FleetState, _advance, save, restore)
+DETECTOR = Detector("tamper.fleet", STATE_VERSION, "fleet", FleetState, advance, save, restore)
