@@ -53,6 +53,7 @@ def judged(judge: Judge, cuts: Iterable[float], stream: Sequence[Sample]) -> Fou
         for _, of_point in groupby(sorted(part, key=lambda s: s.point), key=lambda s: s.point):
             for finding in judge.feed(by_columns(list(of_point))):
                 known[finding.id] = followed(known[finding.id], finding) if finding.id in known else finding
+    assert not judge.failed
     return {f.id: alert_record(f) for f in known.values()}
 
 

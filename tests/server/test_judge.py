@@ -1,16 +1,18 @@
 """Who judges which samples, and what becomes of numbers that cannot be."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
+from stillcold_core.detect.findings import Finding
 from stillcold_core.readings import Sample
 from stillcold_core.registry import Line, Permit, Point, Registry, Site
 from stillcold_core.samples import by_columns
 from stillcold_server.detection.judge import Judge, plausible
-from stillcold_server.detection.subjects import AMONG_ALL, WITHIN_SITES, Subjects, subjects_of
+from stillcold_server.detection.subjects import AMONG_ALL, WITHIN_SITES, Subject, Subjects, subjects_of
 
 SEALED = datetime(2026, 1, 1, tzinfo=UTC)
 _STATES = {"f1": "sealed", "mill": "permitted", "works": "permitted", "alone": "permitted", "dark": "sealed"}
@@ -91,3 +93,18 @@ def test_samples_of_strangers_and_empty_blocks_are_nothing() -> None:
     assert judge.feed(empty) == []
     assert judge.states == judge.touched == {}
     assert plausible(by_columns([Sample("p1", 0.0, {})])).times.dtype == np.float64
+
+
+@pytest.mark.requirement("detection.failure-stays-apart")
+def test_a_detector_that_fails_stops_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(*_: object) -> tuple[object, list[Finding]]:
+        raise ZeroDivisionError
+
+    watching = subjects_of(PLANTS)["p1"]
+    subject = Subject(replace(watching[0].detector, name="broken", advance=broken), "f1", None)
+    judge = Judge({"p1": (subject, *watching)})
+    for second in range(3):
+        judge.feed(by_columns([Sample("p1", float(second), {"active_power": 0.0})]))
+    assert judge.failed == {("broken", "f1"): 3}
+    assert [r.message for r in caplog.records] == ["broken of f1 failed on a block of samples; said once"]
+    assert set(judge.states) == {s.key for s in watching}

@@ -1,5 +1,7 @@
 """The detectors of all subjects, in step with a stream of samples."""
 
+import logging
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -10,6 +12,8 @@ from stillcold_core.detect.findings import Finding
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.samples import Floats, Samples
 from stillcold_server.detection.subjects import Key, Subject, Subjects
+
+log = logging.getLogger(__name__)
 
 
 class Judge:
@@ -31,6 +35,8 @@ class Judge:
         self.states: dict[Key, Any] = dict(states or {})
         self.touched: dict[Key, Subject] = {}
         """Whose state has changed since somebody cleared it, in the order in which they were touched."""
+        self.failed: Counter[Key] = Counter()
+        """Blocks that a subject's detector failed on."""
 
     def feed(self, samples: Samples) -> list[Finding]:
         """Judge samples of one point; what was found, by detector in the order of the catalogue.
@@ -44,12 +50,25 @@ class Judge:
         return [finding for subject in watching for finding in self.judge(subject, samples)]
 
     def judge(self, subject: Subject, samples: Samples) -> list[Finding]:
-        """Judge plausible samples for one subject alone."""
+        """Judge plausible samples for one subject alone.
+
+        A detector that fails leaves them out and keeps its state: the other detectors and subjects go on.
+        """
         before = self.states.get(subject.key)
         state = subject.detector.begin() if before is None else before
-        self.states[subject.key], findings = subject.detector.advance(subject.watched, state, samples)
+        try:
+            state, findings = subject.detector.advance(subject.watched, state, samples)
+        except Exception:  # noqa: BLE001  # whatever a detector fails by
+            self._failed(subject)
+            return []
+        self.states[subject.key] = state
         self.touched[subject.key] = subject
         return findings if subject.told else []
+
+    def _failed(self, subject: Subject) -> None:
+        if not self.failed[subject.key]:
+            log.exception("%s of %s failed on a block of samples; said once", *subject.key)
+        self.failed[subject.key] += 1
 
 
 def plausible(samples: Samples) -> Samples:
