@@ -13,10 +13,12 @@ from stillcold_core.detect.tamper.site import SiteState
 from stillcold_core.detect.tamper.watched import WatchedPoint
 from stillcold_core.detect.tamper.watched_site import Metered, WatchedSite
 from stillcold_core.readings import Absence, Sample
+from stillcold_core.samples import Samples, by_columns
 from stillcold_sim.judging.reader import Reader
 from stillcold_sim.plant import Plant, Record
 from stillcold_sim.scenario import load_scenario
 
+_TOGETHER = 180.0  # s of a batch: the detector of the fleet waits for five minutes
 BEGAN = 1_772_380_800.0  # 2026-03-01T16:00Z
 PROFILES = ("eastron-sdm630", "schneider-pm5000", "janitza-umg96", "acrel-adl400", "chint-dtsu666", "acrel-dtsd1352")
 
@@ -125,18 +127,31 @@ def told(story: Story, folder: Path) -> Told:
     points: dict[str, PointState] = {}
     state, frequencies = SiteState(), FleetState()
     findings: list[Finding] = []
-    for samples in played(story, folder):
-        for sample in samples:
-            if sample.point in watched:
-                after, said = point.step(watched[sample.point], points.get(sample.point, PointState()), sample)
-                points[sample.point] = after
-                findings += said
-            state, said = site.step(together, state, sample)
+    for samples in _gathered(played(story, folder), _TOGETHER):
+        name = samples.point
+        if name in watched:
+            points[name], said = point.advance(watched[name], points.get(name, PointState()), samples)
             findings += said
-        frequencies, said = fleet.step(everywhere, frequencies, samples)
+        state, said = site.advance(together, state, samples)
+        findings += said
+        frequencies, said = fleet.advance(everywhere, frequencies, samples)
         findings += said
     days = len(watched) * story.duration / 86400
     return Told([f for f in findings if f.ended is None], days)
+
+
+def _gathered(moments: Iterator[list[Sample]], together: float) -> Iterator[Samples]:
+    """By point, as a gateway sends them: in batches of so many seconds."""
+    waiting: dict[str, list[Sample]] = {}
+    began = BEGAN
+    for samples in moments:
+        for sample in samples:
+            waiting.setdefault(sample.point, []).append(sample)
+            latest = sample.time
+        if latest - began >= together:
+            yield from map(by_columns, waiting.values())
+            waiting, began = {}, latest
+    yield from map(by_columns, waiting.values())
 
 
 def played(story: Story, folder: Path) -> Iterator[list[Sample]]:

@@ -15,6 +15,7 @@ _WIDEST = 12  # edges of a window: an hour
 _INTERVALS = 4  # of the slowest meter in a window
 _SETTLES = 1 / 3  # weight of the newest window in what is usual
 _ABOUT = 2.0  # times by which a feeder's fall may differ from what is missing
+_FADES = 0.98  # of a peak that is left after a window
 _IDLE = 0.05  # share of the incomer's rated power below which a balance tells little
 _IDLE_COUNTS = 0.25  # of the time that such a window lasts
 _PROVEN = 2700.0  # s from the beginning after which a site that has balanced must always balance
@@ -61,6 +62,8 @@ class Balance(msgspec.Struct, frozen=True):
         Point that fell, or rose, by as much when that began; the incomer where none did.
     fed : mapping of str to float
         W of each feeder in the last windows that balanced.
+    peaks : mapping of str to float
+        W, the most that each took lately.
     proven : tuple of str
         Points that have balanced from the beginning, so that they must always.
     usual : Usual
@@ -71,6 +74,7 @@ class Balance(msgspec.Struct, frozen=True):
     held: Held = Held()
     suspect: str = ""
     fed: Mapping[str, float] = {}
+    peaks: Mapping[str, float] = {}
     proven: tuple[str, ...] = ()
     usual: Usual = Usual()
 
@@ -165,6 +169,7 @@ def _judge(
         held=held,
         suspect=_suspect(watched, state, window) if begins else state.suspect,
         fed=state.fed if shown else _smoothed(watched, state.fed, window),
+        peaks=state.peaks if shown else _highest(watched, state.peaks, window),
         proven=members if usual.balanced >= _PROVEN and usual.members == members else state.proven,
         usual=usual,
     )
@@ -207,21 +212,35 @@ def _hour(window: _Window) -> int:
 
 
 def _smoothed(watched: WatchedSite, usual: Mapping[str, float], window: _Window) -> Mapping[str, float]:
-    power = {m.point: window.energy.get(m.point, 0.0) / window.hours for m in watched.feeders}
-    return {p: usual.get(p, w) + (w - usual.get(p, w)) * _SETTLES for p, w in power.items()}
+    return {p: usual.get(p, w) + (w - usual.get(p, w)) * _SETTLES for p, w in _powers(watched, window).items()}
+
+
+def _highest(watched: WatchedSite, peaks: Mapping[str, float], window: _Window) -> Mapping[str, float]:
+    return {p: max(w, _FADES * peaks.get(p, w)) for p, w in _powers(watched, window).items()}
+
+
+def _powers(watched: WatchedSite, window: _Window) -> Mapping[str, float]:
+    return {m.point: window.energy.get(m.point, 0.0) / window.hours for m in watched.feeders}
 
 
 def _suspect(watched: WatchedSite, state: Balance, window: _Window) -> str:
-    """The one feeder that fell, or rose, by about what is missing or too much; otherwise the incomer."""
-    sign, wrong = (1 if window.missing > 0 else -1), abs(window.missing)
-    fell = sorted(
-        (sign * (state.fed.get(m.point, 0.0) * window.hours - window.energy.get(m.point, 0.0)), m.point)
-        for m in watched.feeders
-    )
-    most, point = fell[-1]
-    next_most = fell[-2][0] if len(fell) > 1 else 0.0
-    alone = wrong / _ABOUT < most < wrong * _ABOUT and next_most < most / 2
-    return point if alone else watched.incomers[0].point
+    """The one feeder that fell, or rose, by about what is missing or too much; otherwise the incomer.
+
+    A furnace that was being emptied just before fell from what it takes at its most.
+    """
+    now = _powers(watched, window)
+    for before in (state.fed, state.peaks):
+        fell = {p: before.get(p, 0.0) - w if window.missing > 0 else w - before.get(p, 0.0) for p, w in now.items()}
+        point = _alone(fell, abs(window.missing) / window.hours)
+        if point is not None:
+            return point
+    return watched.incomers[0].point
+
+
+def _alone(fell: Mapping[str, float], wrong: float) -> str | None:
+    *others, (point, most) = sorted(fell.items(), key=lambda each: (each[1], each[0]))
+    next_most = others[-1][1] if others else 0.0
+    return point if wrong / _ABOUT < most < wrong * _ABOUT and next_most < most / 2 else None
 
 
 def _unbalanced(watched: WatchedSite, suspect: str, window: _Window, began: float, ended: float | None) -> Finding:
