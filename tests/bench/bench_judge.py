@@ -46,8 +46,8 @@ def plants() -> Registry:
     return Registry(tuple(site), tuple(line), (Gateway("gw", "ed25519:" + "A" * 43 + "="),), tuple(point))
 
 
-def blocks(minute: int, hertz: Floats) -> Iterator[Samples]:
-    """One minute of all points."""
+def blocks(minute: int, hertz: Floats, registers: dict[str, float]) -> Iterator[Samples]:
+    """One minute of all points; ``registers`` are those of energy, Wh, and go on."""
     times = START + 60.0 * minute + np.arange(BLOCK, dtype=np.float64)
     for s in range(SITES):
         rng = np.random.default_rng([s, minute])
@@ -55,21 +55,20 @@ def blocks(minute: int, hertz: Floats) -> Iterator[Samples]:
         loads = {"f": np.zeros(BLOCK), "a": _load(rng, 300e3), "b": _load(rng, 60e3 + 500e3 * melting)}
         loads["in"] = (loads["a"] + loads["b"]) * 1.004
         for name, power in loads.items():
-            thd = 26.0 if name == "b" and melting else 6.0
-            yield Samples(f"s{s}-{name}", times, _shown(rng, name, power, thd, hertz, minute), times - START)
+            point, thd = f"s{s}-{name}", 26.0 if name == "b" and melting else 6.0
+            energy = registers.get(point, 5e9 + 1237) + np.cumsum(power) / 3600
+            registers[point] = float(energy[-1])
+            yield Samples(point, times, _shown(rng, power, thd, hertz, np.floor(energy)), times - START)
 
 
 def _load(rng: np.random.Generator, power: float) -> Floats:
     return power * (1 + 0.02 * rng.standard_normal(BLOCK))
 
 
-def _shown(
-    rng: np.random.Generator, name: str, power: Floats, thd: float, hertz: Floats, minute: int
-) -> dict[str, Floats]:
-    dead = name == "f"
+def _shown(rng: np.random.Generator, power: Floats, thd: float, hertz: Floats, energy: Floats) -> dict[str, Floats]:
+    dead = not power.any()
     volts = np.zeros((3, BLOCK)) if dead else (229 + 0.8 * rng.standard_normal((3, BLOCK))).round(1)
     amperes = np.abs(rng.normal(0, 0.3, (3, BLOCK))) if dead else 1.05 * power / 3 / volts
-    energy = 5e9 + 1237 + np.floor(minute * power.mean() / 60 + np.cumsum(power) / 3600)
     columns = {f"voltage_l{i}": v for i, v in enumerate(volts, 1)}
     columns |= {f"current_l{i}": a.round(2) for i, a in enumerate(amperes, 1)}
     columns |= {f"active_power_l{i}": (power / 3).round() for i in (1, 2, 3)}
@@ -107,9 +106,9 @@ def test_ten_thousand_points_once_a_second(engine: Engine) -> None:
     judge.seconds = defaultdict(float)
     before = 0.0
     whole, count, findings, bounds = 0.0, 0, 0, 0.0
-    rng = np.random.default_rng(1)
+    rng, registers = np.random.default_rng(1), dict[str, float]()
     for minute in range(MINUTES):
-        made = list(blocks(minute, (50 + 0.02 * rng.standard_normal() + np.zeros(BLOCK)).round(2)))
+        made = list(blocks(minute, (50 + 0.02 * rng.standard_normal() + np.zeros(BLOCK)).round(2), registers))
         began = time.perf_counter()
         for samples in made:
             findings += len(judge.feed(samples))
