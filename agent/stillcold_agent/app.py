@@ -103,7 +103,7 @@ class Agent:
     def _take(self, sample: Sample) -> None:
         verdict = self._watches[sample.point].judge(sample)
         if verdict.began:
-            log.warning("%s: the sealed line is energised (%s)", sample.point, verdict.live)
+            log.warning("%s: the sealed line is not dead (%s)", sample.point, verdict.live)
         self._hand_over(self._batcher.add(sample, verdict, now().monotonic))
 
     async def _close_when_due(self) -> None:

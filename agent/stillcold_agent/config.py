@@ -89,6 +89,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nominal_voltage: Annotated[float, Meta(gt=0)] = 220.0
     """V, phase to neutral"""
     power_cut: bool = True
+    water_cut: bool = False
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
 

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stillcold_agent.meters import Meter
+from stillcold_agent.witnesses import AGAIN, Witnesses
 from stillcold_core.detect.deadline import energised, power_of
 from stillcold_core.detect.deadpoint import RestartRules
 from stillcold_core.quantities import QUANTITIES, Kind
 from stillcold_core.readings import Sample
 
-_DECIDING = 2 * RestartRules().on_delay
-"""s after a line showed life, in which each reading may be the one that decides at the server."""
+_RULES = RestartRules()
+_DECIDING = {"seal": 2 * _RULES.contact_delay, "water": 2 * _RULES.flow_delay}
+"""s after contacts or water showed life, in which each reading may be the one that decides at the server."""
+_DECIDING_POWER = 2 * _RULES.on_delay
+"""The same for everything else."""
 _STEP = 0.02
 """Share of the rated power that makes a change of power worth telling soon."""
 
@@ -39,7 +43,8 @@ class Verdict:
     Attributes
     ----------
     live : str or None
-        Why the sealed line is not dead: ``power``, ``current``, ``voltage`` or ``energy``.
+        Why the sealed line is not dead: ``power``, ``current``, ``voltage`` or ``energy``; ``seal`` or ``water``
+        while the server may be waiting for what contacts or water show.
     began : bool
         Whether the sample before did not show it.
     deciding : bool
@@ -70,6 +75,9 @@ class Watch:
         self._since = 0.0
         self._energy: float | None = None
         self._power: float | None = None
+        self._witnesses = Witnesses(meter.limits) if meter.limits else None
+        self._witness: str | None = None
+        self._witnessed = -AGAIN
 
     def judge(self, sample: Sample) -> Verdict:
         """What ``sample`` means, after those before it."""
@@ -84,8 +92,18 @@ class Watch:
         self._last = sample
         energy = sample.number("active_energy_import")
         self._energy = self._energy if energy is None else energy
-        deciding = live is not None and sample.monotonic - self._since <= _DECIDING
-        return Verdict(live, began, deciding, change)
+        deciding = live is not None and sample.monotonic - self._since <= _DECIDING_POWER
+        witness, first = self._witnessing(sample)
+        return Verdict(live or witness, began or first, deciding or witness is not None, change)
+
+    def _witnessing(self, sample: Sample) -> tuple[str | None, bool]:
+        """What contacts or water show, while it may decide, and whether this sample is the first to show it."""
+        begun = self._witnesses.began(sample) if self._witnesses else None
+        if begun and sample.monotonic - self._witnessed >= AGAIN:
+            self._witness, self._witnessed = begun, sample.monotonic
+            return begun, True
+        waits = max(_DECIDING.get(self._witness or "", 0.0), 1.5 * self._meter.interval)
+        return (self._witness if sample.monotonic - self._witnessed <= waits else None), False
 
     def _change(self, sample: Sample, live: str | None) -> Change | None:
         if self._last is None:

@@ -83,7 +83,7 @@ def _meter(device: Device) -> Meter:
     chosen = [r for r in profile.register if _wanted(device, r.quantity)]
     limits = None
     if device.sealed and device.rated_power is not None:
-        limits = DeadLineLimits(device.rated_power, device.nominal_voltage, device.power_cut)
+        limits = DeadLineLimits(device.rated_power, device.nominal_voltage, device.power_cut, device.water_cut)
     return Meter(
         point=device.point,
         bus=device.bus,

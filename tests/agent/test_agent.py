@@ -92,7 +92,7 @@ async def test_a_restart_goes_out_at_once_and_its_course_follows(plant: Plant, s
         assert set(first[:-1]) == {0.0}
         await wait_for_async(lambda: len(plant.far.batches) > 2, what="the course of it")
         assert plant.agent.stop() == 0
-    assert "p1: the sealed line is energised (power)" in plant.agent.output
+    assert "p1: the sealed line is not dead (power)" in plant.agent.output
 
 
 @pytest.mark.requirement("agent.stop.clean")

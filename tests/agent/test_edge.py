@@ -87,6 +87,55 @@ def test_a_contact_that_moves_is_a_change(sdm630: Profile) -> None:
     assert [v.change for v in judged(watch, shut, shut, opened, opened)] == [Change.FIRST, None, Change.CONTACT, None]
 
 
+LEFT = {"seal_closed": 1.0, "door_closed": 1.0, "breaker_closed": 0.0}
+OPENED = LEFT | {"seal_closed": 0.0}
+
+
+@pytest.mark.requirement("agent.edge.witness")
+@pytest.mark.parametrize("moved", ["seal_closed", "door_closed", "breaker_closed"])
+def test_a_contact_that_tells_of_a_broken_seal_goes_out_at_once(sealed: Watch, moved: str) -> None:
+    """And every reading that may decide; then no more than before."""
+    moved_on = LEFT | {moved: 1.0 - LEFT[moved]}
+    _, left, first, *after = judged(sealed, LEFT, LEFT, *[moved_on] * 25)
+    assert left == Verdict()
+    assert (first.live, first.began, first.deciding) == ("seal", True, True)
+    assert not any(v.began for v in after)
+    assert [v.deciding for v in after] == [True] * 20 + [False] * 4
+    assert after[-1].live is None
+
+
+@pytest.mark.requirement("agent.edge.witness")
+def test_how_contacts_were_left_and_their_return_go_out_as_ever(sealed: Watch) -> None:
+    """What is open from the first reading, or closes again, is no offence."""
+    assert not any(v.deciding for v in judged(sealed, OPENED, OPENED, LEFT, LEFT))
+
+
+@pytest.mark.requirement("agent.edge.witness")
+def test_a_contact_that_opened_while_the_module_was_silent_goes_out_at_once(sealed: Watch) -> None:
+    """It is compared with what it last showed."""
+    silent = dict.fromkeys(LEFT, Absence.TIMEOUT)
+    assert judged(sealed, LEFT, silent, silent, OPENED)[-1].began
+
+
+@pytest.mark.requirement("agent.edge.witness")
+def test_a_door_that_rattles_does_not_load_the_gateway(sealed: Watch) -> None:
+    """It is told at once, and again no sooner than after a minute."""
+    verdicts = judged(sealed, *[LEFT, OPENED] * 90)
+    assert sum(v.began for v in verdicts) == 3
+    assert sum(v.deciding for v in verdicts) == 3 * 21
+
+
+@pytest.mark.requirement("agent.edge.witness")
+def test_running_water_goes_out_at_once_where_it_was_cut(sdm630: Profile, sealed: Watch) -> None:
+    """By its flow; by the register alone as soon as more than a leak has run."""
+    still, runs = {"water_flow": 0.0}, {"water_flow": -2.7}
+    assert [v.live for v in judged(sealed, still, runs, runs, still)] == [None, "water", "water", "water"]
+    dripping = [{"water_volume": 812.0 + 0.011 * i} for i in range(25)]
+    assert [i for i, v in enumerate(judged(Watch(meter(sdm630, rated_power=750e3)), *dripping)) if v.began] == [10]
+    permitted = judged(Watch(meter(sdm630)), still, runs)
+    assert not permitted[-1].began
+
+
 QUIET = Verdict()
 
 

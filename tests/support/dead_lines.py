@@ -1,7 +1,8 @@
 """Sealed lines for judging the restart detector: meters of the field on a line that is dead, and what is done to it.
 
 A line is drawn from its number alone: rating, transformers, display, register, voltage. Its transformers' noise is up
-to 0.3 % of the rating, larger under voltage, drifting with the day's temperature; displays and registers have steps; there are dips, outages, lost answers, single bad readings, and lamps that are switched on for a
+to 0.3 % of the rating, larger under voltage, drifting with the day's temperature; displays and registers have steps;
+there are dips, outages, lost answers, single bad readings, and lamps that are switched on for a
 working day.
 """
 

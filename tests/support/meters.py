@@ -17,6 +17,6 @@ def meter(profile: Profile, unit: int = 1, *, rated_power: float | None = None, 
         ratios=Ratios(),
         reads=reads,
         exponents=profile.exponents,
-        limits=DeadLineLimits(rated_power) if rated_power else None,
+        limits=DeadLineLimits(rated_power, water_cut=True) if rated_power else None,
         rated_power=rated_power,
     )

@@ -112,7 +112,7 @@ def _device(meter: Meter, line: Line) -> dict[str, object]:
     if line.state == "sealed":
         device |= {
             "sealed": True, "rated_power": line.rated_power, "nominal_voltage": line.nominal_voltage,
-            "power_cut": "power_cut" in line.measures,
+            "power_cut": "power_cut" in line.measures, "water_cut": "water_cut" in line.measures,
         }  # fmt: skip
     return device
 
