@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -179,7 +179,7 @@ def test_several_processes_give_the_same(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_began_under_a_permit_is_left_out(tmp_path: Path) -> None:
     began = datetime.fromisoformat(str(EXPECTED[0]["began"]))
     registry = plants()
-    permit = Permit(str(EXPECTED[0]["line"]), began, began.replace(year=2030), "maintenance", "bureau")
+    permit = Permit(str(EXPECTED[0]["line"]), began, began + timedelta(days=9), "maintenance", "bureau")
     registry = Registry(registry.site, registry.line, (), registry.point, (permit,))
     file = write_csv(tmp_path / "m.csv", [row for rows in STORY.values() for row in rows])
     scan_files(registry, [file], tmp_path / "alerts.jsonl")

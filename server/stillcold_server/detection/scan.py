@@ -13,6 +13,7 @@ import numpy as np
 from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.files import BadFile
 from stillcold_core.registry import Registry
+from stillcold_server.detection.compiled import compile_detectors
 from stillcold_server.detection.scan_work import Part, Work
 from stillcold_server.measurements.files import check_measurements, find_measurements, read_measurements
 from stillcold_server.measurements.spool import Spool, SpoolWriter
@@ -21,6 +22,7 @@ Told = Callable[[int], None]
 """Is called with how much more of a stage has been done."""
 Watch = Callable[[str, int], AbstractContextManager[Told]]
 """Is called at the beginning of a stage with its name and its whole amount: bytes, or rows."""
+_WORTH_COMPILING = 20_000  # rows; loading what was compiled takes a second or two
 _WORTH_PROCESSES = 500_000  # rows; a process takes a second or two to start
 _LOOK = 0.3  # s between two looks at what the processes have done
 
@@ -125,6 +127,8 @@ def _judged(registry: Registry, spool: Spool, folder: Path, jobs: int, watch: Wa
     parts = work.parts()
     rows = sum(p.rows for p in parts)
     with watch("judging", rows) as told:
+        if rows >= _WORTH_COMPILING:
+            compile_detectors()  # once, before several processes would
         if min(jobs, len(parts)) <= 1 or rows < _WORTH_PROCESSES:
             return [f for part in parts for f in work.judge(part, told)]
         return _judged_apart(work, parts, folder / "done", min(jobs, len(parts)), told)
@@ -150,6 +154,7 @@ _of_this_process: list[tuple[Work, Path]] = []
 
 
 def _begin(work: Work, done: Path) -> None:
+    compile_detectors()
     _of_this_process.append((work, done))
 
 
