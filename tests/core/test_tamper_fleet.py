@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillcold_core.detect.findings import Finding
-from stillcold_core.detect.tamper.fleet import Fleet, FleetState, restore, save, step
+from stillcold_core.detect.tamper.fleet import Fleet, FleetState, advance, restore, save, step
 from stillcold_core.readings import Absence, Sample, Value
+from stillcold_core.samples import by_columns
 
 FLEET = Fleet({f"p{i}": (f"s{i}", f"l{i}") for i in range(5)})
 
@@ -123,6 +124,21 @@ def test_cutting_the_stream_and_moving_the_state_changes_nothing(
 
 
 @pytest.mark.requirement("tamper.contract")
+@pytest.mark.parametrize("size", [1, 7, 59])
+def test_cuts_within_a_window_change_no_bit(size: int) -> None:
+    """Sums go on from what was summed before."""
+    samples = by_columns(
+        [Sample("a", 1.8e9 + i, {"frequency": 50.5 + random.Random(i).random() / 7}) for i in range(900)]
+    )
+    fleet = Fleet({"a": ("s", "l")})
+    whole, (state, cut) = advance(fleet, FleetState(), samples), (FleetState(), list[Finding]())
+    for first in range(0, len(samples), size):
+        state, said = advance(fleet, state, samples.part(first, first + size))
+        cut += said
+    assert whole[1]
+    assert (state, cut) == whole
+
+
 def test_a_state_of_another_version_is_refused() -> None:
     with pytest.raises(ValueError, match="version 99"):
         restore(save(FleetState(version=99)))

@@ -138,10 +138,13 @@ def advance(fleet: Fleet, state: FleetState, samples: Samples) -> tuple[FleetSta
         return state, findings
     first = 0
     while first < len(samples):
-        first, window, *tally = _tallied(samples.times, frequencies, first, fleet.rules.nominal)
-        if tally[0]:
-            added = Tally(int(tally[0]), float(tally[1]), float(tally[2]), float(tally[3]))
-            state, said = _added(fleet, state, samples.point, int(window), added)
+        first = _believable(frequencies, first)
+        if first < len(samples):
+            window = int(samples.times[first] // WINDOW)
+            before = state.open[_bucket(samples.point)].get(samples.point, {}).get(window, Tally())
+            first, *tally = _tallied(samples.times, frequencies, first, fleet.rules.nominal, *_scalars(before))
+            after = Tally(int(tally[0]), float(tally[1]), float(tally[2]), float(tally[3]))
+            state, said = _counted(fleet, state, samples.point, window, before, after)
             findings += said
     return state, findings
 
@@ -156,24 +159,45 @@ def step(fleet: Fleet, state: FleetState, samples: Iterable[Sample]) -> tuple[Fl
 
 
 @kernel
+def _believable(frequencies: Floats, first: int) -> int:
+    """The next sample with the frequency of a grid; their number where there is none."""
+    i = first
+    while i < len(frequencies) and not 40 <= frequencies[i] <= 65:
+        i += 1
+    return i
+
+
+@kernel
 def _tallied(
-    times: Floats, frequencies: Floats, first: int, nominal: float
-) -> tuple[int, int, int, float, float, float]:
-    """The next sample to go on with, and the window and the tally of those before it that share one."""
-    window, count, total, squares, began = 0, 0, 0.0, 0.0, 0.0
+    times: Floats,
+    frequencies: Floats,
+    first: int,
+    nominal: float,
+    count: int,
+    total: float,
+    squares: float,
+    began: float,
+) -> tuple[int, int, float, float, float]:
+    """The next sample of another window than the first one's, and the tally gone on with up to it."""
+    window = times[first] // WINDOW
     i = first
     while i < len(times):
         if 40 <= frequencies[i] <= 65:
-            number = int(times[i] // WINDOW)
-            if count == 0:
-                window, began = number, times[i]
-            elif number != window:
+            if times[i] // WINDOW != window:
                 break
             off = frequencies[i] - nominal
             count, total, squares = count + 1, total + off, squares + off * off
             began = min(began, times[i])
         i += 1
-    return i, window, count, total, squares, began
+    return i, count, total, squares, began
+
+
+def _scalars(tally: Tally) -> tuple[int, float, float, float]:
+    return tally.count, tally.total, tally.squares, tally.first if tally.count else math.inf
+
+
+def _bucket(point: str) -> int:
+    return zlib.crc32(point.encode()) % _BUCKETS
 
 
 def save(state: FleetState) -> bytes:
@@ -192,12 +216,14 @@ def restore(data: bytes) -> FleetState:
     return decode_state(data, FleetState, version=STATE_VERSION, detector="the fleet's tamper detector")
 
 
-def _added(fleet: Fleet, state: FleetState, point: str, window: int, tally: Tally) -> tuple[FleetState, list[Finding]]:
+def _counted(
+    fleet: Fleet, state: FleetState, point: str, window: int, before: Tally, after: Tally
+) -> tuple[FleetState, list[Finding]]:
     if window <= state.judged:
-        return msgspec.structs.replace(state, late=state.late + tally.count), []
-    bucket = zlib.crc32(point.encode()) % _BUCKETS
+        return msgspec.structs.replace(state, late=state.late + after.count - before.count), []
+    bucket = _bucket(point)
     mine = state.open[bucket].get(point, {})
-    tallies = {**state.open[bucket], point: {**mine, window: _together(mine.get(window), tally)}}
+    tallies = {**state.open[bucket], point: {**mine, window: after}}
     state = msgspec.structs.replace(
         state,
         newest=max(state.newest, window),
@@ -209,17 +235,6 @@ def _added(fleet: Fleet, state: FleetState, point: str, window: int, tally: Tall
         state, said = _judge(fleet, state, state.windows[0])
         findings += said
     return state, findings
-
-
-def _together(tally: Tally | None, more: Tally) -> Tally:
-    if tally is None:
-        return more
-    return Tally(
-        tally.count + more.count,
-        tally.total + more.total,
-        tally.squares + more.squares,
-        min(tally.first, more.first),
-    )
 
 
 def _judge(fleet: Fleet, state: FleetState, window: int) -> tuple[FleetState, list[Finding]]:
