@@ -22,8 +22,8 @@ _EVASIONS: Mapping[str, tuple[str, ...]] = {
     "frozen": ("tamper.frozen", "tamper.balance"),
     "replayed": ("tamper.replay", "tamper.frozen", "tamper.balance"),
     "meter_swapped": ("tamper.meter_changed", "tamper.rollback"),
-    "genset": ("tamper.genset",),
-    "clock_shifted": ("tamper.clock",),
+    "genset": ("tamper.genset", "tamper.balance"),
+    "clock_shifted": ("tamper.clock", "tamper.balance"),
 }
 """What is done to a meter so that it does not tell."""
 

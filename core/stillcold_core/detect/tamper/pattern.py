@@ -50,8 +50,12 @@ class Pattern(msgspec.Struct, frozen=True):
         Samples with the print of the one before, out of how many.
     back, changes : float
         Changes to a print of the last few, out of how many.
-    grid, moves : int, float
-        Print of the last voltages and frequency, and how many of the changes changed it.
+    flips : float
+        How many of the changes turned round the way of the grid's or the load's sum.
+    grid, rose, load, grew : float
+        Those sums at the last change, and how each changed last.
+    hits : int
+        Whether each of the last three changes was to a print of the last few, as bits.
     recent : tuple of int
         The last few prints that differed from the one before, the newest at ``index - 1`` modulo their number.
     index : int
@@ -81,8 +85,12 @@ class Pattern(msgspec.Struct, frozen=True):
     seen: float = 0.0
     back: float = 0.0
     changes: float = 0.0
-    grid: int = 0
-    moves: float = 0.0
+    flips: float = 0.0
+    grid: float = 0.0
+    rose: float = 0.0
+    load: float = 0.0
+    grew: float = 0.0
+    hits: int = 0
     recent: tuple[int, ...] = (0,) * CHANGES
     index: int = 0
     keys: bytes = _EMPTY
@@ -139,7 +147,7 @@ def _same_width(
     event = FROZEN
     while event:
         event, at, first, scalars = repeats(
-            seen.whole, seen.grid, seen.power, register, usable, table.times, repeated, first, end,
+            seen.whole, seen.grid, seen.load, seen.power, register, usable, table.times, repeated, first, end,
             recent, keys, marks, SURPRISES, limits, _scalars(state),
         )  # fmt: skip
         state = _moved(state, scalars)
@@ -160,19 +168,20 @@ def _numbers(data: bytes) -> npt.NDArray[np.int32]:
 def _scalars(state: Pattern) -> Scalars:
     s = state
     return (
-        s.last, s.run, s.since, s.counted, s.frozen, s.longest, s.same, s.seen, s.back, s.changes, s.grid, s.moves,
-        s.index, s.lag, s.evidence, s.matched, s.began, s.replayed,
+        s.last, s.run, s.since, s.counted, s.frozen, s.longest, s.same, s.seen, s.back, s.changes, s.flips,
+        s.grid, s.rose, s.load, s.grew, s.hits, s.index, s.lag, s.evidence, s.matched, s.began, s.replayed,
     )  # fmt: skip
 
 
 def _moved(state: Pattern, scalars: Scalars) -> Pattern:
     """The same state with other scalars, as plain numbers: those of an array cannot be saved."""
-    (last, run, since, counted, frozen, longest, same, seen, back, changes, grid, moves,
+    (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, grid, rose, load, grew, hits,
      index, lag, evidence, matched, began, replayed) = scalars  # fmt: skip
     return Pattern(
         state.width, int(last), int(run), float(since), float(counted), bool(frozen), int(longest), float(same),
-        float(seen), float(back), float(changes), int(grid), float(moves), state.recent, int(index), state.keys,
-        state.marks, int(lag), float(evidence), int(matched), float(began), bool(replayed),
+        float(seen), float(back), float(changes), float(flips), float(grid), float(rose), float(load), float(grew),
+        int(hits), state.recent, int(index), state.keys, state.marks, int(lag), float(evidence), int(matched),
+        float(began), bool(replayed),
     )  # fmt: skip
 
 

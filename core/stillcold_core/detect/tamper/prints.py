@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stillcold_core.detect.tamper.table import AMPERES, GRID, SHOWN, VOLTS, WATTS, Flags, Table, some
+from stillcold_core.detect.tamper.table import AMPERES, GRID, ROW, SHOWN, VOLTS, WATTS, Flags, Table, some
 from stillcold_core.detect.tamper.watched import WatchedPoint
 from stillcold_core.samples import Floats
 
@@ -23,9 +23,10 @@ class Looks(NamedTuple):
 
     Attributes
     ----------
-    whole, grid : ndarray of int64, shape (n,)
-        Prints of everything and of voltages and frequency alone, below 2^47; equal values give equal prints. 0 for the
-        grid where nothing of it was read.
+    whole : ndarray of int64, shape (n,)
+        Prints of everything, below 2^47; equal values give equal prints.
+    grid, load : ndarray of float64, shape (n,)
+        Sums of what the grid and of what the load makes: they turn up and down as noise does.
     width : ndarray of int64, shape (n,)
         How many voltages and frequencies were read.
     telling : ndarray of bool, shape (n,)
@@ -35,7 +36,8 @@ class Looks(NamedTuple):
     """
 
     whole: Prints
-    grid: Prints
+    grid: Floats
+    load: Floats
     width: Prints
     telling: Flags
     power: Floats
@@ -47,13 +49,15 @@ def looks(watched: WatchedPoint, table: Table) -> Looks:
     known = ~np.isnan(shown)
     mixed = (shown + 0.0).view(np.uint64) * _ODD
     mixed = np.where(known, (mixed ^ (mixed >> _FOLD)) * _ODD, np.uint64(0))
-    grid = mixed[: len(GRID)].sum(0, np.uint64)
-    whole = grid + mixed[len(GRID) :].sum(0, np.uint64)
+    whole = mixed.sum(0, np.uint64)
+    height, numbers = len(GRID), np.where(known, shown, 0.0)
     telling = some(np.abs(table.rows[WATTS]) > _RUNS * watched.rated_power)
     telling |= some(np.abs(table.rows[AMPERES]) > _RUNS * watched.rated_current)
     telling |= some(shown[VOLTS] >= _LIVE * watched.nominal_voltage)
-    power = np.abs(np.nan_to_num(table.row("active_power")))
-    return Looks(_folded(whole), _folded(grid), known[: len(GRID)].sum(0), telling, power)
+    power = np.abs(numbers[ROW["active_power"]])
+    return Looks(
+        _folded(whole), numbers[:height].sum(0), numbers[height:].sum(0), known[:height].sum(0), telling, power
+    )
 
 
 def _folded(mixed: npt.NDArray[np.uint64]) -> Prints:

@@ -22,7 +22,7 @@ _RUN = 1000  # samples of one repetition that are learned from
 _KNOWN = 8  # changes before which a standstill is no surprise: the meter may never show anything else
 _LONGER = 4  # times the longest run so far that a run must last to be no chance
 _MOST = 4.0  # nats that one sample of a repeated sequence gives at most
-_MOVES = 0.05  # share of the changes that must change the grid's own print: else nothing in this meter is noise
+_FLIPS = 0.15  # share of the changes that must turn round the way of a value: else what this meter shows has no noise
 _BINS = 1024
 SURPRISES = np.array([-math.log((k + 1) / _BINS) for k in range(_BINS)] + [0.0])
 """Nats by probability, in steps of 1/1024, rounded down."""
@@ -30,7 +30,28 @@ FROZEN, THAWED, REPLAYED, FRESH = 1, 2, 3, 4
 """What happened at a sample: a repetition, or the sequence it belongs to, is no chance any more, or is over."""
 
 Scalars = tuple[
-    int, int, float, float, bool, int, float, float, float, float, int, float, int, int, float, int, float, bool
+    int,
+    int,
+    float,
+    float,
+    bool,
+    int,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    float,
+    int,
+    int,
+    int,
+    float,
+    int,
+    float,
+    bool,
 ]
 Limits = tuple[int, float, float, float, float]
 
@@ -43,7 +64,8 @@ def chance(hits: float, tries: float) -> float:
 @kernel
 def repeats(  # noqa: C901, PLR0912, PLR0915
     prints: Prints,
-    grids: Prints,
+    grids: Floats,
+    loads: Floats,
     powers: Floats,
     readings: Floats,
     usable: Flags,
@@ -70,8 +92,8 @@ def repeats(  # noqa: C901, PLR0912, PLR0915
         As in :class:`.pattern.Pattern`.
     """
     least, seconds, frozen_nats, replay_nats, stalled = limits
-    (last, run, since, counted, frozen, longest, same, seen, back, changes, grid, moves,
-     index, lag, evidence, matched, began, replayed) = scalars  # fmt: skip
+    (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, grid, rose,
+     load, grew, hits, index, lag, evidence, matched, began, replayed) = scalars  # fmt: skip
     event, i = 0, first
     while i < end and event == 0:
         if not usable[i]:
@@ -96,8 +118,8 @@ def repeats(  # noqa: C901, PLR0912, PLR0915
             event, frozen = THAWED, False
             repeated[i] = True
             return (event, i, i,
-                    (last, run, since, counted, frozen, longest, same, seen, back, changes, grid, moves,
-                     index, lag, evidence, matched, began, replayed))  # fmt: skip
+                    (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, grid, rose,
+                     load, grew, hits, index, lag, evidence, matched, began, replayed))  # fmt: skip
         else:
             longest = max(longest, run)
             learned = min(run, _RUN)
@@ -107,10 +129,14 @@ def repeats(  # noqa: C901, PLR0912, PLR0915
                 if recent[k] == prints[i]:
                     hit = 1
             back, changes = back + hit, changes + 1.0
-            if grids[i] != grid:
-                grid, moves = grids[i], moves + 1.0
+            hits = (hits << 1 | hit) & 7
+            up, more = grids[i] - grid, loads[i] - load
+            if up * rose < 0 or more * grew < 0:
+                flips += 1.0
+            grid, load = grids[i], loads[i]
+            rose, grew = up if up != 0 else rose, more if more != 0 else grew
             if seen > _LEARNED:
-                same, seen, back, changes, moves = same / 2, seen / 2, back / 2, changes / 2, moves / 2
+                same, seen, back, changes, flips = same / 2, seen / 2, back / 2, changes / 2, flips / 2
             last, run, since = prints[i], 0, times[i]
             counted = readings[i] if readings[i] == readings[i] else -1.0
             recent[index % CHANGES] = last
@@ -139,13 +165,13 @@ def repeats(  # noqa: C901, PLR0912, PLR0915
                     nats = min(surprises[int(_BINS * (back + 2.5) / (changes + 5.0))], _MOST)
                     if not goes_on:
                         evidence, began = 0.0, times[i]
-                    evidence += nats * fresh
+                    # One of the last few prints again is no wonder.
+                    evidence += nats * (fresh - (hits & 1) - (fresh > 1) * (hits >> 1 & 1) - (fresh > 2) * (hits >> 2))
                     lag, matched = found, index
-                    alive = grid == 0 or moves >= _MOVES * changes
-                    if not replayed and alive and evidence >= replay_nats:
+                    if not replayed and flips >= _FLIPS * changes and evidence >= replay_nats:
                         replayed, event = True, REPLAYED
         repeated[i] = repeated[i] or old or frozen or replayed
         i += 1
     return (event, i - 1, i,
-            (last, run, since, counted, frozen, longest, same, seen, back, changes, grid, moves,
-             index, lag, evidence, matched, began, replayed))  # fmt: skip
+            (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, grid, rose,
+             load, grew, hits, index, lag, evidence, matched, began, replayed))  # fmt: skip
