@@ -57,7 +57,7 @@ EMITTED = {
     for evidence in found
     for n in evidence
     if not n.startswith(("heat_", "weight_"))
-    for name in [re.sub(r"_l[123]$|_before$", "", n)]
+    for name in [re.sub(r"_l[123]$|_before$|_last$", "", n)]
 }
 CONTACTS = ("seal_closed", "door_closed", "breaker_closed")
 FROM_DATA: dict[str, tuple[str, ...]] = {
@@ -65,7 +65,6 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "short.": KINDS,
     "what.": KINDS,
     "check.": KINDS,
-    "weight.": tuple(WEIGHTS),
     "contact.": tuple(f"{c}_{n}" for c in CONTACTS for n in (0, 1)),
     "severity.": SEVERITIES,
     "state.": get_args(AlertState),
@@ -83,7 +82,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "chain_note.": ("gap", "fork", "broken"),
     "nav.": ("alerts", "lines", "system", "users"),
     "age.": ("now", "second", "minute", "hour", "day"),
-    "duration.": ("second", "minute", "hour", "day"),
+    "duration.": ("second", "minute", "minutes", "hour", "hours", "day"),
     "login.": ("bad_login", "throttled"),
     "password.": ("differ", "wrong_password", "unchanged", "short", "long", "simple", "like_name"),
     "problem.": (
@@ -98,7 +97,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         "busy",
         "internal",
     ),
-    "evidence.": ("and", "before", "water_flow", *CONTACTS, *EMITTED),
+    "evidence.": ("and", "before", "last", *EMITTED),
     "chart.": (
         "current",
         "voltage",
@@ -140,7 +139,9 @@ def test_both_languages_have_the_same_words_and_every_word_is_used() -> None:
         assert prefix in begun, prefix
         there = {k.partition("+")[0] for k in zh if k.startswith(prefix)}
         assert there - whole == {prefix + w for w in words} - whole, prefix
-    assert sorted(k for k in zh - whole if not any(k.startswith(p) for p in FROM_DATA)) == [], "never used"
+    assert {f"weight.{w}" for w in WEIGHTS} <= zh
+    begins = (*FROM_DATA, "weight.")
+    assert sorted(k for k in zh - whole if not k.startswith(begins)) == [], "never used"
     drawing = (ROOT / "console" / "src" / "chart.ts").read_text(encoding="utf-8")
     drawing += (SERVER / "console" / "charts.py").read_text(encoding="utf-8")
     assert [w for w in FROM_DATA["chart."] if f'"{w}"' not in drawing] == []
@@ -168,6 +169,8 @@ def test_every_finding_is_told_in_a_sentence_of_its_own_figures(kind: str, langu
         assert said != REASON
         assert "{" not in said
         assert re.search(r"\d", said)
+        if kind == "restart.seal":
+            continue  # has no other sentence than that of its contacts
         spare = texts.words[f"what.{kind}"]
         if "{figures}" in spare:
             assert not said.startswith(spare.partition("{figures}")[0]), said
@@ -177,9 +180,9 @@ def test_every_finding_is_told_in_a_sentence_of_its_own_figures(kind: str, langu
 def test_the_examples_are_what_the_detectors_say() -> None:
     """Their kinds are all that there are, and their figures stand in the detectors' sources."""
     source = "\n".join(f.read_text(encoding="utf-8") for f in DETECT.rglob("*.py"))
-    assert set(EVIDENCE) <= set(KINDS)
+    assert set(EVIDENCE) == set(KINDS)
     names = {n for found in EVIDENCE.values() for e in found for n in e}
-    plain = {re.sub(r"_l[123]$|_before$|^weight_", "", n) for n in names if not n.startswith("heat_")}
+    plain = {re.sub(r"_l[123]$|_before$|_last$|^weight_", "", n) for n in names if not n.startswith("heat_")}
     assert sorted(n for n in plain if f'"{n}' not in source and n not in QUANTITIES) == []
     assert '"heat_{i}_began"' in source
     assert '"weight_{name}"' in source

@@ -23,9 +23,17 @@ EVIDENCE: Mapping[str, Sequence[Evidence]] = {
             "limit": 510.0, "mean_power": 90_000.0,
         }
     ],
-    "restart.power": [{"active_power": 590_000.0, "limit": 7500.0}],
-    "restart.current": [{"current": 905.0, "limit": 11.4}],
+    "restart.power": [
+        {"active_power": 590_000.0, "limit": 7500.0},
+        {"mean_above": 2900.0, "usual": 12.5, "accumulated": 1450.0, "active_power_last": 3100.0},
+    ],
+    "restart.current": [
+        {"current": 905.0, "limit": 11.4},
+        {"mean_above": 4.1, "usual": 0.4, "accumulated": 2.2, "current_last": 4.6},
+    ],
     "restart.voltage": [{"voltage": 222.0, "limit": 110.0}],
+    "restart.water": [{"water_volume": 1204.125, "water_used": 0.125, "mean_flow": 0.75}, {"water_flow": 2.4}],
+    "restart.seal": [{"seal_closed": 0.0}, {"breaker_closed": 1.0}, {"seal_closed": 0.0, "door_closed": 0.0}],
     "furnace.induction": [HEATS],
     "furnace.line_frequency": [
         {**{n: v for n, v in HEATS.items() if n != "distortion_ratio"}, "weight_unbalance_wanders": 2.0}
@@ -44,6 +52,7 @@ EVIDENCE: Mapping[str, Sequence[Evidence]] = {
     ],
     "tamper.ratio": [
         {"integrated": 210_000.0, "advanced": 420_000.0, "hours": 6.0, "windows": 6.0},
+        {"times": 1.99, "intervals": 12.0},
         {"ct_ratio": 40.0, "ct_ratio_before": 80.0},
         {"pt_ratio": 1.0, "pt_ratio_before": 10.0},
     ],

@@ -57,14 +57,14 @@ class Finding(msgspec.Struct, frozen=True):
 def followed(first: Finding, later: Finding) -> Finding:
     """A finding after it was said again under the same id.
 
-    It keeps when it was detected first. Progress brings the newest reason and evidence; an end only its time, and
-    nothing follows after it.
+    It keeps when it was detected first. Progress brings the newest reason and figures, and those that it does not name
+    stay; an end brings only its time, and nothing follows after it.
     """
     if first.ended is not None:
         return first
     if later.ended is not None:
         return msgspec.structs.replace(first, ended=later.ended)
-    return msgspec.structs.replace(first, reason=later.reason, evidence=later.evidence)
+    return msgspec.structs.replace(first, reason=later.reason, evidence={**first.evidence, **later.evidence})
 
 
 def iso(time: float) -> str:

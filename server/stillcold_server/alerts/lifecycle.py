@@ -10,6 +10,7 @@ States: ``unacknowledged`` → ``acknowledged`` or ``returned`` (over, but nobod
 acknowledged; a restart that has stopped is still an offence and waits for a reset) → ``normal``.
 """
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -43,8 +44,8 @@ class NotAllowed(AlertError):
 def record(connection: Connection, finding: Finding, now: int) -> str | None:
     """Take a finding, its progress or its end into the alerts.
 
-    Progress brings the alert's newest reason and evidence. It is no transition: it pages nobody and the journal keeps
-    what was said when the alert was raised.
+    Progress brings the newest reason and figures, and those that it does not name stay. It is no transition: it pages
+    nobody and the journal keeps what was said when the alert was raised.
 
     Parameters
     ----------
@@ -64,8 +65,20 @@ def record(connection: Connection, finding: Finding, now: int) -> str | None:
         state = "unacknowledged" if known is None else known.state
         _end(connection, finding, state, now)
     elif known is not None and known.ended is None:
-        _follow(connection, finding)
+        _follow(connection, finding, known.evidence)
     return joined
+
+
+def findings_of(connection: Connection, lines: Collection[str]) -> dict[str, Finding]:
+    """What the alerts of some lines say, by their ids."""
+    rows = connection.execute(select(alert).where(alert.c.line.in_(lines))) if lines else ()
+    return {
+        r.id: Finding(
+            r.kind, r.severity, r.site, r.line, r.point, r.began / 1000, r.detected / 1000, r.reason, r.evidence,
+            None if r.ended is None else r.ended / 1000,
+        )
+        for r in rows
+    }  # fmt: skip
 
 
 def acknowledge(connection: Connection, alert_id: str, *, actor: str, note: str, now: int) -> None:
@@ -128,8 +141,8 @@ def _raise(connection: Connection, finding: Finding, now: int) -> str:
     return joined
 
 
-def _follow(connection: Connection, finding: Finding) -> None:
-    values = {"reason": finding.reason, "evidence": dict(finding.evidence)}
+def _follow(connection: Connection, finding: Finding, known: Mapping[str, float | str]) -> None:
+    values = {"reason": finding.reason, "evidence": {**known, **finding.evidence}}
     connection.execute(update(alert).where(alert.c.id == finding.id).values(values))
 
 

@@ -13,6 +13,7 @@ from stillcold_server.api.problems import Problem
 from stillcold_server.api.read.alerts import waiting_incidents
 from stillcold_server.api.services import Services, services_of
 from stillcold_server.console.assets import Assets
+from stillcold_server.console.witnesses import wrong
 from stillcold_server.language import told, words
 from stillcold_server.language.texts import LANGUAGES, Language, Texts, load_texts
 from stillcold_server.store.database import read
@@ -48,7 +49,7 @@ class Console:
         self._templates.filters["element_id"] = words.element_id
         self._templates.globals |= {
             "local_time": words.local_time, "figure": words.figure, "share": words.share, "iso": to_iso,
-            "what": told.what, "named": told.named, "evidence": told.evidence, "assets": self._assets,
+            "what": told.what, "named": told.named, "evidence": told.evidence, "wrong": wrong, "assets": self._assets,
         }  # fmt: skip
 
     def texts(self, request: Request) -> Texts:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cbor2
 from sqlalchemy import Connection, select
 
-from stillcold_core.quantities import QUANTITIES
+from stillcold_core.quantities import QUANTITIES, Kind
 from stillcold_server.store import schema
 
 _LAST_TIME, _LAST = 6, 7  # places in a rollup's statistics
@@ -48,3 +48,14 @@ def _witness(point: str, role: str, columns: Mapping[str, list[float]]) -> Witne
     known = {name: stats for name, stats in columns.items() if name in QUANTITIES}
     at = max((round(stats[_LAST_TIME]) for stats in known.values()), default=None)
     return Witness(point, role, at, {name: stats[_LAST] for name, stats in known.items()})
+
+
+def wrong(contact: str, value: float) -> bool:
+    """Whether a contact of a sealed line is not as it was left: seal and door closed, breaker open.
+
+    Examples
+    --------
+    >>> wrong("seal_closed", 1.0), wrong("breaker_closed", 1.0), wrong("water_flow", 0.0)
+    (False, True, False)
+    """
+    return QUANTITIES[contact].kind is Kind.CONTACT and bool(value) == (contact == "breaker_closed")

@@ -10,7 +10,7 @@ from stillcold_server.language.words import figure, length, local_time, plain
 
 Form = Callable[[float, Texts], str]
 _PHASE = re.compile(r"(.+)_l([123])$")
-_BEFORE = "_before"
+_SUFFIXES = ("before", "last")
 
 
 class Told(Protocol):
@@ -56,8 +56,9 @@ def named(name: str, texts: Texts) -> str:
     """
     if word := texts.known(f"evidence.{name}", ""):
         return word
-    if name.endswith(_BEFORE):
-        return texts("evidence.before", name=named(name.removesuffix(_BEFORE), texts))
+    bare, _, suffix = name.rpartition("_")
+    if suffix in _SUFFIXES:
+        return texts("evidence." + suffix, name=named(bare, texts))
     if phase := _PHASE.match(name):
         return f"{named(phase[1], texts)} L{phase[2]}"
     return name.replace("_", " ")
@@ -67,7 +68,8 @@ def evidence(kind: str, name: str, value: float | str, texts: Texts) -> str:
     """One value of an alert's evidence with its unit."""
     if isinstance(value, str):
         return value
-    bare = name.removesuffix(_BEFORE)
+    bare, _, suffix = name.rpartition("_")
+    bare = bare if suffix in _SUFFIXES else name
     form = _FORMS.get(f"{kind} {bare}") or _FORMS.get(bare)
     return form(value, texts) if form else plain(value, 2)
 
@@ -78,6 +80,10 @@ def _in(unit: str) -> Form:
 
 def _digits(digits: int, unit: str = "", factor: float = 1.0) -> Form:
     return lambda value, _: f"{value * factor:,.{digits}f} {unit}".rstrip()
+
+
+def _contact(name: str) -> Form:
+    return lambda value, texts: texts(f"contact.{name}_{1 if value else 0}")
 
 
 def _each(form: Form, names: Iterable[str]) -> dict[str, Form]:
@@ -93,9 +99,15 @@ _FORMS: dict[str, Form] = {
     "energy": _digits(2, "MWh", 1e-6),
     **_each(_digits(1, "t"), ("tonnes", "tonnes_least", "tonnes_most")),
     **_each(_digits(2, "Hz"), ("frequency", "grid", "off")),
-    **_each(_digits(2, "m³"), ("water_volume",)),
+    **_each(_digits(3, "m³"), ("water_volume", "water_used")),
+    **_each(_digits(2, "m³/h"), ("water_flow", "mean_flow")),
+    **{contact: _contact(contact) for contact in ("seal_closed", "door_closed", "breaker_closed")},
+    **_each(_in("W"), ("restart.power usual", "restart.power mean_above")),
+    **_each(_in("A"), ("restart.current usual", "restart.current mean_above")),
+    "restart.power accumulated": _in("Wh"), "restart.current accumulated": _digits(1, "Ah"),
+    "times": _digits(2),
     **_each(_digits(0, "%", 100), ("ratio", "usual", "usual_share", "share_of_rated")),
-    **_each(lambda value, _: f"{value:.0f}", ("heats", "samples", "windows", "lag", "meter_serial")),
+    **_each(lambda value, _: f"{value:.0f}", ("heats", "samples", "windows", "intervals", "lag", "meter_serial")),
     **_each(lambda value, _: f"{value:g}", ("ct_ratio", "pt_ratio")),
     "distortion_ratio": _digits(2, "VA/W"),
     **_each(_digits(1), ("score", "evidence")),

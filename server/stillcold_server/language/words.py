@@ -27,13 +27,11 @@ def length(seconds: float, texts: Texts, table: str = "duration") -> str:
     m, h, d = s // 60, s // 3600, s // 86400
     if table == "age" and s < 1:
         return texts("age.now")
-    if s < 60:
-        return texts(f"{table}.second", s=s)
-    if m < 60:
-        return texts(f"{table}.minute", m=m, s=s % 60)
-    if h < 24:
-        return texts(f"{table}.hour", h=h, m=m % 60)
-    return texts(f"{table}.day", d=d, h=h % 24)
+    form = "second" if s < 60 else "minute" if m < 60 else "hour" if h < 24 else "day"
+    rest = {"minute": s % 60, "hour": m % 60}
+    if table == "duration" and rest.get(form) == 0:
+        form += "s"
+    return texts(f"{table}.{form}", s=s % 60, m=m % 60, h=h % 24, d=d)
 
 
 def figure(value: float | None, unit: str) -> str:
