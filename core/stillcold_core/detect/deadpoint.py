@@ -4,6 +4,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -22,6 +23,7 @@ from stillcold_core.detect.signals import LITRE, Signals, signals
 from stillcold_core.samples import Floats, Samples
 
 Bools = npt.NDArray[np.bool_]
+T = TypeVar("T")
 DEAD, LIVE, UNKNOWN = (float(CONDITIONS.index(c)) for c in ("dead", "live", "unknown"))
 
 
@@ -150,10 +152,15 @@ def judge(
     at = {e.index: float(samples.times[e.index]) for e in events}
     alarms, findings = told(place, before.alarms, events, at) if events else (before.alarms, [])
     state = PointState(
-        presence, run.cut, run.dwells, run.creeps, run.witnessed, run.closed, alarms,
-        before.electrical or shown.electrical, before.witness or shown.witness,
+        presence, run.cut, _ordered(run.dwells), _ordered(run.creeps), _ordered(run.witnessed), _ordered(run.closed),
+        _ordered(alarms), before.electrical or shown.electrical, before.witness or shown.witness,
     )  # fmt: skip
     return state, findings
+
+
+def _ordered(states: Mapping[str, T]) -> Mapping[str, T]:
+    """In an order that does not depend on what was seen first, so that equal states are saved alike."""
+    return dict(sorted(states.items()))
 
 
 class _Run:
@@ -205,11 +212,10 @@ class _Run:
 
     def registers(self, shown: Signals, allowed: Column) -> None:
         """Energy, and water where it was cut."""
-        if shown.energy is not None:
-            rules = energy_rules(self._limits, self._rules.rest)
-            near = fed(np.where(self._near, 1.0, 0.0))
-            level = self._register("energy", shown.energy, allowed, near, rules, _energy_words)
-            self._full |= level > 0
+        if shown.energy is not None or self._near.any():
+            energy = np.full(self._count, np.nan) if shown.energy is None else shown.energy
+            rules, near = energy_rules(self._limits, self._rules.rest), fed(np.where(self._near, 1.0, 0.0))
+            self._full |= self._register("energy", energy, allowed, near, rules, _energy_words) > 0
         if shown.water is not None and self._limits.water_cut:
             rules = water_rules(self._limits, self._rules.rest)
             self._register("water", shown.water, allowed, blank(self._count), rules, _water_words)
