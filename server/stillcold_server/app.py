@@ -19,7 +19,7 @@ from stillcold_server.alerts.senders import make_sender
 from stillcold_server.alerts.stages import Situation, enqueue
 from stillcold_server.api.app import WebServer, create_app
 from stillcold_server.config import Config
-from stillcold_server.detection.compiled import compile_detectors
+from stillcold_server.detection.compiled import Compiling
 from stillcold_server.detection.live import Detection
 from stillcold_server.followers import Follower
 from stillcold_server.ingest.subscriber import Subscriber
@@ -72,6 +72,7 @@ class Server:
         prepare(self.engine)
         texts = load_texts()[config.language]
         self.outbox = Outbox(self.engine, senders, self.metrics, texts=texts, public_url=config.http.public_url)
+        self.compiling = Compiling(Path(config.cache_dir) if config.cache_dir else None)
         self.followers = self._make_followers()
         self.subscriber = Subscriber(
             config.mqtt,
@@ -91,7 +92,7 @@ class Server:
         """Sinks start before sources and stop after them."""
         with contextlib.ExitStack() as stack:
             stack.callback(self.engine.dispose)
-            parts: tuple[Part, ...] = (self.outbox, *self.followers, self.subscriber)
+            parts: tuple[Part, ...] = (self.compiling, self.outbox, *self.followers, self.subscriber)
             for part in parts:
                 part.start()
                 stack.callback(part.stop)
@@ -99,7 +100,7 @@ class Server:
 
     def _make_followers(self) -> list[Follower]:
         return [
-            Detection(self.engine, self._found).follower(after=self._judged),
+            Detection(self.engine, self._found, before=self.compiling.take).follower(after=self._judged),
             Follower("rollup", self.engine, handle=rollups.handle),
             *([make_mirror(self.engine, self.config.influx)] if self.config.influx else []),
         ]
@@ -147,7 +148,6 @@ def serve(config: Config, announce: Callable[[str], None]) -> None:
         Before anything has started.
     """
     logging.basicConfig(level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    compile_detectors(Path(config.cache_dir) if config.cache_dir else None)
     server = Server(config)
     password = server.first_password()
     if password is not None:

@@ -30,6 +30,21 @@ def test_what_was_compiled_is_kept(tmp_path: Path, compilers: list[compiled.Comp
     assert list((tmp_path / "new" / "folder").rglob("*.nbi"))
 
 
+def test_a_compiler_that_was_found_is_taken_once_between_blocks(
+    tmp_path: Path, compilers: list[compiled.Compiler]
+) -> None:
+    compiling = compiled.Compiling(tmp_path)
+    compiling.stop()  # nothing had begun
+    compiling.take()
+    assert compilers == []
+    compiling.start()
+    compiling.stop()
+    assert compilers == []
+    compiling.take()
+    compiling.take()
+    assert len(compilers) == 1
+
+
 @pytest.mark.requirement("detection.compiled")
 def test_without_a_compiler_they_run_uncompiled_and_the_log_says_so(
     tmp_path: Path,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,43 @@ def test_approved_activity_is_recorded_and_tells_nobody(
     with read(engine) as connection:
         details = connection.execute(select(schema.delivery.c.state, schema.delivery.c.detail)).all()
     assert {tuple(d) for d in details} == {("skipped", "permit")}
+
+
+@pytest.mark.requirement("detection.permit.overrun")
+@pytest.mark.parametrize("size", [1, 60])
+def test_what_goes_on_after_its_permit_is_told_live_and_over_files(
+    engine: Engine, plant: Registry, gateway: SignedGateway, tmp_path: Path, size: int
+) -> None:
+    """A run that begins in the approved day and lasts for two hours more; one in time is settled."""
+    end = plant.permit[0].end.timestamp()
+    stream = [*runs(end - 20 * 3600, end - 19 * 3600), *runs(end - 3600, end + 7200)]
+    writer, now = Writer(engine, Metrics()), round(1000 * (end + 4 * 3600))
+    writer.take([("gw-1", gateway.batch(stream[i : i + size])) for i in range(0, len(stream), size)], now)
+    follow(engine).catch_up()
+    with read(engine) as connection:
+        rows = connection.execute(select(schema.alert).where(schema.alert.c.began >= 1000 * end)).all()
+        waiting = select(schema.delivery.c.alert).where(schema.delivery.c.state == "waiting")
+        told = set(connection.scalars(waiting))
+    begun = "20270302T000000.000Z"
+    assert {r.id for r in rows} == {f"f1:p1:restart.{k}:{begun}" for k in ("power", "current", "voltage", "energy")}
+    assert all(r.ended is not None and "approved until" in r.reason for r in rows)
+    assert len(told) == 1  # the others joined
+    scan_files(plant, [write_csv(tmp_path / "m.csv", stream)], tmp_path / "alerts.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    live = {r.id: (r.reason, r.evidence, r.detected / 1000, r.ended / 1000) for r in rows}
+    times = [[datetime.fromisoformat(a[at]).timestamp() for at in ("detected", "ended")] for a in lines]
+    assert {a["id"]: (a["reason"], a["evidence"], *t) for a, t in zip(lines, times, strict=True)} == live
+
+
+def runs(begin: float, end: float) -> list[Sample]:
+    """A line that is dead for half an hour, runs, and is dead for an hour, read once a minute."""
+    energy, out = 5_009_660_000.0, []
+    for i in range(round((end - begin) / 60) + 90):
+        at = begin - 1800 + 60 * i
+        on = begin <= at < end
+        energy += 10_000.0 if on else 0.0
+        out.append(Sample("p1", at, {**(LIVE if on else DEAD), "active_energy_import": energy + begin - 1.8e9}, at))
+    return out
 
 
 @pytest.mark.requirement("ingest.bound-points")

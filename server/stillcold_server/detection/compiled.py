@@ -6,6 +6,7 @@ What was compiled is kept in a folder, so only the first start after an installa
 import logging
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,14 +30,48 @@ def compile_detectors(folder: Path | None = None) -> bool:
     bool
         Whether they are compiled.
     """
+    compiler = find_compiler(folder)
+    if compiler is not None:
+        log.info("%s inner loops of the detectors run compiled", compile_kernels(compiler))
+    return compiler is not None
+
+
+def find_compiler(folder: Path | None = None) -> Compiler | None:
+    """A compiler that works; None, and a word in the log, where there is none."""
     try:
-        compiler = _compiler(_writable(folder or usual_folder()))
+        return _compiler(_writable(folder or usual_folder()))
     except Exception as error:  # noqa: BLE001  # whatever a broken compiler raises
         log.warning("the detectors run uncompiled, many times slower: %s: %s", type(error).__name__, error)
-        return False
-    count = compile_kernels(compiler)
-    log.info("%d inner loops of the detectors run compiled", count)
-    return True
+        return None
+
+
+class Compiling:
+    """Finds the compiler beside what runs; whoever judges then takes it between two blocks of samples.
+
+    Until then the detectors run as Python, with the same results.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._found: list[Compiler] = []
+        self._thread = threading.Thread(target=self._find, args=(folder,), name="compiling", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wait until it is done."""
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def take(self) -> None:
+        """Compile, once the compiler is found; to be called where no detector runs."""
+        if self._found:
+            log.info("%s inner loops of the detectors run compiled", compile_kernels(self._found.pop()))
+
+    def _find(self, folder: Path | None) -> None:
+        if (compiler := find_compiler(folder)) is not None:
+            self._found.append(compiler)
 
 
 def usual_folder() -> Path:

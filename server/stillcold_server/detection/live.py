@@ -13,10 +13,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from stillcold_core.detect import restart
-from stillcold_core.detect.findings import Finding
+from stillcold_core.detect.findings import Finding, followed
 from stillcold_core.detect.restart import RestartState, condition, proving
+from stillcold_core.registry import Permit
+from stillcold_server.alerts.lifecycle import findings_of
 from stillcold_server.detection.bound import Bound
 from stillcold_server.detection.judge import Judge
+from stillcold_server.detection.overrun import newest_of, overruns
 from stillcold_server.detection.recall import Bounds, recall
 from stillcold_server.detection.states import save_states
 from stillcold_server.detection.subjects import Key, Subject, subjects_of
@@ -50,6 +53,7 @@ class _Memory:
 
     revision: int
     bound: Bound
+    permits: tuple[Permit, ...]
     judge: Judge
     position: int
     behind: dict[Key, tuple[Subject, int]] = field(default_factory=dict)
@@ -70,6 +74,8 @@ class Detection:
         The database.
     on_finding : callable
         Called with the transaction and each finding: it raises, follows or ends the alert in the same transaction.
+    before : callable
+        Called each time before something is judged, by the thread that judges.
     every : float
         s in which every state that has changed is written once.
     bounds : Bounds
@@ -83,11 +89,12 @@ class Detection:
         engine: Engine,
         on_finding: Callable[[Connection, Finding], None],
         *,
+        before: Callable[[], None] = lambda: None,
         every: float = CHECKPOINT,
         bounds: Bounds = Bounds(),  # noqa: B008  # frozen
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engine, self._on_finding = engine, on_finding
+        self._engine, self._on_finding, self._before = engine, on_finding, before
         self._every, self._bounds, self._clock = every, bounds, clock
         self._memory: _Memory | None = None
         self._written_at, self._due = clock(), 0.0
@@ -100,6 +107,7 @@ class Detection:
 
     def prepare(self, batches: Sequence[Stored]) -> None:
         """Judge the batches in memory."""
+        self._before()
         memory, self._memory = self._memory, None  # what breaks off here is not gone on with
         with read(self._engine) as connection:
             at, revision = position(connection, NAME), registry_revision(connection)
@@ -107,7 +115,7 @@ class Detection:
                 memory = self._recalled(connection, at, revision)
             elif memory.revision != revision:
                 registry = export_registry(connection)
-                memory.revision, memory.bound = revision, Bound(registry)
+                memory.revision, memory.bound, memory.permits = revision, Bound(registry), registry.permit
                 memory.judge.subjects = subjects_of(registry)
         _judge(memory, batches)
         self._memory = memory
@@ -117,15 +125,20 @@ class Detection:
         memory = self._memory
         if memory is None:
             raise RuntimeError("nothing was prepared")
-        for finding in memory.found:
-            log.warning("%s on %s: %s", finding.kind, finding.line, finding.reason)
-            self._on_finding(connection, finding)
         touched, memory.judge.touched = memory.judge.touched, {}
+        lines = [s for s in touched.values() if s.detector is _RESTART]
+        self._tell(connection, memory.found)
+        self._tell(connection, _overrun(connection, memory, [s.id for s in lines]))
         memory.found = []
-        upsert(connection, line_status, [_status(memory, s) for s in touched.values() if s.detector is _RESTART])
+        upsert(connection, line_status, [_status(memory, s) for s in lines])
         count_refusals(connection, memory.refused, batches[-1].received_at)
         memory.refused = []
         self._write(connection, memory, self._share(memory))
+
+    def _tell(self, connection: Connection, findings: Sequence[Finding]) -> None:
+        for finding in findings:
+            log.warning("%s on %s: %s", finding.kind, finding.line, finding.reason)
+            self._on_finding(connection, finding)
 
     def checkpoint(self) -> None:
         """Write all states that are behind."""
@@ -140,7 +153,7 @@ class Detection:
         bound = Bound(registry)
         recalled = recall(connection, subjects_of(registry), bound, at, self._bounds)
         behind = {key: (subject, recalled.floor) for key, subject in recalled.judge.touched.items()}
-        return _Memory(revision, bound, recalled.judge, at, behind, recalled.going_on)
+        return _Memory(revision, bound, registry.permit, recalled.judge, at, behind, recalled.going_on)
 
     def _share(self, memory: _Memory) -> int:
         """How many states to write now, so that each is written once in the time set."""
@@ -167,6 +180,16 @@ def _judge(memory: _Memory, batches: Sequence[Stored]) -> None:
     for key, subject in memory.judge.touched.items():
         memory.behind.setdefault(key, (subject, memory.position))
     memory.position = batches[-1].id
+
+
+def _overrun(connection: Connection, memory: _Memory, lines: Sequence[str]) -> list[Finding]:
+    """What goes on after its permit, as far as the alerts do not say it yet."""
+    approved = {p.line for p in memory.permits} & set(lines)
+    newest = newest_of(memory.judge.states, approved)
+    ended = {p.line for p in memory.permits if p.end.timestamp() < newest.get(p.line, 0.0)}
+    known = findings_of(connection, ended)
+    said = [(f, known.get(f.id)) for f in overruns(list(known.values()), memory.permits, newest)]
+    return [f for f, before in said if before is None or followed(before, f) != before]
 
 
 def _status(memory: _Memory, subject: Subject) -> dict[str, Any]:

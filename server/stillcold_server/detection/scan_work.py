@@ -10,6 +10,7 @@ from stillcold_core.detect.findings import Finding, followed
 from stillcold_core.registry import Registry
 from stillcold_core.samples import Samples
 from stillcold_server.detection.judge import Judge
+from stillcold_server.detection.overrun import newest_of, overruns
 from stillcold_server.detection.subjects import Subjects, subjects_of
 from stillcold_server.measurements.in_step import in_step
 from stillcold_server.measurements.spool import Spool, SpoolReader
@@ -78,7 +79,9 @@ class Work:
                 told(len(samples))
                 left -= len(samples)
         told(left)  # those of points that nothing watches
-        return list(found.values())
+        permits = self._registry.permit
+        newest = newest_of(judge.states, {p.line for p in permits})
+        return [*found.values(), *overruns(found.values(), permits, newest)]
 
     def _samples(self, reader: SpoolReader, part: Part, subjects: Subjects) -> Iterator[Samples]:
         codes = [c for cs in self._codes.values() for c in cs] if part.site is None else self._codes[part.site]
