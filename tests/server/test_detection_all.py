@@ -17,7 +17,7 @@ from stillcold_server.alerts.lifecycle import record
 from stillcold_server.detection.judge import Judge
 from stillcold_server.detection.live import Detection
 from stillcold_server.detection.scan import alert_record, scan_files
-from stillcold_server.detection.subjects import AMONG_ALL, WITHIN_SITES, subjects_of
+from stillcold_server.detection.subjects import AMONG_ALL, WITHIN_SITES, said_by, subjects_of
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
@@ -52,6 +52,7 @@ def judged(judge: Judge, cuts: Iterable[float], stream: Sequence[Sample]) -> Fou
     for part in _cut(stream, cuts):
         for _, of_point in groupby(sorted(part, key=lambda s: s.point), key=lambda s: s.point):
             for finding in judge.feed(by_columns(list(of_point))):
+                assert said_by(finding) in {s.key for s in judge.subjects[finding.point]}
                 known[finding.id] = followed(known[finding.id], finding) if finding.id in known else finding
     assert not judge.failed
     return {f.id: alert_record(f) for f in known.values()}
@@ -203,9 +204,14 @@ def test_states_of_another_version_are_made_anew_and_nothing_is_told_twice(
         first._next()
     first.stop()
     going_on = len(told)
+    gone = Finding("tamper.ct", "critical", "south", "lathe", "p4", START + 3600, START + 4000, "", {})
     with write(engine) as connection:
+        record(connection, gone, NOW)
         connection.execute(update(schema.detector_state).values(state=b"\x81\xa7version\xcd\x27\x0f"))
     Detection(engine, on_finding).follower().catch_up()
     assert "is made anew from the stored batches" in caplog.text
     assert len(told) == len(set(told)) == len(found) > going_on
-    assert alerts(engine) == said(found)
+    assert {key: alert for key, alert in alerts(engine).items() if key != gone.id} == said(found)
+    with read(engine) as connection:
+        ended = connection.scalar(select(schema.alert.c.ended).where(schema.alert.c.id == gone.id))
+    assert ended == round(1000 * gone.detected)  # who said it is made anew, and says it no more

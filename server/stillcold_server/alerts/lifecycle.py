@@ -13,7 +13,7 @@ acknowledged; a restart that has stopped is still an offence and waits for a res
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, select, update
 
 from stillcold_core.detect.findings import Finding
 from stillcold_server.store.schema import alert, alert_journal, incident
@@ -69,16 +69,14 @@ def record(connection: Connection, finding: Finding, now: int) -> str | None:
     return joined
 
 
-def findings_of(connection: Connection, lines: Collection[str]) -> dict[str, Finding]:
-    """What the alerts of some lines say, by their ids."""
-    rows = connection.execute(select(alert).where(alert.c.line.in_(lines))) if lines else ()
-    return {
-        r.id: Finding(
-            r.kind, r.severity, r.site, r.line, r.point, r.began / 1000, r.detected / 1000, r.reason, r.evidence,
-            None if r.ended is None else r.ended / 1000,
-        )
-        for r in rows
-    }  # fmt: skip
+def findings_of(connection: Connection, lines: Collection[str]) -> list[Finding]:
+    """What the alerts of some lines say."""
+    return _findings(connection, alert.c.line.in_(lines)) if lines else []
+
+
+def going_on(connection: Connection) -> list[Finding]:
+    """What the alerts say whose end nobody has found yet."""
+    return _findings(connection, alert.c.ended.is_(None))
 
 
 def acknowledge(connection: Connection, alert_id: str, *, actor: str, note: str, now: int) -> None:
@@ -126,6 +124,16 @@ def _find(connection: Connection, alert_id: str) -> Row[Any]:
     if row is None:
         raise UnknownAlert(alert_id)
     return row
+
+
+def _findings(connection: Connection, which: ColumnElement[bool]) -> list[Finding]:
+    return [
+        Finding(
+            r.kind, r.severity, r.site, r.line, r.point, r.began / 1000, r.detected / 1000, r.reason, r.evidence,
+            None if r.ended is None else r.ended / 1000,
+        )
+        for r in connection.execute(select(alert).where(which).order_by(alert.c.id))
+    ]  # fmt: skip
 
 
 def _raise(connection: Connection, finding: Finding, now: int) -> str:

@@ -10,19 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Engine
 
 from stillcold_core.detect import restart
 from stillcold_core.detect.findings import Finding, followed
 from stillcold_core.detect.restart import RestartState, condition, proving
 from stillcold_core.registry import Permit
-from stillcold_server.alerts.lifecycle import findings_of
+from stillcold_server.alerts.lifecycle import findings_of, going_on
 from stillcold_server.detection.bound import Bound
 from stillcold_server.detection.judge import Judge
-from stillcold_server.detection.overrun import newest_of, overruns
-from stillcold_server.detection.recall import Bounds, recall
+from stillcold_server.detection.overrun import is_overrun, newest_of, overruns
+from stillcold_server.detection.recall import Bounds, Recalled, recall
 from stillcold_server.detection.states import save_states
-from stillcold_server.detection.subjects import Key, Subject, subjects_of
+from stillcold_server.detection.subjects import Key, Subject, said_by, subjects_of
 from stillcold_server.followers import Follower, Stored, position
 from stillcold_server.registry.ledger import export_registry, registry_revision
 from stillcold_server.store.database import read, upsert, write
@@ -153,7 +154,8 @@ class Detection:
         bound = Bound(registry)
         recalled = recall(connection, subjects_of(registry), bound, at, self._bounds)
         behind = {key: (subject, recalled.floor) for key, subject in recalled.judge.touched.items()}
-        return _Memory(revision, bound, registry.permit, recalled.judge, at, behind, recalled.going_on)
+        found = [*recalled.going_on, *_abandoned(connection, recalled)]
+        return _Memory(revision, bound, registry.permit, recalled.judge, at, behind, found)
 
     def _share(self, memory: _Memory) -> int:
         """How many states to write now, so that each is written once in the time set."""
@@ -182,12 +184,19 @@ def _judge(memory: _Memory, batches: Sequence[Stored]) -> None:
     memory.position = batches[-1].id
 
 
+def _abandoned(connection: Connection, recalled: Recalled) -> list[Finding]:
+    """The end of what was said by detectors that were made anew and say it no more: nobody else would ever end it."""
+    said, rebuilt = {f.id for f in recalled.going_on}, {s.key for s in recalled.rebuilt}
+    over = [f for f in going_on(connection) if f.id not in said and said_by(f) in rebuilt and not is_overrun(f)]
+    return [msgspec.structs.replace(f, ended=f.detected) for f in over]
+
+
 def _overrun(connection: Connection, memory: _Memory, lines: Sequence[str]) -> list[Finding]:
     """What goes on after its permit, as far as the alerts do not say it yet."""
     approved = {p.line for p in memory.permits} & set(lines)
     newest = newest_of(memory.judge.states, approved)
     ended = {p.line for p in memory.permits if p.end.timestamp() < newest.get(p.line, 0.0)}
-    known = findings_of(connection, ended)
+    known = {f.id: f for f in findings_of(connection, ended)}
     said = [(f, known.get(f.id)) for f in overruns(list(known.values()), memory.permits, newest)]
     return [f for f, before in said if before is None or followed(before, f) != before]
 

@@ -10,6 +10,7 @@ from stillcold_core.registry import Permit
 from stillcold_server.detection.subjects import Key
 
 _HOUR = 3600.0
+_UNTIL = "approved_until"
 _ALLOWED: Mapping[str, tuple[float, float]] = {
     "restart.power": (0.5 * _HOUR, 0.5 * _HOUR), "restart.current": (0.5 * _HOUR, 0.5 * _HOUR),
     "restart.energy": (0.5 * _HOUR, 0.5 * _HOUR), "restart.voltage": (0.5 * _HOUR, 0.5 * _HOUR),
@@ -41,6 +42,11 @@ def overruns(found: Iterable[Finding], permits: Sequence[Permit], newest: Mappin
                 yield _beyond(finding, until, until + allowed + late)
 
 
+def is_overrun(finding: Finding) -> bool:
+    """Whether it is one that :func:`overruns` has made."""
+    return _UNTIL in finding.evidence
+
+
 def newest_of(states: Mapping[Key, Any], lines: Collection[str]) -> dict[str, float]:
     """UTC seconds up to which the restart detector has judged some lines."""
     known = {line: states[key] for line in lines if (key := ("restart", line)) in states}
@@ -60,5 +66,5 @@ def _until(finding: Finding, permits: Sequence[Permit]) -> float | None:
 
 def _beyond(finding: Finding, until: float, detected: float) -> Finding:
     reason = f"{finding.reason}; approved until {iso(until)}, and goes on"
-    evidence = {**finding.evidence, "approved_until": iso(until)}
+    evidence = {**finding.evidence, _UNTIL: iso(until)}
     return msgspec.structs.replace(finding, began=until, detected=detected, reason=reason, evidence=evidence)

@@ -16,7 +16,7 @@ from stillcold_core.samples import Samples
 from stillcold_server.detection.bound import Bound
 from stillcold_server.detection.judge import Judge, plausible
 from stillcold_server.detection.states import Kept, load_states
-from stillcold_server.detection.subjects import Key, Subjects
+from stillcold_server.detection.subjects import Key, Subject, Subjects
 from stillcold_server.followers import Stored, load_batches, load_these
 from stillcold_server.store.schema import batch, batch_point
 
@@ -43,12 +43,15 @@ class Recalled:
         Its ``touched`` are the subjects whose row in the store is behind.
     floor : int
         Id of the last batch that all rows cover.
+    rebuilt : list of Subject
+        Those without a state, which were judged anew.
     going_on : list of Finding
-        What subjects without a state were found to do, and still do.
+        What these were found to do, and still do.
     """
 
     judge: Judge
     floor: int
+    rebuilt: list[Subject]
     going_on: list[Finding]
 
 
@@ -61,7 +64,7 @@ def recall(connection: Connection, subjects: Subjects, bound: Bound, position: i
         for block in bound.believed(stored):
             _again(judge, kept, stored.id, block.numbers(), found)
     going_on = [f for findings in found.values() for f in findings.values() if f.ended is None]
-    return Recalled(judge, kept.floor, going_on)
+    return Recalled(judge, kept.floor, list(kept.stale.values()), going_on)
 
 
 def _again(judge: Judge, kept: Kept, number: int, samples: Samples, found: dict[Key, dict[str, Finding]]) -> None:

@@ -15,6 +15,7 @@ from stillcold_core.detect import furnace, restart
 from stillcold_core.detect.catalogue import DETECTORS
 from stillcold_core.detect.deadline import DeadLineLimits
 from stillcold_core.detect.detector import Detector, Scope
+from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import Feeder
 from stillcold_core.detect.restart import SealedLine
 from stillcold_core.detect.tamper import fleet, point, site
@@ -84,6 +85,17 @@ def subjects_of(
                 if sites is None or plants.site_of(name) in sites:
                     found.setdefault(name, []).append(subject)
     return {name: tuple(subjects) for name, subjects in found.items()}
+
+
+def said_by(finding: Finding) -> Key:
+    """Which subject's detector says what is found."""
+    family = finding.kind.split(".", maxsplit=1)[0]
+    if family == "tamper":
+        among = {"tamper.balance": (site.DETECTOR.name, finding.site), "tamper.genset": (fleet.DETECTOR.name, FLEET)}
+        return among.get(finding.kind, (point.DETECTOR.name, finding.point))
+    if family == "furnace":
+        return furnace.DETECTOR.name, finding.point
+    return restart.DETECTOR.name, finding.line
 
 
 class _Plants:
