@@ -143,8 +143,16 @@ def _balance(alert: Alert, points: Sequence[Neighbour]) -> list[Panel]:
 def _together(points: Sequence[Neighbour]) -> Panel:
     feeders = [p.point for p in points if p.role == "feeder"]
     inks = {p: _INKS[i % len(_INKS)] for i, p in enumerate(feeders)}
-    curves = [Curve(p.point, "active_power", f"{p.line_name} {p.point}", inks.get(p.point, "ink")) for p in points]
+    names = [p.line_name for p in points]
+    curves = [
+        Curve(p.point, "active_power", _place(p, names.count(p.line_name) == 1), inks.get(p.point, "ink"))
+        for p in points
+    ]
     return Panel("power", curves, 1e-3)
+
+
+def _place(point: Neighbour, alone: bool) -> str:
+    return point.line_name if alone else f"{point.line_name} {point.point}"
 
 
 def _usual(point: str, role: str) -> list[Panel]:
