@@ -46,7 +46,7 @@ class MeltLimits:
     energy: float = 80e3
     shortest: float = 1500.0
     longest: float = 2.75 * 3600
-    converter: float = 0.1
+    converter: float = 0.08
     converter_most: float = 0.6
     wander: float = 0.005
     repeat: float = 12 * 3600.0

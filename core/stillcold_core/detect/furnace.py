@@ -1,29 +1,31 @@
 """Hidden furnaces on a feeder that may run other loads: heats in its power and in its distortion, weighed together."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
-from stillcold_core.detect import weigh, weigh_power
+from stillcold_core.detect import converter, mean_power, weigh_line
+from stillcold_core.detect.converter import Converters
+from stillcold_core.detect.cycles import Cycle
 from stillcold_core.detect.detector import Detector, one_by_one
-from stillcold_core.detect.evidence import Kind, MeltLimits, Steady, Weighed, alike, is_steady
+from stillcold_core.detect.evidence import Kind, MeltLimits, Weighed, alike
 from stillcold_core.detect.findings import Finding, iso
-from stillcold_core.detect.hours import NO_HOURS, Hour, learned, unusual
-from stillcold_core.detect.melt import Melt, Melting, MeltRules, Signal, follow, measured
+from stillcold_core.detect.heat import Heat
+from stillcold_core.detect.mean_power import PowerState
+from stillcold_core.detect.melt import Melt, Melting, MeltRules, follow, measured
 from stillcold_core.detect.minutes import Gathering, Stretch, gather
 from stillcold_core.detect.saving import decode_state
 from stillcold_core.detect.spectrum import seen
 from stillcold_core.readings import Sample
 
-STATE_VERSION = 1
-_SIGNALS: tuple[Signal, ...] = ("distortion", "power")
+STATE_VERSION = 3
 _KEPT = 5400.0  # s of stretches kept before an open melt, or before now
 _HEATS = 24  # kept
 _LOOKS = 300.0  # s between two looks at a melt that goes on
 _SLOW = 290.0  # s of a stretch from which on a melt is a handful of them
-_HISTORY = 2 * 86400.0  # s before the feeder's hours of the day are known
 _TONNE, _TONNE_WASTEFUL, _TONNE_THRIFTY = 0.6e6, 0.68e6, 0.55e6  # Wh to melt a tonne of steel
 
 
@@ -44,8 +46,8 @@ class FurnaceRules:
     """
 
     limits: MeltLimits = field(default_factory=MeltLimits)
-    spectral: float = 4.4
-    power_only: float = 6.1
+    spectral: float = 7.0
+    power_only: float = 9.2
     line_frequency: float = 6.0
     noise: float = 4.0
     rest: float = 12 * 3600.0
@@ -69,6 +71,16 @@ class Feeder:
     rules: FurnaceRules = field(default_factory=FurnaceRules)
 
 
+AnyHeat = Melt | Heat | Cycle
+
+
+class Told(NamedTuple):
+    """A heat that was counted: s of its beginning, Wh."""
+
+    began: float
+    energy: float
+
+
 class Alarm(msgspec.Struct, frozen=True):
     """An alert that has been raised.
 
@@ -82,12 +94,15 @@ class Alarm(msgspec.Struct, frozen=True):
         So far.
     energy : float
         Wh of them.
+    newest : tuple of Told
+        The last of them.
     """
 
     began: float
     last: float
     heats: int
     energy: float
+    newest: tuple[Told, ...]
 
 
 class Track(msgspec.Struct, frozen=True):
@@ -117,10 +132,12 @@ class FurnaceState(msgspec.Struct, frozen=True):
         s of the last sample, and of the first that showed power.
     late : int
         Samples left aside because a later one had been judged.
-    converter : float
-        W of the largest converter load so far that made no heats.
-    hours : tuple of 24 Hour
-        What the feeder took at each hour of the day (UTC).
+    converters : Converters
+        What the distortion has shown.
+    track : Track
+        What the power has shown.
+    power : PowerState
+        What the power has shown where nothing else is known.
     """
 
     version: int = STATE_VERSION
@@ -129,10 +146,9 @@ class FurnaceState(msgspec.Struct, frozen=True):
     late: int = 0
     gathering: Gathering = Gathering()
     stretches: tuple[Stretch, ...] = ()
-    tracks: Mapping[Signal, Track] = {}
-    steady: tuple[Steady, ...] = ()
-    converter: float = 0.0
-    hours: tuple[Hour, ...] = NO_HOURS
+    converters: Converters = Converters()
+    track: Track = Track()
+    power: PowerState = PowerState()
     alarms: Mapping[Kind, Alarm] = {}
 
 
@@ -189,8 +205,7 @@ def step(feeder: Feeder, state: FurnaceState, sample: Sample) -> tuple[FurnaceSt
     state = msgspec.structs.replace(state, time=sample.time, first=first, gathering=gathering)
     if stretch is None:
         return state, []
-    kept, hours = _kept(state, stretch), learned(state.hours, stretch)
-    return _judge(feeder, msgspec.structs.replace(state, stretches=(*kept, stretch), hours=hours))
+    return _judge(feeder, msgspec.structs.replace(state, stretches=(*_kept(state, stretch), stretch)))
 
 
 def _kept(state: FurnaceState, stretch: Stretch) -> tuple[Stretch, ...]:
@@ -200,72 +215,86 @@ def _kept(state: FurnaceState, stretch: Stretch) -> tuple[Stretch, ...]:
 
 
 def _oldest(state: FurnaceState, stretch: Stretch) -> float:
-    begins = [t.melting.began for t in state.tracks.values() if t.melting.began is not None]
+    open_ones = (state.track.melting.began, state.converters.tracking.melting.began)
+    begins = [began for began in open_ones if began is not None]
     return min([*begins, stretch.time]) - max(_KEPT, 6 * stretch.length)
 
 
 def _judge(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Finding]]:
-    findings: list[Finding] = []
-    for signal in _SIGNALS:
-        state, found = _advance(feeder, state, signal)
-        findings += found
+    state, by_distortion = _by_distortion(feeder, state)
+    state, by_power = _by_power(feeder, state)
+    state, by_power_alone = _by_power_alone(feeder, state)
     state, ended = _rested(feeder, state)
-    return state, findings + ended
+    return state, by_distortion + by_power + by_power_alone + ended
 
 
-def _advance(feeder: Feeder, state: FurnaceState, signal: Signal) -> tuple[FurnaceState, list[Finding]]:
-    track, now = state.tracks.get(signal, Track()), state.stretches[-1]
-    rules = feeder.rules
-    rise = rules.limits.power * (0.8 if signal == "power" else rules.limits.converter)
-    melting, melt = follow(track.melting, state.stretches, signal, MeltRules(rise, rules.noise))
-    track = msgspec.structs.replace(track, melting=melting)
+def _by_distortion(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Finding]]:
+    rules, first = feeder.rules, state.first or 0.0
+    told = converter.advance(state.converters, state.stretches, rules.limits, rules.noise, first)
+    state = msgspec.structs.replace(state, converters=told.state)
+    if told.weighed is None:
+        return state, []
+    alarm = state.alarms.get("induction")
+    if alarm is not None:
+        return _counted(feeder, state, "induction", alarm, told.heats[-1]) if not told.heats[-1].open else (state, [])
+    if told.weighed.score < rules.spectral:
+        return state, []
+    return _raised(feeder, state, "induction", told.heats, told.weighed)
+
+
+def _by_power_alone(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Finding]]:
+    now = state.stretches[-1]
+    if now.distortion is not None:
+        return state, []
+    power, shown = mean_power.follow(state.power, now, feeder.rules.power_only)
+    state = msgspec.structs.replace(state, power=power)
+    alarm = state.alarms.get("induction")
+    if shown is None or (alarm is None and shown.weighed.score < feeder.rules.power_only):
+        return state, []
+    if alarm is None:
+        return _raised(feeder, state, "induction", shown.heats, shown.weighed)
+    heat = shown.heats[-1]
+    return _counted(feeder, state, "induction", alarm, heat) if heat.began >= alarm.last else (state, [])
+
+
+def _by_power(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Finding]]:
+    track, now, rules = state.track, state.stretches[-1], feeder.rules
+    melting, melt = follow(track.melting, state.stretches, "power", MeltRules(0.8 * rules.limits.power, rules.noise))
+    state = msgspec.structs.replace(state, track=msgspec.structs.replace(track, melting=melting))
     if melt is not None:
-        state = _with_track(_remembering(state, melt, rules.limits), signal, track)
-        return _closed(feeder, state, signal, melt)
-    if melting.began is not None and now.length < _SLOW and now.time - track.looked >= _LOOKS:
-        state = _with_track(state, signal, msgspec.structs.replace(track, looked=now.time))
-        return _look(feeder, state, signal, melting)
-    return _with_track(state, signal, track), []
+        return _closed(feeder, state, melt)
+    if melting.began is None or now.length >= _SLOW or now.time - track.looked < _LOOKS:
+        return state, []
+    state = msgspec.structs.replace(state, track=msgspec.structs.replace(state.track, looked=now.time))
+    return _look(feeder, state, melting)
 
 
-def _closed(feeder: Feeder, state: FurnaceState, signal: Signal, melt: Melt) -> tuple[FurnaceState, list[Finding]]:
+def _closed(feeder: Feeder, state: FurnaceState, melt: Melt) -> tuple[FurnaceState, list[Finding]]:
     """A melt is over: count it among the heats of the furnace that it can be of."""
-    kind = _kind(feeder, state, signal, melt)
+    kind = _kind(feeder, state, melt)
     if kind is None:
-        return _knowing(state, signal, melt, feeder.rules.limits), []
-    track = state.tracks[signal]
-    heats = (*_together(track.heats.get(kind, ()), melt, feeder.rules.limits), melt)[-_HEATS:]
-    track = msgspec.structs.replace(track, heats={**track.heats, kind: heats})
-    state = _with_track(state, signal, track)
+        return state, []
+    heats = (*_together(state.track.heats.get(kind, ()), melt, feeder.rules.limits), melt)[-_HEATS:]
+    track = msgspec.structs.replace(state.track, heats={**state.track.heats, kind: heats})
+    state = msgspec.structs.replace(state, track=track)
     alarm = state.alarms.get(kind)
     if alarm is not None:
-        return _counted(state, kind, alarm, melt), []
+        return _counted(feeder, state, kind, alarm, melt)
     return _decide(feeder, state, kind, heats)
 
 
-def _knowing(state: FurnaceState, signal: Signal, melt: Melt, limits: MeltLimits) -> FurnaceState:
-    """Learn how large the feeder's converters are that make no heats: drives, mills, heaters."""
-    if signal == "power" or melt.ratio is None or melt.ratio < limits.converter:
-        return state
-    return msgspec.structs.replace(state, converter=max(state.converter, melt.power))
-
-
-def _look(feeder: Feeder, state: FurnaceState, signal: Signal, melting: Melting) -> tuple[FurnaceState, list[Finding]]:
-    melt = measured(melting, state.stretches, signal, ended=state.stretches[-1].time)
-    kind = None if melt is None else _kind(feeder, state, signal, melt)
+def _look(feeder: Feeder, state: FurnaceState, melting: Melting) -> tuple[FurnaceState, list[Finding]]:
+    melt = measured(melting, state.stretches, "power", ended=state.stretches[-1].time)
+    kind = None if melt is None else _kind(feeder, state, melt)
     if melt is None or kind is None or kind in state.alarms:
         return state, []
-    heats = _together(state.tracks[signal].heats.get(kind, ()), melt, feeder.rules.limits)
-    return _decide(feeder, state, kind, (*heats, melt))
+    return _decide(feeder, state, kind, (*_together(state.track.heats.get(kind, ()), melt, feeder.rules.limits), melt))
 
 
-def _kind(feeder: Feeder, state: FurnaceState, signal: Signal, melt: Melt) -> Kind | None:
-    """Distortion tells of converters; power of the rest."""
+def _kind(feeder: Feeder, state: FurnaceState, melt: Melt) -> Kind | None:
     slow = state.stretches[-1].length >= _SLOW
-    if melt.ratio is None:
-        return "induction" if weigh_power.fits(melt, feeder.rules.limits, slow) else None
-    kind = weigh.kind_of(melt, feeder.rules.limits, slow)
-    return kind if signal == ("distortion" if kind == "induction" else "power") else None
+    known = melt.ratio is not None
+    return "line_frequency" if known and weigh_line.fits(melt, feeder.rules.limits, slow) else None
 
 
 def _together(heats: tuple[Melt, ...], melt: Melt, limits: MeltLimits) -> tuple[Melt, ...]:
@@ -277,44 +306,32 @@ def _decide(
 ) -> tuple[FurnaceState, list[Finding]]:
     rules = feeder.rules
     heats, between = alike(heats, state.stretches[-1].length >= _SLOW)
-    weighed = _weighed(state, kind, heats, between)
-    if weighed.score < _threshold(rules, kind, heats):
+    weighed = weigh_line.weigh(heats, between)
+    if weighed.score < rules.line_frequency:
         return state, []
-    alarm = Alarm(heats[0].began, heats[-1].ended, len(heats), sum(h.energy for h in heats))
-    finding = _finding(feeder, state, kind, alarm, heats, weighed)
-    # A melt that goes on is counted when it closes.
-    if heats[-1].deep == 0:
-        alarm = msgspec.structs.replace(alarm, heats=alarm.heats - 1, energy=alarm.energy - heats[-1].energy)
+    return _raised(feeder, state, kind, heats, weighed)
+
+
+def _raised(
+    feeder: Feeder, state: FurnaceState, kind: Kind, heats: Sequence[AnyHeat], weighed: Weighed
+) -> tuple[FurnaceState, list[Finding]]:
+    each = tuple(Told(h.began, h.energy) for h in heats)
+    alarm = Alarm(heats[0].began, heats[-1].ended, len(heats), sum(h.energy for h in heats), each)
+    finding = _finding(feeder, state, kind, alarm, heats[-1], weighed)
+    if heats[-1].open:  # it goes on, and is counted when it is over
+        energy = alarm.energy - heats[-1].energy
+        alarm = msgspec.structs.replace(alarm, heats=alarm.heats - 1, energy=energy, newest=each[:-1])
     return msgspec.structs.replace(state, alarms={**state.alarms, kind: alarm}), [finding]
 
 
-def _weighed(state: FurnaceState, kind: Kind, heats: tuple[Melt, ...], between: int) -> Weighed:
-    slow, steady = state.stretches[-1].length >= _SLOW, state.steady
-    observed = heats[0].began - (state.first or heats[0].began)
-    if heats[-1].ratio is None:
-        most = min(unusual(state.hours, heat) for heat in heats) if observed >= _HISTORY else 0.0
-        return weigh_power.weigh(heats, steady, between=between, unusual=most, slow=slow)
-    known = state.converter
-    return weigh.weigh(heats, kind, steady, known=known, between=between, observed=observed, slow=slow)
-
-
-def _threshold(rules: FurnaceRules, kind: Kind, heats: tuple[Melt, ...]) -> float:
-    if kind == "line_frequency":
-        return rules.line_frequency
-    return rules.power_only if heats[-1].ratio is None else rules.spectral
-
-
-def _counted(state: FurnaceState, kind: Kind, alarm: Alarm, melt: Melt) -> FurnaceState:
-    alarm = Alarm(alarm.began, melt.ended, alarm.heats + 1, alarm.energy + melt.energy)
-    return msgspec.structs.replace(state, alarms={**state.alarms, kind: alarm})
-
-
-def _remembering(state: FurnaceState, melt: Melt, limits: MeltLimits) -> FurnaceState:
-    """Learn of steady heaters, one entry a size."""
-    if not is_steady(melt, limits):
-        return state
-    others = [s for s in state.steady if abs(melt.power / s.power - 1) > 0.05 and melt.ended - s.time <= limits.memory]
-    return msgspec.structs.replace(state, steady=(*others[-7:], Steady(melt.ended, melt.power)))
+def _counted(
+    feeder: Feeder, state: FurnaceState, kind: Kind, alarm: Alarm, heat: AnyHeat
+) -> tuple[FurnaceState, list[Finding]]:
+    """One more heat of an alert: it is said again, with what it has come to."""
+    newest = (*alarm.newest, Told(heat.began, heat.energy))[-_HEATS:]
+    alarm = Alarm(alarm.began, heat.ended, alarm.heats + 1, alarm.energy + heat.energy, newest)
+    state = msgspec.structs.replace(state, alarms={**state.alarms, kind: alarm})
+    return state, [_finding(feeder, state, kind, alarm, heat, None)]
 
 
 def _rested(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Finding]]:
@@ -322,43 +339,40 @@ def _rested(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Fin
     over = {k: a for k, a in state.alarms.items() if now - a.last > feeder.rules.rest}
     if not over:
         return state, []
-    findings = [msgspec.structs.replace(_finding(feeder, state, k, a, (), None), ended=a.last) for k, a in over.items()]
+    findings = [
+        msgspec.structs.replace(_finding(feeder, state, k, a, None, None), ended=a.last) for k, a in over.items()
+    ]
     left = {k: a for k, a in state.alarms.items() if k not in over}
     return msgspec.structs.replace(state, alarms=left), findings
 
 
-def _with_track(state: FurnaceState, signal: Signal, track: Track) -> FurnaceState:
-    return msgspec.structs.replace(state, tracks={**state.tracks, signal: track})
-
-
 def _finding(
-    feeder: Feeder, state: FurnaceState, kind: Kind, alarm: Alarm, heats: tuple[Melt, ...], weighed: Weighed | None
+    feeder: Feeder, state: FurnaceState, kind: Kind, alarm: Alarm, heat: AnyHeat | None, weighed: Weighed | None
 ) -> Finding:
     tonnes, least, most = (alarm.energy / t for t in (_TONNE, _TONNE_WASTEFUL, _TONNE_THRIFTY))
-    heat = "heat" if alarm.heats == 1 else "heats"
     reason = (
-        f"{alarm.heats} {heat} since {iso(alarm.began)}, {alarm.energy / 1e6:.2f} MWh, "
-        f"about {tonnes:.1f} t of steel ({least:.1f} to {most:.1f} t)"
+        f"{alarm.heats} {'heat' if alarm.heats == 1 else 'heats'} since {iso(alarm.began)}, "
+        f"{alarm.energy / 1e6:.2f} MWh, about {tonnes:.1f} t of steel ({least:.1f} to {most:.1f} t)"
     )
     evidence: dict[str, float | str] = {
         "heats": alarm.heats, "energy": alarm.energy, "tonnes": tonnes, "tonnes_least": least, "tonnes_most": most,
     }  # fmt: skip
-    evidence |= dict(_told(heats, weighed))
+    evidence |= dict(_told(alarm, heat, weighed))
     return Finding(
         f"furnace.{kind}", "critical", feeder.site, feeder.line, feeder.point, alarm.began,
         state.stretches[-1].time, reason, evidence,
     )  # fmt: skip
 
 
-def _told(heats: tuple[Melt, ...], weighed: Weighed | None) -> Iterator[tuple[str, float | str]]:
+def _told(alarm: Alarm, heat: AnyHeat | None, weighed: Weighed | None) -> Iterator[tuple[str, float | str]]:
     """Start and energy of each heat, and what spoke for and against."""
-    for i, heat in enumerate(heats, 1):
-        yield f"heat_{i}_began", iso(heat.began)
-        yield f"heat_{i}_energy", heat.energy
-    if heats:
-        yield "active_power", heats[-1].power
-    if heats and heats[-1].ratio is not None:
-        yield "distortion_ratio", heats[-1].ratio
+    for i, each in enumerate(alarm.newest, 1 + alarm.heats - len(alarm.newest)):
+        yield f"heat_{i}_began", iso(each.began)
+        yield f"heat_{i}_energy", each.energy
+    if heat is not None:
+        yield "active_power", heat.power
+    if heat is not None and heat.ratio is not None:
+        yield "distortion_ratio", heat.ratio
     if weighed is not None:
         yield "score", weighed.score
         for name, weight in weighed.parts:

@@ -92,6 +92,11 @@ class Melt(msgspec.Struct, frozen=True):
         """s"""
         return self.ended - self.began
 
+    @property
+    def open(self) -> bool:
+        """Whether it goes on."""
+        return self.deep == 0
+
 
 class Melting(msgspec.Struct, frozen=True):
     """Where the segmentation stands.
@@ -143,9 +148,9 @@ def follow(state: Melting, stretches: Sequence[Stretch], signal: Signal, rules: 
     level = value(now, signal)
     if level is None:
         return Followed(state)
-    state = _noise(state, stretches, signal, level)
+    state = noise_of(state, stretches, signal, level)
     if state.began is None:
-        return Followed(_look_for_beginning(state, stretches, signal, rules))
+        return Followed(beginning(state, stretches, signal, rules))
     if now.length > _GAP:
         return Followed(_closed(state, now.time - now.length))
     if now.time - state.began > rules.longest:
@@ -169,8 +174,8 @@ def measured(state: Melting, stretches: Sequence[Stretch], signal: Signal, *, en
     # The last of a few long stretches holds a part of the tap.
     held = slice(top, -1 if run[-1].length >= _SLOW and top < len(run) - 2 else None)
     off = _deviations(levels[held], peak)
-    base = state.floor if signal == "power" else _median(s.power for s in rest) or 0.0
-    power = (_median(s.power for s in run[held]) or 0.0) - base
+    base = state.floor if signal == "power" else median(s.power for s in rest) or 0.0
+    power = (median(s.power for s in run[held]) or 0.0) - base
     if signal == "power" and run[-1].length >= _SLOW:
         power = peak
     if signal == "distortion":  # one of the two may be noisy, as what is left of U·I is
@@ -206,7 +211,8 @@ def _middle(ordered: Sequence[float]) -> float:
     return ordered[len(ordered) // 2]
 
 
-def _look_for_beginning(state: Melting, stretches: Sequence[Stretch], signal: Signal, rules: MeltRules) -> Melting:
+def beginning(state: Melting, stretches: Sequence[Stretch], signal: Signal, rules: MeltRules) -> Melting:
+    """Begin where the last of ``stretches`` stands out above the floor, if it does."""
     now = stretches[-1]
     since = max(state.since, now.time - max(_FLOOR_SPAN, 4.5 * now.length))
     over = max(rules.rise, rules.noise * state.noise)
@@ -258,7 +264,8 @@ def _width(stretch: Stretch) -> int:
     return 1 if stretch.length >= _SLOW else 3
 
 
-def _noise(state: Melting, stretches: Sequence[Stretch], signal: Signal, level: float) -> Melting:
+def noise_of(state: Melting, stretches: Sequence[Stretch], signal: Signal, level: float) -> Melting:
+    """Learn by how much the signal changes from stretch to stretch."""
     before = value(stretches[-2], signal) if len(stretches) > 1 else None
     if before is None:
         return state
@@ -276,13 +283,13 @@ def _lost(stretches: Sequence[Stretch], signal: Signal, ended: float, floor: flo
 
 
 def _ratio(top: Sequence[Stretch], rest: Sequence[Stretch], power: float) -> float | None:
-    above, before = _median(s.distortion for s in top), _median(s.distortion for s in rest)
+    above, before = median(s.distortion for s in top), median(s.distortion for s in rest)
     return (above - before) / power if above is not None and before is not None and power > 0 else None
 
 
 def _wander(top: Sequence[Stretch], power: float) -> float | None:
     shown = [s.unbalance for s in top if s.unbalance is not None]
-    change = _median(abs(b - a) for a, b in pairwise(shown))
+    change = median(abs(b - a) for a, b in pairwise(shown))
     return change / power if change is not None and power > 0 else None
 
 
@@ -307,6 +314,7 @@ def _values(stretches: Iterable[Stretch], signal: Signal) -> list[float]:
     return [s.distortion for s in stretches if s.distortion is not None]
 
 
-def _median(values: Iterable[float | None]) -> float | None:
+def median(values: Iterable[float | None]) -> float | None:
+    """The middle one of those that are known."""
     known = sorted(v for v in values if v is not None)
     return known[len(known) // 2] if known else None

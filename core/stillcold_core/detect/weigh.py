@@ -1,110 +1,153 @@
-"""Evidence for a furnace where the meter tells its distortion or its phases: heats of a converter, or of a coil
-between two phases.
-"""
+"""Evidence for a medium-frequency furnace where the meter tells its distortion: heats of a converter."""
 
 import math
 from collections.abc import Sequence
 
-from stillcold_core.detect.evidence import (
-    DAY,
-    Kind,
-    MeltLimits,
-    Steady,
-    Weighed,
-    again,
-    apart,
-    graded,
-    like,
-    summed,
-)
-from stillcold_core.detect.melt import Melt
+import msgspec
 
-_ENERGY = ((0.06, 1.5), (0.15, 0.75), (0.3, 0.0), (math.inf, -1.0))
-_LEVEL = ((0.05, 0.5), (math.inf, -1.0))
+from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, again, graded, summed
+from stillcold_core.detect.heat import Heat
+
+_HOUR, _MINUTE = 3600.0, 60.0
+_STEADY = 2.75 * _HOUR  # s that no heat lasts, and a heater does
+_ALIKE = 0.2  # by which two converters of one size differ, share of the power
+_OF_OLD = 12 * _HOUR  # s after which a converter that was no furnace belongs to the feeder
+_LENGTH = ((40.0, -1.0), (45.0, 0.5), (100.0, 2.0), (140.0, 0.5), (165.0, -0.5), (math.inf, -2.0))
+_SIZE = ((200e3, -2.0), (300e3, -0.5), (math.inf, 1.0))
+_TAP = ((4.0, 0.5), (18.0, 2.0), (25.0, 0.5), (120.0, 0.0), (math.inf, -0.5))
+_ENERGY = ((0.06, 1.0), (0.15, 0.5), (0.3, 0.0), (math.inf, -1.0))
+_LEVEL = ((0.08, 0.5), (0.15, 0.0), (math.inf, -1.5))
+
+_MOST = {"equal_plateau": 1.0, "tap": 4.0, "equal_energy": 2.0}  # what repetition weighs at most
 
 
-def kind_of(melt: Melt, limits: MeltLimits, slow: bool) -> Kind | None:
-    """Which furnace a melt can be of whose distortion is known; None where it can be of none.
+class Known(msgspec.Struct, frozen=True):
+    """A converter of the feeder that made no heats.
+
+    Attributes
+    ----------
+    power : float
+        W
+    first, last : float
+        s at which it was seen first and last.
+    longest : float
+        s that it worked without a pause.
+    other : bool
+        Whether it ran as no furnace does.
+    """
+
+    power: float
+    first: float
+    last: float
+    longest: float
+    other: bool
+
+
+def fits(heat: Heat, limits: MeltLimits, slow: bool) -> bool:
+    """Whether a converter's run can be a heat.
 
     Parameters
     ----------
     slow : bool
-        Whether the meter is read so seldom that a melt is a handful of readings.
+        Whether the meter is read so seldom that a heat is a handful of readings.
     """
-    if melt.ratio is None or melt.power < limits.power or melt.energy < limits.energy:
-        return None
-    if melt.lasted < limits.shortest or (melt.lasted > limits.longest and melt.ramp < 0.4 * melt.lasted):
-        return None
-    if melt.ratio >= limits.converter:
-        fits = melt.ratio <= limits.converter_most and melt.flat >= 0.6 and melt.ripple <= 0.03
-        return "induction" if fits else None
-    wanders = melt.wander is not None and limits.wander <= melt.wander <= 0.06 and melt.ripple <= 0.15
-    return "line_frequency" if wanders and not slow else None
+    if heat.power < limits.power or heat.energy < limits.energy or heat.lasted < limits.shortest:
+        return False
+    if heat.lasted > limits.longest and heat.ramp < 0.4 * heat.lasted:
+        return False
+    converter = max(heat.ratio, heat.ratio_apart) >= limits.converter and heat.ratio <= limits.converter_most
+    held = heat.flat >= 0.5 and heat.ripple <= 0.1 if slow else heat.flat >= 0.6 and heat.ripple <= 0.03
+    return converter and held
 
 
-def weigh(
-    heats: Sequence[Melt],
-    kind: Kind,
-    steady: Sequence[Steady],
-    *,
-    known: float,
-    between: int,
-    observed: float,
-    slow: bool,
-) -> Weighed:
+def remembered(known: Sequence[Known], heat: Heat, memory: float, *, other: bool) -> tuple[Known, ...]:
+    """The feeder's converters with one more run of one of them, ``other`` if no furnace runs so."""
+    kept = [k for k in known if heat.ended - k.last <= memory]
+    same = min(kept, key=lambda k: abs(heat.power / k.power - 1), default=None)
+    lasted = heat.lasted - heat.ramp  # a lining is sintered for hours
+    if same is None or abs(heat.power / same.power - 1) > _ALIKE / 2:
+        return (*kept[-11:], Known(heat.power, heat.began, heat.ended, lasted, other))
+    kept.remove(same)
+    more = Known(same.power, same.first, heat.ended, max(same.longest, lasted), same.other or other)
+    return (*kept, more)
+
+
+def weigh(heats: Sequence[Heat], known: Sequence[Known], *, between: int, observed: float, slow: bool) -> Weighed:
     """Evidence of heats that may belong together.
 
     Parameters
     ----------
-    heats : sequence of Melt
+    heats : sequence of Heat
         In order of time; the last may be going on.
-    steady : sequence of Steady
-        Heaters that the feeder is known to have.
-    known : float
-        W of the largest other converter load of the feeder.
+    known : sequence of Known
+        Other converters of the feeder.
     between : int
-        Melts of another size among them.
+        Runs of another size among the heats.
     observed : float
         s that the feeder had been watched before the first of the heats.
     slow : bool
-        Whether the meter is read so seldom that a melt is a handful of readings.
+        Whether the meter is read so seldom that a heat is a handful of readings.
     """
-    total: dict[str, float] = {"unlike_between": -2.0 * between}
+    total: dict[str, float] = {"unlike_between": -1.0 * between}
     for i, heat in enumerate(heats):
-        for name, weight in _alone(heat, kind, slow):
+        for name, weight in _alone(heat, slow):
+            # What one load shows again is no new witness.
             total[name] = total.get(name, 0.0) + weight * again(i)
-        if any(like(heat, s) for s in steady):
-            total["steady_heater"] = total.get("steady_heater", 0.0) - 3.0
         for name, weight in _repeated(heats[i - 1], heat) if i else ():
             total[name] = total.get(name, 0.0) + weight
-    if kind == "induction" and max([known, *(s.power for s in steady)]) <= 0.8 * heats[0].power:
-        total["new_on_this_feeder"] = 3.5 * min(1.0, max(0.0, observed / DAY - 0.5) / 2)
+    total |= {name: min(total[name], most) for name, most in _MOST.items() if name in total}
+    total |= _history(heats[0], known, observed)
     return summed(total)
 
 
-def _alone(heat: Melt, kind: Kind, slow: bool) -> list[tuple[str, float]]:
-    parts: list[tuple[str, float]] = []
-    if kind == "line_frequency":
-        parts += [("unbalance_wanders", 1.5), ("tap_steps", 1.0 if heat.steps >= 3 and heat.ramp >= 240 else 0.0)]
-    else:
-        flat = heat.flat >= 0.75 and heat.ripple <= 0.02
-        parts += [("converter_spectrum", 0.5), ("flat_plateau", 0.5 if flat else 0.0)]
-        parts.append(("soft_start", 4.5 if not slow and _soft_start(heat) else 0.0))
-    parts.append(("falls_to_nothing", 0.5 if heat.deep >= 0.9 else 0.0))
+def _alone(heat: Heat, slow: bool) -> list[tuple[str, float]]:
+    soft = not slow and _soft_start(heat)
+    parts = [
+        ("converter_spectrum", 0.5),
+        ("size", graded(heat.power, _SIZE)),
+        ("steady_plateau", 0.5 if slow or (heat.ripple <= 0.012 and heat.flat >= 0.75) else 0.0),
+        ("power_factor", 0.5 if heat.factor is not None and 0.7 <= heat.factor <= 0.985 else 0.0),
+        ("drive_spectrum", -1.0 if heat.ratio > 0.36 else 0.0),
+        ("soft_start", 3.5 if soft else 0.0),
+    ]
+    if not slow:
+        parts.append(("charging_dips", 1.0 if 2 <= heat.dips <= 7 else -1.0 if heat.dips > 9 else 0.0))
+    if not heat.open or heat.fell < heat.ended:
+        held = 150 <= heat.hold <= 1500 and 0.07 <= heat.level <= 0.45
+        length = graded(heat.lasted / _MINUTE, _LENGTH)
+        parts += [
+            ("heat_length", max(length, 0.5) if soft else length),
+            ("hold", (2.0 if heat.deep >= 0.85 else 0.5) if held else 0.0),
+            ("falls_to_nothing", 0.5 if heat.deep >= 0.85 else -0.5 if not heat.open else 0.0),
+        ]
     return parts
 
 
-def _soft_start(heat: Melt) -> bool:
+def _soft_start(heat: Heat) -> bool:
     """Turned up by hand over minutes and steps, then held: drives wander on, and heaters go up at once."""
     held = heat.lasted - heat.ramp >= 900 and heat.flat >= 0.85 and heat.ripple <= 0.0125
-    return held and 480 <= heat.ramp <= 4800 and heat.steps >= 3
+    return held and heat.ratio >= 0.1 and 480 <= heat.ramp <= 4800 and heat.steps >= 3
 
 
-def _repeated(before: Melt, heat: Melt) -> list[tuple[str, float]]:
-    if not heat.deep:  # it goes on
-        return []
-    return [  # forging heaters hold their power too
-        ("equal_energy", graded(abs(heat.energy / before.energy - 1), _ENERGY)),
-        ("equal_plateau", graded(apart(before, heat), _LEVEL)),
-        ("short_tap", 1.0 if heat.began - before.ended <= 1500 else 0.0),
+def _repeated(before: Heat, heat: Heat) -> list[tuple[str, float]]:
+    tap = (heat.began - before.ended) / _MINUTE
+    parts = [
+        ("equal_plateau", graded(abs(heat.power / before.power - 1), _LEVEL)),
+        ("tap", graded(tap, _TAP)),
     ]
+    if not heat.open:
+        parts.append(("equal_energy", graded(abs(heat.energy / before.energy - 1), _ENERGY)))
+    return parts
+
+
+def _history(heat: Heat, known: Sequence[Known], observed: float) -> dict[str, float]:
+    """What the feeder is known to run: a heater of this size, any converter of it, or none."""
+    old = [k for k in known if heat.began - k.first > _OF_OLD or k.other]
+    same = [k for k in old if abs(heat.power / k.power - 1) <= _ALIKE]
+    if any(k.longest > _STEADY for k in same):
+        return {"steady_heater": -6.0}
+    if same:
+        return {"known_converter": -2.0}
+    if any(k.power > 0.8 * heat.power for k in old):
+        return {}
+    return {"new_on_this_feeder": 2.5 * min(1.0, max(0.0, observed / DAY - 0.5) / 2)}
