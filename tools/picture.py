@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from rich.console import Console as Screen
 
 from stillcold_sim.demo import Stage, staged
@@ -15,7 +15,7 @@ _ARGUMENTS = [
     "--disable-sync",
 ]  # fmt: skip
 _UNTIL = 80.0  # s of the story: both restarts and all of the night have been found by then
-_SCREEN = {"width": 1280, "height": 800}
+_SCREEN: ViewportSize = {"width": 1280, "height": 800}
 _MARGIN = 12  # px below the curves
 _LANGUAGES = {"en": "", "zh": ".zh-CN"}
 
