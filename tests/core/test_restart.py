@@ -284,3 +284,13 @@ def test_a_state_of_another_version_is_refused() -> None:
 )
 def test_the_edge_names_what_shows_life(values: dict[str, Value], before: float | None, reason: str | None) -> None:
     assert energised(Sample("p", 0.0, values), LINE.limits, before) == reason
+
+
+@pytest.mark.requirement("restart.single-bad-reading")
+def test_a_bad_register_tells_nothing_of_its_steps() -> None:
+    """Lamps advance a register of 1 kWh by a step; a bad reading soon after does not make a restart of it."""
+
+    def lit(time: float) -> dict[str, Value]:
+        return dead(0) | {"active_energy_import": 5e9 + 1000 * (time >= 3000) + 65_536 * (time == 3120)}
+
+    assert run(stream(lit, stop=7200, every=60))[1] == []

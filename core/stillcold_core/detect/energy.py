@@ -224,7 +224,11 @@ def _follow(  # one loop, for the compiler
             if raised:
                 turns = added == 0.0 and t - grew >= rest
             else:
-                turns = level > limit or (left > limit and t - time > allowed[i]) or (left > divisor and beside >= time)
+                turns = (
+                    level > allowance + step
+                    or (left > limit and t - time > allowed[i])
+                    or (left > divisor and beside >= time)
+                )
             if turns:
                 stop = i
                 break
@@ -289,7 +293,11 @@ def _grow(witness: Witness, time: float, reading: float, rules: RegisterRules, *
         doubt=None,
     )
     limit, agreed = threshold(grown, rules), witness.near is not None and witness.near >= before
-    passed = witness.level > limit or (gap and grown.level > limit) or (agreed and grown.level > grown.step)
+    passed = (
+        witness.level > threshold(witness, rules)
+        or (gap and grown.level > limit)
+        or (agreed and grown.level > grown.step)
+    )
     return msgspec.structs.replace(grown, raised=time) if passed and grown.raised is None else grown
 
 
