@@ -409,11 +409,11 @@ def honest(name: str, seed: int, days: float) -> PowerFeeder:
 
 def hiding(name: str, seed: int, *, before: float = 10.0, days: float = 2.0, old: bool = False) -> PowerFeeder:
     """The same with a furnace in its nights after ``before`` days, of at least 19 % of the feeder's 99th percentile."""
-    feeder = honest(name, seed, before + days)
+    feeder = honest(name, seed, before + days + 0.4)
     rng = np.random.default_rng([seed, 5, *name.encode()])
     sizes = [350e3, 500e3, 750e3, 1e6, 1.5e6, 2e6]
     power = float(rng.choice([p for p in sizes if p >= 0.19 * feeder.others()]))
     begins, ends = rng.uniform(19, 23), rng.uniform(28, 31)
     sessions = [((before + d) * DAY + begins * HOUR, (before + d) * DAY + ends * HOUR) for d in range(int(days))]
     stair, heats = furnace(rng, sessions, power, old=old)
-    return PowerFeeder(name, seed, before + days, feeder.loads, stair, heats, power)
+    return PowerFeeder(name, seed, feeder.days, feeder.loads, stair, heats, power)

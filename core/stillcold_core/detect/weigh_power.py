@@ -1,86 +1,73 @@
-"""Evidence for a furnace by power alone: equal heats that repeat, at hours at which the feeder never took so much."""
+"""Evidence for a furnace by power alone: equal heats that repeat, at hours at which the feeder never took so much.
+
+The weights are the coefficients of a logistic regression over simulated feeders: each is the natural logarithm of how
+much likelier its sign is with a furnace than without, beside all the others.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from stillcold_core.detect.evidence import MeltLimits, Steady, Weighed, again, apart, graded, like, summed
-from stillcold_core.detect.melt import Melt
+from stillcold_core.detect.cycles import Cycle, Cycles
+from stillcold_core.detect.evidence import Weighed
 
-_FAR = 7200.0  # s after which a like melt is no repetition, where a melt is a handful of readings
-# Weights by the difference up to which they hold. In 15 min there is room for a sixth of a heat on either side.
-_ENERGY = ((0.06, 2.5), (0.15, 1.25), (0.3, 0.0), (math.inf, -1.0))
-_ENERGY_SLOW = ((0.08, 2.5), (0.14, 2.0), (0.25, 1.0), (0.35, 0.0), (math.inf, -1.0))
-_LEVEL = ((0.02, 1.5), (0.05, 0.5), (math.inf, -1.0))
-_LEVEL_SLOW = ((0.01, 1.5), (0.02, 1.0), (0.03, 0.5), (math.inf, -2.0))
+MOST = 6
+"""Heats that are weighed together."""
+_MINUTE = 60.0
+_SIZE = 290e3  # W; the smallest furnace of the field takes 350 kW, 85 % of it on its plateau
 
-
-def fits(melt: Melt, limits: MeltLimits, slow: bool) -> bool:
-    """Whether a melt, known by its power alone, can be a heat of an induction furnace.
-
-    Parameters
-    ----------
-    slow : bool
-        Whether the meter is read so seldom that a melt is a handful of readings.
-    """
-    if melt.power < limits.power or melt.energy < limits.energy or not limits.shortest <= melt.lasted:
-        return False
-    if melt.lasted > limits.longest and melt.ramp < 0.4 * melt.lasted:
-        return False
-    return melt.flat >= (0.3 if slow else 0.6) and melt.ripple <= (0.1 if slow else 0.03)
+Table = tuple[tuple[float, float], ...]
+# Weights by the figure up to which they hold.
+_ENERGY: Table = ((0.1, 2.2), (0.2, 1.1), (0.35, 0.6), (math.inf, 0.0))
+_LEVEL: Table = ((0.015, 1.0), (0.03, 0.7), (0.06, 0.2), (math.inf, 0.0))
+_RIPPLE: Table = ((0.01, 0.0), (0.02, 1.5), (0.04, 0.8), (math.inf, 0.0))
+_PAUSE: Table = ((18 * _MINUTE, 0.9), (28 * _MINUTE, 0.3), (math.inf, 0.0))
+_PAUSES: Table = ((4 * _MINUTE, 1.6), (9 * _MINUTE, 1.4), (math.inf, 0.0))
+_UNUSUAL: Table = ((1.05, -3.4), (1.3, -1.8), (2.0, 0.6), (math.inf, 2.6))
+_UNKNOWN = -0.3  # weight of the hours as long as the feeder's are not known
+_HEATS = (0.0, 0.0, 0.4, 0.5, 0.3)  # weight of two, three … heats
+_MODERN, _OLD = (35 * _MINUTE, 85 * _MINUTE), (60 * _MINUTE, 165 * _MINUTE)  # of a heat
+_LENGTH_MODERN, _LENGTH_OLD = 3.0, 2.8
 
 
-def weigh(heats: Sequence[Melt], steady: Sequence[Steady], *, between: int, unusual: float, slow: bool) -> Weighed:
-    """Evidence of heats that may belong together.
+def weigh(found: Cycles, unusual: Sequence[float] | None) -> Weighed | None:
+    """Evidence of the heats that ended last: of as many of them as speak most; None of a single one.
 
     Parameters
     ----------
-    heats : sequence of Melt
-        In order of time; the last may be going on.
-    steady : sequence of Steady
-        Heaters that the feeder is known to have.
-    between : int
-        Melts of another size among them.
-    unusual : float
-        What the feeder took with them, as a multiple of what it had taken before at these hours of the day, at most.
-    slow : bool
-        Whether the meter is read so seldom that a melt is a handful of readings.
+    found : Cycles
+        The heats.
+    unusual : sequence of float, optional
+        What the feeder took with each of them, as a multiple of what it had taken before at these hours of the day;
+        None before those are known.
     """
-    total: dict[str, float] = {"unlike_between": -2.0 * between}
-    for i, heat in enumerate(heats):
-        for name, weight in _alone(heat, slow):
-            total[name] = total.get(name, 0.0) + weight * again(i)
-        if any(like(heat, s) for s in steady):
-            total["steady_heater"] = total.get("steady_heater", 0.0) - 3.0
-        for name, weight in _repeated(heats[i - 1], heat, slow) if i else ():
-            total[name] = total.get(name, 0.0) + weight
-    total["unusual_hour"] = 3.0 if unusual > 2 else 1.5 if unusual > 1.3 else 0.0
-    return summed(total)
+    weighed = [_of(found, n, unusual) for n in range(2, min(MOST, len(found.heats)) + 1)]
+    return max(weighed, key=lambda w: w.score, default=None)
 
 
-def _alone(heat: Melt, slow: bool) -> list[tuple[str, float]]:
-    return [
-        ("plateau", 0.5),
-        ("soft_start", 1.0 if not slow and _soft_start(heat) else 0.0),
-        ("falls_to_nothing", 0.25 if heat.deep >= 0.9 else 0.0),
-    ]
+def _of(found: Cycles, number: int, unusual: Sequence[float] | None) -> Weighed:
+    parts = [(name, weight) for name, weight in _parts(found, found.heats[:number], unusual) if weight]
+    return Weighed(sum(weight for _, weight in parts), tuple(parts))
 
 
-def _soft_start(heat: Melt) -> bool:
-    """Turned up by hand over minutes and steps, then held."""
-    held = heat.lasted - heat.ramp >= 900 and heat.flat >= 0.85 and heat.ripple <= 0.0125
-    return held and 480 <= heat.ramp <= 4800 and heat.steps >= 3
+def _parts(found: Cycles, heats: Sequence[Cycle], unusual: Sequence[float] | None) -> Iterator[tuple[str, float]]:
+    full, levels = [h.full for h in heats], [h.level for h in heats]
+    pauses = [h.pause for h in heats[:-1]]
+    yield "repeated", _HEATS[len(heats) - 2]
+    yield "heat_length", _length(full)
+    yield "equal_energy", _graded(_ENERGY, (max(full) - min(full)) * len(full) / sum(full))
+    yield "equal_plateau", _graded(_LEVEL, max(levels) - min(levels))
+    yield "plateau", _graded(_RIPPLE, sum(h.ripple for h in heats) / len(heats))
+    yield "short_tap", _graded(_PAUSE, max(pauses))
+    yield "equal_taps", _graded(_PAUSES, max(pauses) - min(pauses)) if len(pauses) > 1 else 0.0
+    yield "unusual_hour", _UNKNOWN if unusual is None else _graded(_UNUSUAL, min(unusual[: len(heats)]))
+    yield "size_of_a_furnace", 0.4 if found.power >= _SIZE else 0.0
 
 
-def _repeated(before: Melt, heat: Melt, slow: bool) -> list[tuple[str, float]]:
-    if not heat.deep:  # it goes on
-        return []
-    level, gap = apart(before, heat), heat.began - before.ended
-    if slow and gap > _FAR:
-        return []
-    if slow and level > 0.03:
-        return [("equal_plateau", -2.0)]  # a handful of readings: only a plateau held tells a converter from an arc
-    return [
-        ("equal_energy", graded(abs(heat.energy / before.energy - 1), _ENERGY_SLOW if slow else _ENERGY)),
-        ("equal_plateau", graded(level, _LEVEL_SLOW if slow else _LEVEL)),
-        ("short_tap", 1.0 if gap <= (2400 if slow else 1500) else 0.0),
-    ]
+def _length(full: Sequence[float]) -> float:
+    if _MODERN[0] < min(full) and max(full) < _MODERN[1]:
+        return _LENGTH_MODERN
+    return _LENGTH_OLD if _OLD[0] < min(full) and max(full) < _OLD[1] else 0.0
+
+
+def _graded(table: Table, figure: float) -> float:
+    return next(weight for most, weight in table if figure <= most)
