@@ -1,0 +1,219 @@
+"""Hidden furnaces where the meter shows power alone: heats in its mean power, against what the feeder usually takes."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from stillcold_core.detect.cycles import Block, Cycle, Cycles, cycles
+from stillcold_core.detect.evidence import Weighed
+from stillcold_core.detect.minutes import Stretch
+from stillcold_core.detect.weigh_power import weigh
+
+_LENGTH = 300.0  # s of a block that is gathered of shorter stretches
+_ALONE = 240.0  # s of a stretch that is a block of its own
+_SPAN = 12 * 3600.0  # s of blocks kept
+_GAP = 3600.0  # s without power shown after which heats are not counted on
+_SCREEN, _JUST = 24e3, 3600.0  # W that the power has fallen by, within so many s, where a heat may be over
+_WINDOW = 9000.0  # s back in which the other loads' least is looked for; twice and four times as far too
+_KNOWN = 2.2 * 86400.0  # s of watching from which on the hours are known
+_HOUR = 3600.0
+_FADING = 0.5 ** (1 / 14)  # of what an hour of the day has seen, a day
+_SUSPECT = 2.0  # below the threshold by so much, and heats do not teach what is usual
+
+
+class UsualHour(msgspec.Struct, frozen=True):
+    """What a feeder takes at one hour of the day.
+
+    Attributes
+    ----------
+    number : int
+        Hours since 1970-01-01 of the last one.
+    newest, energy, length : float
+        Of the last one: W at most, Ws, s.
+    most : float
+        W at most in those before; halves in two weeks.
+    usual : float
+        W, mean of those before, the newer the more.
+    """
+
+    number: int = -1
+    newest: float = 0.0
+    energy: float = 0.0
+    length: float = 0.0
+    most: float = 0.0
+    usual: float = 0.0
+
+
+class PowerState(msgspec.Struct, frozen=True):
+    """What is remembered of one feeder.
+
+    Attributes
+    ----------
+    first : float, optional
+        s of the first block.
+    energy, length : float
+        Ws and s of the block that is not whole yet.
+    blocks : tuple of Block
+        Of the last hours.
+    hours : tuple of 24 UsualHour
+        UTC.
+    """
+
+    first: float | None = None
+    energy: float = 0.0
+    length: float = 0.0
+    blocks: tuple[Block, ...] = ()
+    hours: tuple[UsualHour, ...] = (UsualHour(),) * 24
+
+
+class Shown(NamedTuple):
+    """Heats that have just ended, and how they weigh.
+
+    Attributes
+    ----------
+    heats : tuple of Cycle
+        In order of time.
+    weighed : Weighed
+        Of the last ones of them.
+    """
+
+    heats: tuple[Cycle, ...]
+    weighed: Weighed
+
+
+def follow(state: PowerState, stretch: Stretch, threshold: float) -> tuple[PowerState, Shown | None]:
+    """Go on by a stretch.
+
+    Parameters
+    ----------
+    state : PowerState
+        Before it; not changed.
+    stretch : Stretch
+        Later than those before.
+    threshold : float
+        Score from which on heats are a furnace's.
+
+    Returns
+    -------
+    state : PowerState
+        After it.
+    shown : Shown, optional
+        Where two heats or more have just ended.
+    """
+    state, block = _gathered(state, stretch)
+    if block is None:
+        return state, None
+    hours = _learned(state.hours, block)
+    state = msgspec.structs.replace(state, first=state.first or block.time, blocks=_kept(state, block), hours=hours)
+    shown = _shown(state)
+    if shown is not None and shown.weighed.score >= threshold - _SUSPECT:
+        state = msgspec.structs.replace(state, hours=_unlearned(state.hours, shown.heats))
+    return state, shown
+
+
+def _gathered(state: PowerState, stretch: Stretch) -> tuple[PowerState, Block | None]:
+    if stretch.length >= _ALONE:
+        return msgspec.structs.replace(state, energy=0.0, length=0.0), Block(*stretch[:3])
+    energy, length = state.energy + stretch.power * stretch.length, state.length + stretch.length
+    if length < _LENGTH - 0.5:
+        return msgspec.structs.replace(state, energy=energy, length=length), None
+    return msgspec.structs.replace(state, energy=0.0, length=0.0), Block(stretch.time, length, energy / length)
+
+
+def _kept(state: PowerState, block: Block) -> tuple[Block, ...]:
+    if block.length > _GAP:
+        return (block,)
+    return (*state.blocks[bisect_left(state.blocks, block.time - _SPAN, key=_time) :], block)
+
+
+def _learned(hours: tuple[UsualHour, ...], block: Block) -> tuple[UsualHour, ...]:
+    number = _hour(block)
+    old = hours[number % 24]
+    if number != old.number:
+        old = _over(old, number)
+    new = msgspec.structs.replace(
+        old,
+        newest=max(old.newest, block.power),
+        energy=old.energy + block.power * block.length,
+        length=old.length + block.length,
+    )
+    return _put(hours, new)
+
+
+def _over(hour: UsualHour, number: int) -> UsualHour:
+    """An hour of the day begins again: what it took the last time is usual from now on."""
+    if hour.length == 0:
+        return msgspec.structs.replace(hour, number=number)
+    mean = hour.energy / hour.length
+    step = 0.2 * max(hour.usual, 1e3)
+    usual = mean if hour.most == 0 else hour.usual + max(-step, min(step, 0.3 * (mean - hour.usual)))
+    return UsualHour(number, most=max(hour.newest, hour.most * _FADING), usual=usual)
+
+
+def _unlearned(hours: tuple[UsualHour, ...], heats: Sequence[Cycle]) -> tuple[UsualHour, ...]:
+    """What may be a furnace's vouches for none."""
+    for number in {int(t // _HOUR) for h in heats for t in (h.began, h.ended - 1)}:
+        hour = hours[number % 24]
+        if hour.number == number and hour.most:
+            hours = _put(
+                hours, msgspec.structs.replace(hour, newest=min(hour.newest, hour.most), energy=0.0, length=0.0)
+            )
+    return hours
+
+
+def _put(hours: tuple[UsualHour, ...], hour: UsualHour) -> tuple[UsualHour, ...]:
+    i = hour.number % 24
+    return (*hours[:i], hour, *hours[i + 1 :])
+
+
+def _hour(block: Block) -> int:
+    return int((block.time - 1) // _HOUR)
+
+
+def _shown(state: PowerState) -> Shown | None:
+    now = state.blocks[-1]
+    if not _may_be_over([b.power for b in state.blocks[bisect_left(state.blocks, now.time - _JUST + 1, key=_time) :]]):
+        return None
+    known = now.time - (state.first or now.time) >= _KNOWN
+    weighed = [
+        Shown(found.heats[::-1], weight)
+        for base in _bases(state, known)
+        if (found := cycles(state.blocks, base)) is not None
+        and (weight := weigh(found, _unusual(state, found) if known else None)) is not None
+    ]
+    return max(weighed, key=lambda s: s.weighed.score, default=None)
+
+
+def _may_be_over(lately: Sequence[float]) -> bool:
+    """Whether the power has just fallen by as much as a tap takes."""
+    most, least = max(lately), min(lately)
+    return len(lately) > 2 and most - lately[-1] >= max(_SCREEN, 0.1 * (most - least))
+
+
+def _bases(state: PowerState, known: bool) -> Iterator[list[float]]:
+    """What the other loads may take: the least of some hours, or what is usual."""
+    blocks, now, seen = state.blocks, state.blocks[-1].time, set[float]()
+    for back in (_WINDOW, 2 * _WINDOW, 4 * _WINDOW):
+        recent = sorted(b.power for b in blocks[bisect_left(blocks, now - back + 1, key=_time) :])
+        least = recent[len(recent) // 20]
+        if least not in seen:
+            seen.add(least)
+            yield [least] * len(blocks)
+    if known:
+        yield [state.hours[_hour(b) % 24].usual for b in blocks]
+
+
+def _unusual(state: PowerState, found: Cycles) -> list[float]:
+    """What the feeder took with each heat, as a multiple of what it had taken before at these hours of the day."""
+    blocks = state.blocks
+    powers = (blocks[bisect_left(blocks, h.ended, key=_time)].power for h in found.heats)
+    return [
+        power / max(1.0, *(state.hours[int(t // _HOUR) % 24].most for t in (h.began, h.ended - 1)))
+        for power, h in zip(powers, found.heats, strict=True)
+    ]
+
+
+def _time(block: Block) -> float:
+    return block.time
