@@ -56,8 +56,14 @@ def looks(watched: WatchedPoint, table: Table) -> Looks:
     telling |= some(shown[VOLTS] >= _LIVE * watched.nominal_voltage)
     power = np.abs(numbers[ROW["active_power"]])
     return Looks(
-        _folded(whole), numbers[:height].sum(0), numbers[height:].sum(0), known[:height].sum(0), telling, power
+        _folded(whole), _sum(numbers[:height]), _sum(numbers[height:]), known[:height].sum(0), telling, power
     )
+
+
+def _sum(rows: Floats) -> Floats:
+    """Row after row: the order of ``sum`` depends on how many samples there are."""
+    running: Floats = np.add.accumulate(rows, axis=0)
+    return running[-1]
 
 
 def _folded(mixed: npt.NDArray[np.uint64]) -> Prints:
