@@ -17,15 +17,22 @@ import pytest
 from sqlalchemy import Engine
 
 from stillcold_core.detect.findings import Finding
+from stillcold_core.profiles import load_profile
 from stillcold_core.registry import Gateway, Line, Point, Registry, Site
 from stillcold_core.samples import Floats, Samples
 from stillcold_server.detection.compiled import compile_detectors
 from stillcold_server.detection.judge import Judge, plausible
-from stillcold_server.detection.live import CHECKPOINT
+from stillcold_server.detection.live import CHECKPOINT, Detection
 from stillcold_server.detection.states import save_states
 from stillcold_server.detection.subjects import Subject, subjects_of
-from stillcold_server.store.database import open_database, write
+from stillcold_server.followers import Stored, load_batches, position
+from stillcold_server.ingest.writer import Writer
+from stillcold_server.metrics import Metrics
+from stillcold_server.registry.ledger import import_registry
+from stillcold_server.store.database import open_database, read, write
 from stillcold_server.store.migrate import prepare
+from stillcold_sim.fleet import FleetFile, registry_of
+from stillcold_sim.fleet.gateway import FleetGateway
 
 START = 1_800_000_000.0
 POINTS = 10_000
@@ -130,6 +137,35 @@ def test_ten_thousand_points_once_a_second(engine: Engine) -> None:
     gc.collect()
     print(f"memory {(_resident() - before) / (4 * SITES) * POINTS / 1e6:.0f} MB for {POINTS} points")
     _tell_states(engine, judge)
+
+
+def test_the_follower_of_a_fleet(engine: Engine) -> None:
+    """Signed batches of a minute, one point each, from the store through every detector to the commit."""
+    compile_detectors()
+    fleet = FleetFile(gateways=200, duration=600, restarts=0.02)
+    gateways = [FleetGateway(fleet, load_profile(fleet.profile), i, START) for i in range(fleet.gateways)]
+    with write(engine) as connection:
+        import_registry(connection, registry_of(fleet))
+    turns = [(fleet.gateway_id(i), g.make().envelope) for _ in range(10) for i, g in enumerate(gateways)]
+    Writer(engine, Metrics()).take(turns, round(1000 * (START + fleet.duration)))
+    follower = Detection(engine, lambda *_: None).follower()
+    began = time.process_time()
+    done = follower.catch_up()
+    took = time.process_time() - began
+    began = time.process_time()
+    follower.stop()
+    closed = time.process_time() - began
+    each = took / len(turns)
+    print(f"\n{len(turns)} batches, {done} judged: {1e6 * each:.0f} µs each, {each * POINTS / BLOCK:.0%} of a core")
+    print(f"written at the end: {closed:.2f} s")
+    began = time.process_time()
+    Detection(engine, lambda *_: None).prepare(_newest(engine))
+    print(f"taken up again, with one more batch: {time.process_time() - began:.2f} s")
+
+
+def _newest(engine: Engine) -> list[Stored]:
+    with read(engine) as connection:
+        return load_batches(connection, position(connection, "detection") - 1, 1)
 
 
 def _tell(judge: Timed, whole: float, count: int, bounds: float, findings: int) -> None:
