@@ -19,6 +19,7 @@ _SPARSEST = 3600.0  # s between two samples that are looked at by themselves
 _FEWEST = 30  # samples in a window
 _IDLE = 0.02  # share of the rated power below which a window tells nothing
 _SIGMAS = 4.0
+_VAGUE = 0.3  # share beyond which what sampling explains is so much that agreement tells nothing
 
 
 class Integral(msgspec.Struct, frozen=True):
@@ -167,7 +168,10 @@ def _judged(watched: WatchedPoint, state: Integral, point: str, counted: float) 
     if state.count < _FEWEST or larger < _IDLE * watched.rated_power * hours:
         return state.held, []
     rules, off = watched.rules, (state.energy - counted) / larger
-    shown = abs(off) > rules.ratio_tolerance + _noise(state, hours) + 2 * state.step / larger
+    allowed = rules.ratio_tolerance + _noise(state, hours) + 2 * state.step / larger
+    shown = abs(off) > allowed
+    if not shown and allowed > _VAGUE:
+        return state.held, []
     held, change = hold(state.held, state.time, shown, samples=rules.ratio_windows, seconds=0, rest=0)
     if change is None:
         return held, []

@@ -52,6 +52,10 @@ class Pattern(msgspec.Struct, frozen=True):
         Changes to a print of the last few, out of how many.
     flips : float
         How many of the changes turned round the way of the grid's or the load's sum.
+    still : float
+        Samples with the grid's sum of the one before, out of ``seen``.
+    busy : float
+        Mean sum of what the load makes, at changes.
     grid, rose, load, grew : float
         Those sums at the last change, and how each changed last.
     hits : int
@@ -86,6 +90,8 @@ class Pattern(msgspec.Struct, frozen=True):
     back: float = 0.0
     changes: float = 0.0
     flips: float = 0.0
+    still: float = 0.0
+    busy: float = 0.0
     grid: float = 0.0
     rose: float = 0.0
     load: float = 0.0
@@ -168,20 +174,20 @@ def _numbers(data: bytes) -> npt.NDArray[np.int32]:
 def _scalars(state: Pattern) -> Scalars:
     s = state
     return (
-        s.last, s.run, s.since, s.counted, s.frozen, s.longest, s.same, s.seen, s.back, s.changes, s.flips,
-        s.grid, s.rose, s.load, s.grew, s.hits, s.index, s.lag, s.evidence, s.matched, s.began, s.replayed,
+        s.last, s.run, s.since, s.counted, s.frozen, s.longest, s.same, s.seen, s.back, s.changes, s.flips, s.still,
+        s.busy, s.grid, s.rose, s.load, s.grew, s.hits, s.index, s.lag, s.evidence, s.matched, s.began, s.replayed,
     )  # fmt: skip
 
 
 def _moved(state: Pattern, scalars: Scalars) -> Pattern:
     """The same state with other scalars, as plain numbers: those of an array cannot be saved."""
-    (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, grid, rose, load, grew, hits,
-     index, lag, evidence, matched, began, replayed) = scalars  # fmt: skip
+    (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, still,
+     busy, grid, rose, load, grew, hits, index, lag, evidence, matched, began, replayed) = scalars  # fmt: skip
     return Pattern(
         state.width, int(last), int(run), float(since), float(counted), bool(frozen), int(longest), float(same),
-        float(seen), float(back), float(changes), float(flips), float(grid), float(rose), float(load), float(grew),
-        int(hits), state.recent, int(index), state.keys, state.marks, int(lag), float(evidence), int(matched),
-        float(began), bool(replayed),
+        float(seen), float(back), float(changes), float(flips), float(still), float(busy), float(grid), float(rose),
+        float(load), float(grew), int(hits), state.recent, int(index), state.keys, state.marks, int(lag),
+        float(evidence), int(matched), float(began), bool(replayed),
     )  # fmt: skip
 
 

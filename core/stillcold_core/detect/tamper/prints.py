@@ -55,15 +55,19 @@ def looks(watched: WatchedPoint, table: Table) -> Looks:
     telling |= some(np.abs(table.rows[AMPERES]) > _RUNS * watched.rated_current)
     telling |= some(shown[VOLTS] >= _LIVE * watched.nominal_voltage)
     power = np.abs(numbers[ROW["active_power"]])
-    return Looks(
-        _folded(whole), _sum(numbers[:height]), _sum(numbers[height:]), known[:height].sum(0), telling, power
-    )
+    return Looks(_folded(whole), _sum(numbers[:height]), _sum(numbers[height:]), known[:height].sum(0), telling, power)
 
 
 def _sum(rows: Floats) -> Floats:
     """Row after row: the order of ``sum`` depends on how many samples there are."""
     running: Floats = np.add.accumulate(rows, axis=0)
     return running[-1]
+
+
+def _added(rows: Floats) -> Floats:
+    """Sums one row after the other: ``sum`` rounds single samples in another order than many."""
+    added: Floats = np.add.accumulate(rows, axis=0)[-1]
+    return added
 
 
 def _folded(mixed: npt.NDArray[np.uint64]) -> Prints:

@@ -162,15 +162,22 @@ def _odd(
         return _carried(state, reading), []
     if not table.judged[i] or math.isnan(reading) or (repeated[i] and reading == state.reading):
         return state, []
-    if state.reading is None or _follows(watched, state.time, state.reading, time, reading):
-        return Register(reading, time), []
     doubt = state.doubt
+    counts = doubt is not None and _counts_on(watched, doubt, time, reading)
+    if state.reading is None or (not counts and _follows(watched, state.time, state.reading, time, reading)):
+        return Register(reading, time), []
     if doubt is None or not _follows(watched, doubt.last, doubt.reading, time, reading):
         return Register(state.reading, state.time, Doubt(reading, time, reading, time)), []
     doubt = Doubt(doubt.first, doubt.time, reading, time, doubt.count + 1)
     if not _confirmed(doubt):
         return Register(state.reading, state.time, doubt), []
     return Register(reading, time), _decided(watched, state, doubt, known_at(history, i), table.point)
+
+
+def _counts_on(watched: WatchedPoint, doubt: Doubt, time: float, reading: float) -> bool:
+    """Whether a register that fell has counted on so that it reaches where it was, and not gone back there at once."""
+    most = _FULL * watched.rated_power * (time - doubt.last) / 3600 + _ALLOWANCE / 2
+    return doubt.count >= _CONFIRM[0] and 0 <= reading - doubt.reading <= most
 
 
 def _confirmed(doubt: Doubt) -> bool:

@@ -21,6 +21,10 @@ _LEARNED = 10_000.0  # samples after which older ones begin to count half
 _RUN = 1000  # samples of one repetition that are learned from
 _KNOWN = 8  # changes before which a standstill is no surprise: the meter may never show anything else
 _LONGER = 4  # times the longest run so far that a run must last to be no chance
+_BUSY, _BUSY_FOR = (
+    0.5,
+    1000.0,
+)  # share of the usual load from which the load's noise is there too, and changes of memory
 _MOST = 4.0  # nats that one sample of a repeated sequence gives at most
 _FLIPS = 0.15  # share of the changes that must turn round the way of a value: else what this meter shows has no noise
 _BINS = 1024
@@ -30,29 +34,9 @@ FROZEN, THAWED, REPLAYED, FRESH = 1, 2, 3, 4
 """What happened at a sample: a repetition, or the sequence it belongs to, is no chance any more, or is over."""
 
 Scalars = tuple[
-    int,
-    int,
-    float,
-    float,
-    bool,
-    int,
-    float,
-    float,
-    float,
-    float,
-    float,
-    float,
-    float,
-    float,
-    float,
-    int,
-    int,
-    int,
-    float,
-    int,
-    float,
-    bool,
-]
+    int, int, float, float, bool, int, float, float, float, float, float, float, float, float, float, float, float, int,
+    int, int, float, int, float, bool,
+]  # fmt: skip
 Limits = tuple[int, float, float, float, float]
 
 
@@ -92,7 +76,7 @@ def repeats(  # noqa: C901, PLR0912, PLR0915
         As in :class:`.pattern.Pattern`.
     """
     least, seconds, frozen_nats, replay_nats, stalled = limits
-    (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, grid, rose,
+    (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, still, busy, grid, rose,
      load, grew, hits, index, lag, evidence, matched, began, replayed) = scalars  # fmt: skip
     event, i = 0, first
     while i < end and event == 0:
@@ -109,7 +93,9 @@ def repeats(  # noqa: C901, PLR0912, PLR0915
                 if stands and reading > 0 and expected >= stalled:
                     frozen = True
                 elif run + 1 >= least and changes >= _KNOWN and run >= _LONGER * longest:
-                    nats = surprises[int(_BINS * (same + 2.5) / (seen + 5.0))]
+                    nats = surprises[int(_BINS * (still + 2.5) / (seen + 5.0))]
+                    if load >= _BUSY * busy:
+                        nats = surprises[int(_BINS * (same + 2.5) / (seen + 5.0))]
                     if run * nats >= frozen_nats and (stands or counted < 0 or reading != reading):
                         frozen = True
                 if frozen:
@@ -118,8 +104,8 @@ def repeats(  # noqa: C901, PLR0912, PLR0915
             event, frozen = THAWED, False
             repeated[i] = True
             return (event, i, i,
-                    (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, grid, rose,
-                     load, grew, hits, index, lag, evidence, matched, began, replayed))  # fmt: skip
+                    (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, still, busy,
+                     grid, rose, load, grew, hits, index, lag, evidence, matched, began, replayed))  # fmt: skip
         else:
             longest = max(longest, run)
             learned = min(run, _RUN)
@@ -130,13 +116,16 @@ def repeats(  # noqa: C901, PLR0912, PLR0915
                     hit = 1
             back, changes = back + hit, changes + 1.0
             hits = (hits << 1 | hit) & 7
-            up, more = grids[i] - grid, loads[i] - load
+            up, more = grids[i] - grid, abs(loads[i]) - load
             if up * rose < 0 or more * grew < 0:
                 flips += 1.0
-            grid, load = grids[i], loads[i]
+            still += learned + (up == 0)
+            busy += (abs(loads[i]) - busy) / min(changes, _BUSY_FOR)
+            grid, load = grids[i], abs(loads[i])
             rose, grew = up if up != 0 else rose, more if more != 0 else grew
             if seen > _LEARNED:
-                same, seen, back, changes, flips = same / 2, seen / 2, back / 2, changes / 2, flips / 2
+                same, seen, still = same / 2, seen / 2, still / 2
+                back, changes, flips = back / 2, changes / 2, flips / 2
             last, run, since = prints[i], 0, times[i]
             counted = readings[i] if readings[i] == readings[i] else -1.0
             recent[index % CHANGES] = last
@@ -173,5 +162,5 @@ def repeats(  # noqa: C901, PLR0912, PLR0915
         repeated[i] = repeated[i] or old or frozen or replayed
         i += 1
     return (event, i - 1, i,
-            (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, grid, rose,
+            (last, run, since, counted, frozen, longest, same, seen, back, changes, flips, still, busy, grid, rose,
              load, grew, hits, index, lag, evidence, matched, began, replayed))  # fmt: skip

@@ -15,7 +15,7 @@ _KEPT, _ENOUGH = 48, 24  # intervals
 _NEAR = 0.15  # of the logarithm, by which one may lie off their middle
 _ALIKE = 0.75  # share of them that must lie so near
 _WRONG = math.log(1.35)  # by which the middle is off
-_VARIED = 1.15  # the greatest load over the smallest, that tells a wrong ratio from a load that moves in step
+_VARIED = 1.08  # the greatest load over the smallest, that tells a wrong ratio from a load that moves in step
 _LEAST = 0.02  # of what power says, that a register counts at least in a logarithm
 
 
