@@ -16,6 +16,8 @@ import pytest
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import Feeder, FurnaceState, step
 from stillcold_core.readings import Sample
+from support import converters
+from support.converters import Played
 from support.feeders import DAY, LEGAL, Recorded, Site, hidden, legal, line_frequency, medium_frequency, nights, play
 from support.plants import real_furnace, steel_plant
 
@@ -61,12 +63,14 @@ def played(kind: str, name: str, number: int) -> Recorded:
 
 
 def judge(samples: Iterable[Sample]) -> list[Finding]:
-    """The alerts of a stream."""
-    state, findings = FurnaceState(), []
+    """The alerts of a stream, as each was said first."""
+    state = FurnaceState()
+    first: dict[str, Finding] = {}
     for sample in samples:
         state, found = step(FEEDER, state, sample)
-        findings += found
-    return [f for f in findings if f.ended is None]
+        for finding in found:
+            first.setdefault(finding.id, finding)
+    return list(first.values())
 
 
 def furnaces(kind: str, names: Sequence[str], view: str, every: float) -> Score:
@@ -82,7 +86,7 @@ def furnaces(kind: str, names: Sequence[str], view: str, every: float) -> Score:
     return score
 
 
-def _count(score: Score, record: Recorded, alerts: list[Finding]) -> None:
+def _count(score: Score, record: Recorded | Played, alerts: list[Finding]) -> None:
     begin = record.heats[0][0]
     score.sites += 1
     score.alerts += sum(f.detected - EPOCH < begin for f in alerts)
@@ -141,6 +145,30 @@ def test_line_frequency(view: str, every: float) -> None:
 @pytest.mark.parametrize(("view", "every"), [("thd", 60), ("power", 900)])
 def test_a_feeder_watched_from_the_day_the_furnace_starts(view: str, every: float) -> None:
     print(f"\n{view}@{every:g}s from the first day: {told(furnaces('cold', BESIDE, view, every))}")
+
+
+@pytest.mark.parametrize(("view", "every"), [("thd", 60), ("u-i", 60), ("thd", 300)])
+@pytest.mark.parametrize(("days", "first"), [(4.6, 3.0), (1.6, 0.0)])
+def test_furnaces_of_the_other_generator(view: str, every: float, days: float, first: float) -> None:
+    score = Score()
+    for name in converters.BESIDE:
+        for number in SITES:
+            site = converters.hidden(name, number, days, first)
+            others = site.columns["active_power"][site.times < site.heats[0][0]]
+            if site.power >= 0.19 * float(np.percentile(others, 99)):
+                _count(score, site, judge(site.samples(view, every).rows()))
+    print(f"\n{view}@{every:g}s, other generator, watched for {first:g} days: {told(score)}; {score.alerts} before")
+
+
+@pytest.mark.parametrize(("view", "every"), [("thd", 60), ("u-i", 60), ("thd", 300)])
+def test_honest_feeders_of_the_other_generator(view: str, every: float) -> None:
+    score, accused = Score(), []
+    for name in converters.LEGAL:
+        for number in SITES:
+            alerts = judge(converters.legal(name, number, 14).samples(view, every).rows())
+            score.days, score.alerts = score.days + 14, score.alerts + len(alerts)
+            accused += [name] * len(alerts)
+    print(f"\n{view}@{every:g}s, other generator, false alerts: {rate(score)} {sorted(accused)}")
 
 
 def test_recordings() -> None:
