@@ -83,7 +83,7 @@ def test_heats_grow_with_the_alert_and_weights_stay(web: Web) -> None:
     assert "+4.5" in text
 
 
-def test_a_heat_that_ends_says_so_and_one_without_figures_is_left_out() -> None:
+def test_a_heat_without_figures_is_left_out() -> None:
     """Of an older or a newer detector."""
     heats = heats_of({"heat_2_began": "1970-01-01T00:00:10Z", "heat_1_began": "1970-01-01T00:00:01Z",
                       "heat_1_ended": "1970-01-01T00:00:03Z", "heat_1_energy": 5.0})  # fmt: skip

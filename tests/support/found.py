@@ -8,9 +8,9 @@ REASON = "the detector's own sentence"
 
 HEATS: Evidence = {
     "heats": 3, "energy": 1_704_000.0, "tonnes": 2.84, "tonnes_least": 2.506, "tonnes_most": 3.098,
-    "heat_1_began": "2027-01-14T14:02:00.000Z", "heat_1_energy": 571_000.0,
-    "heat_2_began": "2027-01-14T15:41:00.000Z", "heat_2_energy": 566_000.0,
-    "heat_3_began": "2027-01-14T17:24:00.000Z", "heat_3_energy": 567_000.0,
+    "heat_1_began": "2027-01-14T14:02:00.000Z", "heat_1_ended": "2027-01-14T15:32:00.000Z", "heat_1_energy": 571_000.0,
+    "heat_2_began": "2027-01-14T15:41:00.000Z", "heat_2_ended": "2027-01-14T17:12:00.000Z", "heat_2_energy": 566_000.0,
+    "heat_3_began": "2027-01-14T17:24:00.000Z", "heat_3_ended": "2027-01-14T18:55:00.000Z", "heat_3_energy": 567_000.0,
     "active_power": 448_200.0, "distortion_ratio": 0.27, "score": 6.25,
     "weight_soft_start": 4.5, "weight_equal_energy": 1.5, "weight_converter_spectrum": 0.67,
     "weight_falls_to_nothing": 0.58, "weight_unlike_between": -1.0,

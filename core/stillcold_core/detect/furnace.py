@@ -47,7 +47,7 @@ class FurnaceRules:
 
     limits: MeltLimits = field(default_factory=MeltLimits)
     spectral: float = 7.0
-    power_only: float = 9.2
+    power_only: float = 9.8
     line_frequency: float = 6.0
     noise: float = 4.0
     rest: float = 12 * 3600.0
@@ -75,9 +75,10 @@ AnyHeat = Melt | Heat | Cycle
 
 
 class Told(NamedTuple):
-    """A heat that was counted: s of its beginning, Wh."""
+    """A heat that was counted: s of its beginning and of its end, Wh."""
 
     began: float
+    ended: float
     energy: float
 
 
@@ -315,7 +316,7 @@ def _decide(
 def _raised(
     feeder: Feeder, state: FurnaceState, kind: Kind, heats: Sequence[AnyHeat], weighed: Weighed
 ) -> tuple[FurnaceState, list[Finding]]:
-    each = tuple(Told(h.began, h.energy) for h in heats)
+    each = tuple(Told(h.began, h.ended, h.energy) for h in heats)
     alarm = Alarm(heats[0].began, heats[-1].ended, len(heats), sum(h.energy for h in heats), each)
     finding = _finding(feeder, state, kind, alarm, heats[-1], weighed)
     if heats[-1].open:  # it goes on, and is counted when it is over
@@ -328,7 +329,7 @@ def _counted(
     feeder: Feeder, state: FurnaceState, kind: Kind, alarm: Alarm, heat: AnyHeat
 ) -> tuple[FurnaceState, list[Finding]]:
     """One more heat of an alert: it is said again, with what it has come to."""
-    newest = (*alarm.newest, Told(heat.began, heat.energy))[-_HEATS:]
+    newest = (*alarm.newest, Told(heat.began, heat.ended, heat.energy))[-_HEATS:]
     alarm = Alarm(alarm.began, heat.ended, alarm.heats + 1, alarm.energy + heat.energy, newest)
     state = msgspec.structs.replace(state, alarms={**state.alarms, kind: alarm})
     return state, [_finding(feeder, state, kind, alarm, heat, None)]
@@ -365,9 +366,10 @@ def _finding(
 
 
 def _told(alarm: Alarm, heat: AnyHeat | None, weighed: Weighed | None) -> Iterator[tuple[str, float | str]]:
-    """Start and energy of each heat, and what spoke for and against."""
+    """Beginning, end and energy of each heat, and what spoke for and against."""
     for i, each in enumerate(alarm.newest, 1 + alarm.heats - len(alarm.newest)):
         yield f"heat_{i}_began", iso(each.began)
+        yield f"heat_{i}_ended", iso(each.ended)
         yield f"heat_{i}_energy", each.energy
     if heat is not None:
         yield "active_power", heat.power

@@ -18,7 +18,7 @@ class Heat:
     Attributes
     ----------
     began, ended : int
-        ms; where its end was not said, when it had taken its energy at the power of the plateau.
+        ms
     energy : float
         Wh
     tonnes : float
@@ -44,16 +44,16 @@ def heats_of(evidence: Evidence) -> list[Heat]:
 
     Examples
     --------
-    >>> heats_of({"heat_1_began": "1970-01-01T00:00:01.000Z", "heat_1_energy": 1000, "active_power": 1000})
-    [Heat(began=1000, ended=3601000, energy=1000.0, tonnes=0.0)]
+    >>> at = "1970-01-01T00:00:0{}.000Z"
+    >>> heats_of({"heat_1_began": at.format(1), "heat_1_ended": at.format(3), "heat_1_energy": 1000})
+    [Heat(began=1000, ended=3000, energy=1000.0, tonnes=0.0)]
     """
     told: dict[int, dict[str, float | str]] = {}
     for name, value in evidence.items():
         if part := _HEAT.match(name):
             told.setdefault(int(part[1]), {})[part[2]] = value
     per_energy = _number(evidence, "tonnes") / (_number(evidence, "energy") or 1.0)
-    power = _number(evidence, "active_power")
-    return [_heat(told[i], power, per_energy) for i in sorted(told) if {"began", "energy"} <= told[i].keys()]
+    return [_heat(told[i], per_energy) for i in sorted(told) if {"began", "ended", "energy"} <= told[i].keys()]
 
 
 def weights_of(evidence: Evidence) -> list[Weight]:
@@ -72,11 +72,9 @@ def figures_of(evidence: Evidence) -> dict[str, float | str]:
     return {n: v for n, v in evidence.items() if not (n.startswith(_WEIGHT) or _HEAT.match(n) or n in sums)}
 
 
-def _heat(told: Evidence, power: float, per_energy: float) -> Heat:
-    began, energy = _ms(told["began"]), _number(told, "energy")
-    lasted = 3_600_000 * energy / power if power > 0 else 0.0
-    ended = _ms(told["ended"]) if "ended" in told else round(began + lasted)
-    return Heat(began, ended, energy, energy * per_energy)
+def _heat(told: Evidence, per_energy: float) -> Heat:
+    energy = _number(told, "energy")
+    return Heat(_ms(told["began"]), _ms(told["ended"]), energy, energy * per_energy)
 
 
 def _ms(moment: float | str) -> int:
