@@ -95,6 +95,28 @@ def test_a_new_converter_is_found_in_its_first_heat_where_the_feeder_is_known() 
     assert found[0].evidence["weight_new_on_this_feeder"] == 2.5
 
 
+def usual(age: float) -> float:
+    """A heat that goes up at once: an hour with three pauses for charging, 8 min of hold at a fifth, 8 min of tap."""
+    if age >= 66 * 60:
+        return 0.0 if age >= 74 * 60 else 0.2
+    return 0.4 if age % 1000 > 880 and age < 3300 else 0.95
+
+
+@pytest.mark.requirement("furnace.first-heat")
+@pytest.mark.parametrize("every", [1.0, 10.0, 60.0])
+def test_a_heat_that_is_held_and_tapped_is_found_before_the_next_on_a_feeder_that_is_not_known(every: float) -> None:
+    begin = 2 * HOUR
+    found = raised(feeder(heats(usual, 2, begin, 82 * 60), 4, every))
+    assert [f.evidence["weight_hold"] for f in found] == [2.0]
+    assert begin + 66 * 60 < found[0].detected < begin + 82 * 60
+
+
+@pytest.mark.requirement("furnace.forging-heater")
+def test_one_run_of_an_hour_with_pauses_is_not_yet_a_furnace() -> None:
+    run_of_an_hour = heats(lambda age: usual(age) if age < 66 * 60 else 0.0, 1, 2 * HOUR, 82 * 60)
+    assert raised(feeder(run_of_an_hour, 4, 60)) == []
+
+
 @pytest.mark.requirement("furnace.repetition")
 def test_equal_heats_are_found_at_once_on_a_feeder_that_is_not_known() -> None:
     found = raised(feeder(heats(sharp, 3, HOUR, 70 * 60), 5, 60))
