@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.tamper.site import SiteState, restore, save, step
 from stillcold_core.detect.tamper.watched_site import Metered, WatchedSite
 from stillcold_core.readings import Absence, Sample, Value
+from support.tamper_plants import BEGAN, Feeder, Story, evasion, told
 
 SITE = WatchedSite(
     "site",
@@ -127,7 +129,7 @@ def test_an_unmetered_load_may_be_allowed() -> None:
 @pytest.mark.requirement("tamper.balance.unmetered")
 @pytest.mark.parametrize("every", [60, 900])
 def test_what_was_missing_from_the_beginning_is_usual_and_more_is_not(every: float) -> None:
-    """Lights and offices without a meter, more of them by day, a feeder in the list that never reports, and then a bypass."""
+    """Offices without a meter, more of them by day, a feeder in the list that never reports, and then a bypass."""
     watched = WatchedSite("site", SITE.incomers, (*SITE.feeders, Metered("never", "ln", 500e3)))
     at, stop = 3 * 86_400.0 + 36_000, 4 * 86_400.0
 
@@ -182,6 +184,18 @@ def test_water_that_runs_for_hours_while_the_feeder_shows_nothing_is_found(hours
     assert [(f.kind, f.point, f.ended is None) for f in found] == (
         [("tamper.balance", "water", True), ("tamper.balance", "water", False)] if hours > 6 else []
     )
+
+
+@pytest.mark.requirement("tamper.water")
+def test_the_cooling_water_of_a_bypassed_furnace_is_found_on_a_played_plant(tmp_path: Path) -> None:
+    """Without an incomer, and with all phases bypassed, nothing else tells."""
+    at, lasts = 4 * 3600.0, 12 * 3600.0
+    furnace = '{ kind = "sum", of = [{ kind = "furnace", power = 450e3 }, { kind = "pump" }] }'
+    feeders = (Feeder("first", furnace, 450e3, "eastron-sdm630", water=True),)
+    story = Story(7, 300.0, at + lasts, feeders, evasion("ct_bypass", at, lasts), at, lasts, metered=False)
+    found = told(story, tmp_path).findings
+    assert [(f.kind, f.point) for f in found] == [("tamper.balance", "water")]
+    assert found[0].began >= BEGAN + at - 3600
 
 
 def test_samples_of_other_points_are_left_aside() -> None:

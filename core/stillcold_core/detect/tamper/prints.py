@@ -60,12 +60,6 @@ def looks(watched: WatchedPoint, table: Table) -> Looks:
 
 def _sum(rows: Floats) -> Floats:
     """Row after row: the order of ``sum`` depends on how many samples there are."""
-    running: Floats = np.add.accumulate(rows, axis=0)
-    return running[-1]
-
-
-def _added(rows: Floats) -> Floats:
-    """Sums one row after the other: ``sum`` rounds single samples in another order than many."""
     added: Floats = np.add.accumulate(rows, axis=0)[-1]
     return added
 

@@ -2,7 +2,6 @@
 
 import math
 import statistics
-from collections.abc import Sequence
 
 import msgspec
 
@@ -15,7 +14,6 @@ _KEPT, _ENOUGH = 48, 24  # intervals
 _NEAR = 0.15  # of the logarithm, by which one may lie off their middle
 _ALIKE = 0.75  # share of them that must lie so near
 _WRONG = math.log(1.35)  # by which the middle is off
-_VARIED = 1.08  # the greatest load over the smallest, that tells a wrong ratio from a load that moves in step
 _LEAST = 0.02  # of what power says, that a register counts at least in a logarithm
 
 
@@ -24,13 +22,13 @@ class Sparse(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    intervals : tuple of (float, float)
-        Of the last ones: logarithm of the register's advance over ∫P, and W.
+    intervals : tuple of float
+        Of the last ones: logarithm of the register's advance over ∫P.
     usual : float, optional
-        Their middle, when it first was one or when it was told.
+        Their middle, when most first were alike or when it was told.
     """
 
-    intervals: tuple[tuple[float, float], ...] = ()
+    intervals: tuple[float, ...] = ()
     usual: float | None = None
 
 
@@ -53,29 +51,22 @@ def add(
     if least < _LOADED * rated_power or most - least > _EVEN * most or energy < _STEPS * step or counted < 0:
         return state
     told = math.log(max(counted / energy, _LEAST))
-    kept = (*state.intervals, (told, (most + least) / 2))[-_KEPT:]
+    kept = (*state.intervals, told)[-_KEPT:]
     return msgspec.structs.replace(state, intervals=kept)
 
 
 def judged(state: Sparse) -> tuple[Sparse, float | None]:
     """Whether the ratio has become another one: its logarithm, the first time, and the state after that.
 
-    The middle of the intervals counts when three of four lie close to it and the load was not always the same: a
-    compressor whose cycle divides the interval shows the same part of itself each time.
+    Only a point whose register and power agreed at first is judged: a load whose cycle divides the interval shows the
+    same part of itself each time, and never agrees.
     """
     if len(state.intervals) < _ENOUGH:
         return state, None
-    middle = statistics.median(told for told, _ in state.intervals)
-    near = [power for told, power in state.intervals if abs(told - middle) <= _NEAR]
-    if len(near) < _ALIKE * len(state.intervals):
+    middle = statistics.median(told for told in state.intervals)
+    near = sum(abs(told - middle) <= _NEAR for told in state.intervals)
+    if near < _ALIKE * len(state.intervals):
         return state, None
-    usual = 0.0 if state.usual is None else state.usual
-    if not _varied(near) or abs(middle) <= _WRONG or abs(middle - usual) <= _WRONG:
-        return (state if state.usual is not None else msgspec.structs.replace(state, usual=middle)), None
-    return msgspec.structs.replace(state, usual=middle, intervals=()), middle
-
-
-def _varied(powers: Sequence[float]) -> bool:
-    tenth = len(powers) // 10
-    ordered = sorted(powers)
-    return ordered[-1 - tenth] >= _VARIED * ordered[tenth]
+    usual = middle if state.usual is None else state.usual
+    wrong = abs(usual) <= _NEAR and abs(middle) > _WRONG
+    return Sparse(() if wrong else state.intervals, middle if wrong else usual), middle if wrong else None
