@@ -9,7 +9,7 @@ import msgspec
 from stillcold_core.detect.cycles import Block, Cycle, Cycles, cycles
 from stillcold_core.detect.evidence import Weighed
 from stillcold_core.detect.minutes import Stretch
-from stillcold_core.detect.weigh_power import weigh
+from stillcold_core.detect.weigh_power import Past, weigh
 
 _LENGTH = 300.0  # s of a block that is gathered of shorter stretches
 _ALONE = 240.0  # s of a stretch that is a block of its own
@@ -181,7 +181,7 @@ def _shown(state: PowerState) -> Shown | None:
         Shown(found.heats[::-1], weight)
         for base in _bases(state, known)
         if (found := cycles(state.blocks, base)) is not None
-        and (weight := weigh(found, _unusual(state, found) if known else None)) is not None
+        and (weight := weigh(found, _past(state, found) if known else None)) is not None
     ]
     return max(weighed, key=lambda s: s.weighed.score, default=None)
 
@@ -205,14 +205,14 @@ def _bases(state: PowerState, known: bool) -> Iterator[list[float]]:
         yield [state.hours[_hour(b) % 24].usual for b in blocks]
 
 
-def _unusual(state: PowerState, found: Cycles) -> list[float]:
-    """What the feeder took with each heat, as a multiple of what it had taken before at these hours of the day."""
+def _past(state: PowerState, found: Cycles) -> Past:
     blocks = state.blocks
-    powers = (blocks[bisect_left(blocks, h.ended, key=_time)].power for h in found.heats)
-    return [
+    powers = [blocks[bisect_left(blocks, h.ended, key=_time)].power for h in found.heats]
+    unusual = [
         power / max(1.0, *(state.hours[int(t // _HOUR) % 24].most for t in (h.began, h.ended - 1)))
         for power, h in zip(powers, found.heats, strict=True)
     ]
+    return Past(unusual, powers[0] / max(1.0, *(h.most for h in state.hours)))
 
 
 def _time(block: Block) -> float:

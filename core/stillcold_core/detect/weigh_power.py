@@ -6,9 +6,10 @@ much likelier its sign is with a furnace than without, beside all the others.
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from stillcold_core.detect.cycles import Cycle, Cycles
-from stillcold_core.detect.evidence import Weighed
+from stillcold_core.detect.evidence import Weighed, graded
 
 MOST = 6
 """Heats that are weighed together."""
@@ -23,51 +24,81 @@ _RIPPLE: Table = ((0.01, 0.0), (0.02, 1.5), (0.04, 0.8), (math.inf, 0.0))
 _PAUSE: Table = ((18 * _MINUTE, 0.9), (28 * _MINUTE, 0.3), (math.inf, 0.0))
 _PAUSES: Table = ((4 * _MINUTE, 1.6), (9 * _MINUTE, 1.4), (math.inf, 0.0))
 _UNUSUAL: Table = ((1.05, -3.4), (1.3, -1.8), (2.0, 0.6), (math.inf, 2.6))
-_UNKNOWN = -0.3  # weight of the hours as long as the feeder's are not known
+_UNKNOWN = 0.8  # weight of the hours as long as the feeder's are not known
+_BEYOND, _MORE = 1.5, 1.1  # weight of so many times as much as the feeder ever took at any hour
+_UNLIKE, _OLDER = -1.2, 2  # weight of an older heat in the same row that is unlike; how many are looked at
+_PAUSED = 50 * _MINUTE  # of full power that are missing between two heats that are not of one row
 _HEATS = (0.0, 0.0, 0.4, 0.5, 0.3)  # weight of two, three … heats
 _MODERN, _OLD = (35 * _MINUTE, 85 * _MINUTE), (60 * _MINUTE, 165 * _MINUTE)  # of a heat
 _LENGTH_MODERN, _LENGTH_OLD = 3.0, 2.8
 
 
-def weigh(found: Cycles, unusual: Sequence[float] | None) -> Weighed | None:
-    """Evidence of the heats that ended last: of as many of them as speak most; None of a single one.
+class Past(NamedTuple):
+    """What the feeder took before.
+
+    Attributes
+    ----------
+    unusual : list of float
+        What it took with each heat, as a multiple of the most that it had taken at these hours of the day.
+    beyond : float
+        What it took with the last heat, as a multiple of the most that it had taken at any hour.
+    """
+
+    unusual: list[float]
+    beyond: float
+
+
+def weigh(found: Cycles, past: Past | None) -> Weighed | None:
+    """Evidence of the heats in a row that ended last, or of all but the first of them; None of a single one.
 
     Parameters
     ----------
     found : Cycles
         The heats.
-    unusual : sequence of float, optional
-        What the feeder took with each of them, as a multiple of what it had taken before at these hours of the day;
-        None before those are known.
+    past : Past, optional
+        None before the feeder's hours are known.
     """
-    weighed = [_of(found, n, unusual) for n in range(2, min(MOST, len(found.heats)) + 1)]
+    row = min(MOST, _row(found.heats))
+    weighed = [_of(found, n, past) for n in range(max(2, row - 1), row + 1)]
     return max(weighed, key=lambda w: w.score, default=None)
 
 
-def _of(found: Cycles, number: int, unusual: Sequence[float] | None) -> Weighed:
-    parts = [(name, weight) for name, weight in _parts(found, found.heats[:number], unusual) if weight]
+def _row(heats: Sequence[Cycle]) -> int:
+    """How many heats follow one another."""
+    return 1 + next((i for i, h in enumerate(heats) if h.pause > _PAUSED), len(heats) - 1)
+
+
+def _of(found: Cycles, number: int, past: Past | None) -> Weighed:
+    parts = [(name, weight) for name, weight in _parts(found, found.heats[:number], past) if weight]
     return Weighed(sum(weight for _, weight in parts), tuple(parts))
 
 
-def _parts(found: Cycles, heats: Sequence[Cycle], unusual: Sequence[float] | None) -> Iterator[tuple[str, float]]:
+def _parts(found: Cycles, heats: Sequence[Cycle], past: Past | None) -> Iterator[tuple[str, float]]:
     full, levels = [h.full for h in heats], [h.level for h in heats]
     pauses = [h.pause for h in heats[:-1]]
     yield "repeated", _HEATS[len(heats) - 2]
     yield "heat_length", _length(full)
-    yield "equal_energy", _graded(_ENERGY, (max(full) - min(full)) * len(full) / sum(full))
-    yield "equal_plateau", _graded(_LEVEL, max(levels) - min(levels))
-    yield "plateau", _graded(_RIPPLE, sum(h.ripple for h in heats) / len(heats))
-    yield "short_tap", _graded(_PAUSE, max(pauses))
-    yield "equal_taps", _graded(_PAUSES, max(pauses) - min(pauses)) if len(pauses) > 1 else 0.0
-    yield "unusual_hour", _UNKNOWN if unusual is None else _graded(_UNUSUAL, min(unusual[: len(heats)]))
+    yield "equal_energy", graded((max(full) - min(full)) * len(full) / sum(full), _ENERGY)
+    yield "equal_plateau", graded(max(levels) - min(levels), _LEVEL)
+    yield "plateau", graded(sum(h.ripple for h in heats) / len(heats), _RIPPLE)
+    yield "short_tap", graded(max(pauses), _PAUSE)
+    yield "equal_taps", graded(max(pauses) - min(pauses), _PAUSES) if len(pauses) > 1 else 0.0
+    yield "unusual_hour", _UNKNOWN if past is None else graded(min(past.unusual[: len(heats)]), _UNUSUAL)
+    yield "beyond_any_hour", _BEYOND if past is not None and past.beyond > _MORE else 0.0
+    yield "unlike_between", _UNLIKE * sum(_unlike(found.heats, len(heats)))
     yield "size_of_a_furnace", 0.4 if found.power >= _SIZE else 0.0
+
+
+def _unlike(heats: Sequence[Cycle], number: int) -> Iterator[bool]:
+    """Whether those before the ones weighed are unlike them, as far as they belong to the same row."""
+    full = sum(h.full for h in heats[:number]) / number
+    for older, newer in zip(heats[number : number + _OLDER], heats[number - 1 :], strict=False):
+        if newer.pause > _PAUSED:
+            return
+        yield abs(older.full / full - 1) > 0.35 or abs(older.level - heats[0].level) > 0.08
 
 
 def _length(full: Sequence[float]) -> float:
     if _MODERN[0] < min(full) and max(full) < _MODERN[1]:
         return _LENGTH_MODERN
     return _LENGTH_OLD if _OLD[0] < min(full) and max(full) < _OLD[1] else 0.0
-
-
-def _graded(table: Table, figure: float) -> float:
-    return next(weight for most, weight in table if figure <= most)
