@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -43,6 +44,9 @@ def _plain_errors(command: Callable[P, R]) -> Callable[P, R]:
         except (BadFile, NotMigrated) as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
+        except BrokenProcessPool:
+            click.echo("error: a process was ended from outside, out of memory perhaps; try fewer --jobs", err=True)
+            sys.exit(1)
 
     return run
 

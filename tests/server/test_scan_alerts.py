@@ -133,7 +133,7 @@ def dealt(seed: int, run: int, cuts: float) -> list[list[Row]]:
 
 
 @pytest.mark.requirement("scan.layout")
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     files=st.builds(dealt, st.integers(0), st.sampled_from([1, 50, 400]), st.sampled_from([0.0, 0.01, 0.5])),
     forms=st.lists(st.sampled_from([write_csv, write_parquet]), min_size=1, max_size=3),
@@ -185,6 +185,20 @@ def test_what_began_under_a_permit_is_left_out(tmp_path: Path) -> None:
     scan_files(registry, [file], tmp_path / "alerts.jsonl")
     lines = {json.loads(line)["line"] for line in (tmp_path / "alerts.jsonl").read_text().splitlines()}
     assert lines == {str(a["line"]) for a in EXPECTED} - {permit.line}
+
+
+@pytest.mark.requirement("scan.ahead")
+@pytest.mark.parametrize("at", [0, 137, 287])
+def test_rows_that_are_stamped_with_a_year_to_come_hide_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Where the file goes on after them."""
+    monkeypatch.setattr(spool, "_SEGMENT", 2_000)
+    rows = [row for of in STORY.values() for row in of]
+    wrong = [("s1-d", 4_294_967_295.0 - 9e5 * i, {"active_power": 7e4}) for i in range(5)]
+    file = write_csv(tmp_path / "m.csv", [*rows[: 288 + at], *wrong, *rows[288 + at :]])
+    assert rows[288][0] == "s1-d"
+    assert alerts_of(tmp_path, [file]) == EXPECTED
 
 
 @pytest.mark.requirement("scan.whole-or-nothing")

@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from stillcold_core.samples import Floats, Samples
+from stillcold_server.measurements.ahead import rows_ahead
 from stillcold_server.measurements.rows import TIME, Codes, Rows
 
 _SEGMENT = 96 << 20
 """Bytes of a segment, that are held in memory until it is written."""
 _WIDTH = 8  # bytes of a number
+_TIMES = 1 << 16  # rows whose times are read at a time
 _UNBUFFERED = 0
 
 
@@ -96,7 +98,7 @@ class SpoolReader:
         self._file.close()
 
     def read(self, code: int, rows: int, only: Collection[str] | None = None) -> Iterator[Samples]:
-        """A point's samples in the order in which they came.
+        """A point's samples in the order in which they came, without those that are stamped far ahead.
 
         Parameters
         ----------
@@ -107,15 +109,26 @@ class SpoolReader:
         only : collection of str, optional
             Quantities that are read; all where it is not given.
         """
+        ahead = rows_ahead(times for _, _, times in self._times(code, _TIMES))
+        done = 0
+        for segment, begin, times in self._times(code, rows):
+            names = [n for n in segment.columns if n != TIME and (only is None or n in only)]
+            columns = {n: self._numbers(segment.columns[n], begin, len(times)) for n in names}
+            wrong = ahead[(ahead >= done) & (ahead < done + len(times))] - done
+            done += len(times)
+            right = np.delete(times, wrong) if len(wrong) else times
+            if len(wrong):
+                columns = {n: np.delete(c, wrong) for n, c in columns.items()}
+            if len(right):
+                shown = {n: c for n, c in columns.items() if not np.isnan(c).all()}
+                yield Samples(self._spool.points[code], right, shown, np.zeros(len(right)))
+
+    def _times(self, code: int, rows: int) -> Iterator[tuple[Segment, int, Floats]]:
+        """Segment, its row at which some of the point's rows begin, and their times."""
         for segment in self._spool.segments:
             first, last = segment.span(code)
-            names = [n for n in segment.columns if n != TIME and (only is None or n in only)]
             for begin in range(first, last, rows):
-                count = min(rows, last - begin)
-                columns = {n: self._numbers(segment.columns[n], begin, count) for n in names}
-                times = self._numbers(segment.columns[TIME], begin, count)
-                shown = {n: c for n, c in columns.items() if not np.isnan(c).all()}
-                yield Samples(self._spool.points[code], times, shown, np.zeros(count))
+                yield segment, begin, self._numbers(segment.columns[TIME], begin, min(rows, last - begin))
 
     def _numbers(self, begin: int, first: int, count: int) -> Floats:
         """Part of a column, in memory that may be written, as compiled loops expect of all arrays."""
