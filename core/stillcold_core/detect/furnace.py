@@ -18,8 +18,9 @@ from stillcold_core.detect.mean_power import PowerState
 from stillcold_core.detect.melt import Melt, Melting, MeltRules, follow, measured
 from stillcold_core.detect.minutes import Gathering, Stretch, gather
 from stillcold_core.detect.saving import decode_state
-from stillcold_core.detect.spectrum import seen
+from stillcold_core.detect.spectrum import USED, seen
 from stillcold_core.readings import Sample
+from stillcold_core.samples import Samples
 
 STATE_VERSION = 3
 _KEPT = 5400.0  # s of stretches kept before an open melt, or before now
@@ -381,4 +382,13 @@ def _told(alarm: Alarm, heat: AnyHeat | None, weighed: Weighed | None) -> Iterat
             yield f"weight_{name}", weight
 
 
-DETECTOR = Detector("furnace", STATE_VERSION, "point", FurnaceState, one_by_one(step), save, restore)
+_judged = one_by_one(step)
+
+
+def _advance(feeder: Feeder, state: FurnaceState, samples: Samples) -> tuple[FurnaceState, list[Finding]]:
+    """Samples one by one, without the quantities that tell nothing of furnaces."""
+    used = {name: column for name, column in samples.columns.items() if name in USED}
+    return _judged(feeder, state, Samples(samples.point, samples.times, used, samples.monotonic))
+
+
+DETECTOR = Detector("furnace", STATE_VERSION, "point", FurnaceState, _advance, save, restore)

@@ -13,6 +13,10 @@ _VOLTAGES: Final = tuple(f"voltage_{p}" for p in PHASES)
 _BETWEEN: Final = tuple(f"voltage_{p}" for p in LINE_PAIRS)
 _CURRENT_THD: Final = tuple(f"current_thd_{p}" for p in PHASES)
 _HARMONICS: Final = tuple(tuple(f"current_h{n}_{p}" for p in PHASES) for n in HARMONIC_ORDERS)
+_TOTALS: Final = ("active_power", "reactive_power", "apparent_power", "power_factor", "active_energy_import")
+_SINGLE: Final = tuple(name for names in _HARMONICS for name in names)
+USED: Final = frozenset((*_TOTALS, *_POWERS, *_CURRENTS, *_VOLTAGES, *_BETWEEN, *_CURRENT_THD, *_SINGLE))
+"""Quantities that anything here is told by, and the energy register."""
 _USUAL_FACTOR = 0.95  # power factor of the fundamental where a meter shows none
 _CLASS_ERROR = 0.012  # by which U·I of meters of class 0.5 may exceed √(P² + Q²) without any distortion
 

@@ -148,6 +148,7 @@ def _history(heat: Heat, known: Sequence[Known], observed: float) -> dict[str, f
         return {"steady_heater": -6.0}
     if same:
         return {"known_converter": -2.0}
-    if any(k.power > 0.8 * heat.power for k in old):
+    # What is new may be a heater as well: only the end of its first heat tells.
+    if heat.open or any(k.power > 0.8 * heat.power for k in old):
         return {}
     return {"new_on_this_feeder": 2.5 * min(1.0, max(0.0, observed / DAY - 0.5) / 2)}
