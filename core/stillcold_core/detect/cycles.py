@@ -43,6 +43,8 @@ class Cycle(NamedTuple):
         Median deviation within it, share of the plateau.
     pause : float
         s of the plateau's power that are missing before it.
+    blocks : int
+        At full power.
     ratio : None
         Nothing is known of its distortion.
     open : bool
@@ -56,6 +58,7 @@ class Cycle(NamedTuple):
     level: float
     ripple: float
     pause: float
+    blocks: int = 1
     ratio: None = None
     open: bool = False
 
@@ -181,6 +184,7 @@ def _cycle(
         level=level,
         ripple=_middle([abs(shares[k] - level) for k in run]),
         pause=missing,
+        blocks=len(run),
     )
 
 

@@ -20,7 +20,8 @@ Table = tuple[tuple[float, float], ...]
 # Weights by the figure up to which they hold.
 _ENERGY: Table = ((0.1, 2.2), (0.2, 1.1), (0.35, 0.6), (math.inf, 0.0))
 _LEVEL: Table = ((0.015, 1.0), (0.03, 0.7), (0.06, 0.2), (math.inf, 0.0))
-_RIPPLE: Table = ((0.01, 0.0), (0.02, 1.5), (0.04, 0.8), (math.inf, 0.0))
+_RIPPLE: Table = ((0.02, 1.5), (0.04, 0.8), (math.inf, 0.0))
+_HELD = 2.5  # weight of a plateau of eight means or more within 1 %
 _PAUSE: Table = ((18 * _MINUTE, 0.9), (28 * _MINUTE, 0.3), (math.inf, 0.0))
 _PAUSES: Table = ((4 * _MINUTE, 1.6), (9 * _MINUTE, 1.4), (math.inf, 0.0))
 _UNUSUAL: Table = ((1.05, -3.4), (1.3, -1.8), (2.0, 0.6), (math.inf, 2.6))
@@ -80,13 +81,13 @@ def _parts(found: Cycles, heats: Sequence[Cycle], past: Past | None) -> Iterator
     yield "heat_length", _length(full)
     yield "equal_energy", graded((max(full) - min(full)) * len(full) / sum(full), _ENERGY)
     yield "equal_plateau", graded(max(levels) - min(levels), _LEVEL)
-    yield "plateau", graded(sum(h.ripple for h in heats) / len(heats), _RIPPLE)
+    yield "plateau", _plateau(heats)
     yield "short_tap", graded(max(pauses), _PAUSE)
     yield "equal_taps", graded(max(pauses) - min(pauses), _PAUSES) if len(pauses) > 1 else 0.0
     yield "unusual_hour", _UNKNOWN if past is None else graded(min(past.unusual[: len(heats)]), _UNUSUAL)
     yield "beyond_any_hour", _BEYOND if past is not None and past.beyond > _MORE else 0.0
     yield "unlike_between", _UNLIKE * sum(_unlike(found.heats, len(heats)))
-    yield "size_of_a_furnace", 0.4 if found.power >= _SIZE else 0.0
+    yield "size", 0.4 if found.power >= _SIZE else 0.0
 
 
 def _unlike(heats: Sequence[Cycle], number: int) -> Iterator[bool]:
@@ -96,6 +97,14 @@ def _unlike(heats: Sequence[Cycle], number: int) -> Iterator[bool]:
         if newer.pause > _PAUSED:
             return
         yield abs(older.full / full - 1) > 0.35 or abs(older.level - heats[0].level) > 0.08
+
+
+def _plateau(heats: Sequence[Cycle]) -> float:
+    """A plateau of one or two means is flat by itself; one of many is so only where a converter holds it."""
+    ripple, blocks = sum(h.ripple for h in heats) / len(heats), min(h.blocks for h in heats)
+    if ripple < 0.01:
+        return 0.0 if blocks < 3 else _HELD if blocks >= 8 else graded(ripple, _RIPPLE)
+    return graded(ripple, _RIPPLE)
 
 
 def _length(full: Sequence[float]) -> float:
