@@ -1,6 +1,6 @@
 """How well tampering is found: every evasion on simulated plants, and what honest ones raise.
 
-Thresholds were chosen on seeds below 200; these are others, and so are the plants that they make.
+Thresholds were chosen on seeds below 400; these are others, and so are the plants that they make.
 """
 
 import math
@@ -17,7 +17,7 @@ from stillcold_core.detect.tamper.watched import WatchedPoint
 from support.plants import real_furnace, steel_plant
 from support.tamper_plants import BEGAN, Feeder, Story, evasions, permitted, told
 
-SEEDS = range(201, 204)
+SEEDS = range(401, 404)
 HOUR = 3600.0
 PLANS = {10.0: (7 * HOUR, 1.5 * HOUR), 60.0: (7 * HOUR, 3 * HOUR), 900.0: (24 * HOUR, 12 * HOUR)}
 """s from one reading to the next: s at which an evasion begins, and how long it lasts."""
