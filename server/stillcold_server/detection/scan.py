@@ -128,7 +128,7 @@ def _judged(registry: Registry, spool: Spool, folder: Path, jobs: int, watch: Wa
     rows = sum(p.rows for p in parts)
     with watch("judging", rows) as told:
         if rows >= _WORTH_COMPILING:
-            compile_detectors()  # once, before several processes would
+            compile_detectors()  # once; processes then load what was compiled
         if min(jobs, len(parts)) <= 1 or rows < _WORTH_PROCESSES:
             return [f for part in parts for f in work.judge(part, told)]
         return _judged_apart(work, parts, folder / "done", min(jobs, len(parts)), told)
@@ -154,7 +154,8 @@ _of_this_process: list[tuple[Work, Path]] = []
 
 
 def _begin(work: Work, done: Path) -> None:
-    compile_detectors()
+    if sum(p.rows for p in work.parts()) >= _WORTH_COMPILING:
+        compile_detectors()
     _of_this_process.append((work, done))
 
 
