@@ -314,7 +314,7 @@ def _dips(powers: Sequence[float], distortions: Sequence[float]) -> int:
 def _held(left: Sequence[tuple[Stretch, float, float]], ended: float) -> tuple[float, float]:
     """s at part load between the full power and the tap, and the share of the plateau then."""
     part = [(s.length, p) for s, p, d in left if s.time <= ended + 1e-3 and 0.06 <= p <= 0.55 and d > 0.03]
-    return sum(length for length, _ in part), median(p for _, p in part) or 0.0
+    return sum((length for length, _ in part), 0.0), median(p for _, p in part) or 0.0
 
 
 def _factor(top: Sequence[Stretch], shape: _Shape) -> float | None:
