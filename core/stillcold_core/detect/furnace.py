@@ -140,6 +140,8 @@ class FurnaceState(msgspec.Struct, frozen=True):
         What the power has shown.
     power : PowerState
         What the power has shown where nothing else is known.
+    register : pair of float, optional
+        s and Wh of the last sample that showed the energy register and no power.
     """
 
     version: int = STATE_VERSION
@@ -151,6 +153,7 @@ class FurnaceState(msgspec.Struct, frozen=True):
     converters: Converters = Converters()
     track: Track = Track()
     power: PowerState = PowerState()
+    register: tuple[float, float] | None = None
     alarms: Mapping[Kind, Alarm] = {}
 
 
@@ -200,6 +203,9 @@ def step(feeder: Feeder, state: FurnaceState, sample: Sample) -> tuple[FurnaceSt
     if state.time is not None and sample.time <= state.time:
         return msgspec.structs.replace(state, late=state.late + 1), []
     shown = seen(sample)
+    if shown is None:
+        shown, register = mean_power.by_register(state.register, sample)
+        state = msgspec.structs.replace(state, register=register)
     if shown is None:
         return msgspec.structs.replace(state, time=sample.time), []
     gathering, stretch = gather(state.gathering, sample.time, shown, sample.number("active_energy_import"))

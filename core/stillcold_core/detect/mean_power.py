@@ -9,7 +9,11 @@ import msgspec
 from stillcold_core.detect.cycles import Block, Cycle, Cycles, cycles
 from stillcold_core.detect.evidence import Weighed
 from stillcold_core.detect.minutes import Stretch
+from stillcold_core.detect.spectrum import Seen
 from stillcold_core.detect.weigh_power import Past, weigh
+from stillcold_core.readings import Sample
+
+Register = tuple[float, float]
 
 _LENGTH = 300.0  # s of a block that is gathered of shorter stretches
 _ALONE = 240.0  # s of a stretch that is a block of its own
@@ -111,6 +115,32 @@ def follow(state: PowerState, stretch: Stretch, threshold: float) -> tuple[Power
     if shown is not None and shown.weighed.score >= threshold - _SUSPECT:
         state = msgspec.structs.replace(state, hours=_unlearned(state.hours, shown.heats))
     return state, shown
+
+
+def by_register(before: Register | None, sample: Sample) -> tuple[Seen | None, Register | None]:
+    """What a meter tells that shows its energy register alone: the mean power since the last such sample.
+
+    Parameters
+    ----------
+    before : pair of float, optional
+        s and Wh of the last such sample.
+    sample : Sample
+        One without power.
+
+    Returns
+    -------
+    seen : Seen, optional
+        None where there is no register, or it tells of no power.
+    register : pair of float, optional
+        s and Wh of the last such sample now.
+    """
+    energy = sample.number("active_energy_import")
+    if energy is None:
+        return None, before
+    now = (sample.time, energy)
+    if before is None or energy < before[1] or sample.time - before[0] > _GAP:
+        return None, now
+    return Seen((energy - before[1]) * 3600 / (sample.time - before[0]), None, None, None), now
 
 
 def _gathered(state: PowerState, stretch: Stretch) -> tuple[PowerState, Block | None]:

@@ -1,0 +1,63 @@
+"""Hidden furnaces by power alone: heats in the mean power of feeders made by the field's rules of thumb."""
+
+import pytest
+
+from stillcold_core.detect.cycles import Block, cycles
+from stillcold_core.detect.findings import Finding
+from stillcold_core.detect.furnace import DETECTOR, Feeder
+from stillcold_core.samples import Samples
+from support.power_profiles import EPOCH, HONEST, hiding, honest
+
+FEEDER = Feeder("site", "line", "p")
+
+
+def raised(samples: Samples) -> list[Finding]:
+    """The first finding of each alert."""
+    _, findings = DETECTOR.advance(FEEDER, DETECTOR.begin(), samples)
+    first: dict[str, Finding] = {}
+    for finding in findings:
+        first.setdefault(finding.id, finding)
+    return list(first.values())
+
+
+def means(*quarters: float) -> list[Block]:
+    """Mean kW of quarters of an hour."""
+    return [Block(900.0 * i, 900.0, 1e3 * kw) for i, kw in enumerate(quarters, 1)]
+
+
+def test_heats_are_told_apart_by_what_a_tap_takes_from_the_mean() -> None:
+    blocks = means(20, 20, 120, 520, 520, 520, 270, 520, 520, 520, 220)
+    found = cycles(blocks, [20e3] * len(blocks))
+    assert found is not None
+    newest, oldest = found.heats
+    assert found.power == pytest.approx(500e3)
+    assert newest.pause == pytest.approx(450)
+    assert newest.full == pytest.approx(2700 + 0.4 * 900 + 225)
+    assert oldest.full == pytest.approx(2700 + 0.2 * 900 + 225)
+    assert oldest.energy == pytest.approx(500e3 * oldest.full / 3600)
+
+
+def test_a_load_that_goes_on_has_not_ended() -> None:
+    blocks = means(20, 20, 120, 520, 520, 520, 520)
+    assert cycles(blocks, [20e3] * len(blocks)) is None
+
+
+@pytest.mark.requirement("furnace.power-only")
+@pytest.mark.parametrize(
+    ("every", "show"), [(900.0, "power"), (900.0, "register"), (300.0, "power"), (60.0, "register")]
+)
+def test_a_furnace_in_the_night_is_found_before_its_third_heat_is_over(every: float, show: str) -> None:
+    feeder = hiding("hall", 3100, before=3.0, days=1.0)
+    found = [f for f in raised(feeder.samples(every, show)) if f.began > EPOCH + 3 * 86400]
+    assert [f.kind for f in found] == ["furnace.induction"]
+    assert found[0].detected - EPOCH < feeder.heats[2][1]
+    assert float(found[0].evidence["energy"]) == pytest.approx(
+        0.9 * feeder.power * sum(b - a for a, b in feeder.heats[:2]) / 3600, rel=0.35
+    )
+    assert found[0].evidence["weight_unusual_hour"] == 2.6
+
+
+@pytest.mark.requirement("furnace.legal-loads")
+@pytest.mark.parametrize("name", list(HONEST))
+def test_honest_loads_raise_nothing_by_power_alone(name: str) -> None:
+    assert raised(honest(name, 3200, 12.0).samples(900.0)) == []
