@@ -33,7 +33,10 @@ def furnace(every: float, days: float, *, digits: int = 0, noise: float = 0.0) -
     volts: Floats = np.round(225 + rng.normal(0, 1.5, len(times)) - power / 200e3, digits)
     columns = {f"voltage_l{i}": volts.copy() for i in (1, 2, 3)}
     columns |= {f"current_l{i}": np.round(power / 3 / 225 / 0.95, 1) for i in (1, 2, 3)}
-    columns |= {"active_power": np.round(power), "active_energy_import": np.floor(energy / 10) * 10 + 3e8}
+    columns |= {
+        "active_power": np.asarray(np.round(power), np.float64),
+        "active_energy_import": np.floor(energy / 10) * 10 + 3e8,
+    }
     return times, columns
 
 
