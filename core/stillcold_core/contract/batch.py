@@ -65,8 +65,11 @@ class Column:
 
     def values(self) -> npt.NDArray[np.float64]:
         """Values in the vocabulary's unit, NaN where absent; shape (samples,)."""
+        numbers = from_mantissas(self.mantissas, self.exponent)
+        if len(numbers) == len(self.causes):
+            return numbers
         out = np.full(len(self.causes), np.nan)
-        out[self.causes == 0] = from_mantissas(self.mantissas, self.exponent)
+        out[self.causes == 0] = numbers
         return out
 
 
