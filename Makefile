@@ -9,7 +9,7 @@ ifdef SSL_CERT_FILE
 export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
 endif
 
-.PHONY: help demo setup test check bench picture agent-alone clean
+.PHONY: help demo setup test check bench bench-detect picture agent-alone clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -36,6 +36,9 @@ check: setup ## Lint, format, types, import arrows, examples in docstrings
 
 bench: setup ## Measurements, with their figures printed; ARGS go to pytest
 	$(RUN) pytest tests/bench -o python_files='bench_*.py' -s $(ARGS)
+
+bench-detect: setup ## How well detection finds, beside what users would set up otherwise; ARGS=--write renews docs/
+	PYTHONPATH=tests $(RUN) python -m bench.detect $(ARGS)
 
 picture: setup ## Take the documents' pictures of the console anew; needs chromium and fonts-noto-cjk
 	$(RUN) python tools/picture.py
