@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import DETECTOR, Feeder
@@ -92,9 +93,12 @@ class Row:
 
 
 def judge(samples: Samples) -> list[Finding]:
-    """The alerts of a stream."""
+    """The alerts of a stream, each as it was first said."""
     _, findings = DETECTOR.advance(FEEDER, DETECTOR.begin(), samples)
-    return [f for f in findings if f.ended is None]
+    first: dict[str, Finding] = {}
+    for finding in findings:
+        first.setdefault(finding.id, finding)
+    return list(first.values())
 
 
 def hidden(
@@ -118,3 +122,15 @@ def legal(seeds: Sequence[int], cadence: float, days: float, show: str = "power"
             feeder = honest(name, seed, days)
             row.count(feeder, judge(feeder.samples(cadence, show)))
     return row
+
+
+@pytest.mark.parametrize(("cadence", "days"), [(900.0, 180.0), (300.0, 30.0), (60.0, 10.0)])
+def test_power_alone(cadence: float, days: float) -> None:
+    seeds = range(TEST, TEST + SITES)
+    for row in (
+        hidden(seeds, cadence, days=1.0),
+        hidden(seeds, cadence, days=1.0, old=True, family="old"),
+        hidden(seeds, cadence, before=0.0, days=1.0, family="cold"),
+        legal(seeds, cadence, days),
+    ):
+        print(f"\n{row.told()}")

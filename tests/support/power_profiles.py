@@ -52,7 +52,8 @@ class Staircase:
         step = np.diff(edges)
         means = np.diff(energy[at] + (edges - times[at]) * levels[at]) / step
         share = self.noise * np.minimum(1.0, np.sqrt(2 * self.constant / step))
-        return np.maximum(0.0, means * (1 + share * rng.standard_normal(len(means))))
+        taken: Array = np.maximum(0.0, means * (1 + share * rng.standard_normal(len(means))))
+        return taken
 
 
 @dataclass(frozen=True)
