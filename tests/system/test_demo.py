@@ -32,7 +32,7 @@ def _left_running(folder: Path) -> list[str]:
 @pytest.mark.requirement("system.demo")
 def test_the_story_comes_out_with_nothing_installed_but_python(tmp_path: Path) -> None:
     with _demo(tmp_path, "--once", "--broker", "iotcore") as demo:
-        wait_for(lambda: not demo.alive, seconds=300, what="the end of the story")
+        wait_for(lambda: not demo.alive, seconds=400, what="the end of the story")
         assert demo.stop() == 0, demo.output
     for kind in ("restart.energy", "furnace.induction", "tamper.balance"):
         assert kind in demo.output
@@ -44,7 +44,7 @@ def test_the_story_comes_out_with_nothing_installed_but_python(tmp_path: Path) -
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
     with _demo(tmp_path) as demo:
-        demo.wait_for_output("Ctrl-C", seconds=60)
+        demo.wait_for_output("Ctrl-C", seconds=240)
         assert len(_left_running(tmp_path)) >= 7
         assert demo.end(number, seconds=60) == 130
     assert _left_running(tmp_path) == []

@@ -22,7 +22,7 @@ from stillcold_sim.demo.report import Part, judge, table_of
 from stillcold_sim.scenario import Scenario, find_scenario, load_scenario, seconds
 
 _SETTLE = 8.0  # s after the story for the last batches, which the agents close within 5 s
-_PATIENCE = 120.0  # s for what the machine is too slow for
+_PATIENCE = 180.0  # s for what the machine is too slow for
 _LOCAL = timezone(timedelta(hours=8))
 _WORD = "one-time password "
 
@@ -127,7 +127,7 @@ class Stage:
         server = program("stillcold-server")
         run([server, "import-registry", self.folder / "registry.toml", "--config", config])
         log = self.processes.start("server", [server, "run", "--config", config])
-        self.processes.wait_for(self.console.up, "the server")
+        self.processes.wait_for(self.console.up, "the server", _PATIENCE)
         self.console.first_login(_after(log.read_text(encoding="utf-8"), _WORD))
         self.screen.print(f"server: {self.console.url}")
 
@@ -136,7 +136,7 @@ class Stage:
         listing = self.folder / "ports.json"
         sim = program("stillcold-sim")
         self.processes.start("meters", [sim, "serve", self.scenario.file.name, "--stay", "--ports-file", listing])
-        self.processes.wait_for(listing.exists, "the meters")
+        self.processes.wait_for(listing.exists, "the meters", _PATIENCE)
         self.started = datetime.fromisoformat(msgspec.json.decode(listing.read_bytes())["started"]).timestamp()
         for plant in self._plants:
             write_agent(plant, self.scenario, read_ports(listing), self._broker)
