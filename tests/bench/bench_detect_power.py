@@ -14,7 +14,8 @@ import pytest
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import DETECTOR, Feeder
 from stillcold_core.samples import Samples
-from support.power_profiles import BESIDE, EPOCH, HONEST, PowerFeeder, hiding, honest
+from support.power_profiles import BESIDE, HONEST, hiding, honest
+from support.staircase import EPOCH, PowerFeeder
 
 FEEDER = Feeder("site", "line", "p")
 SITES = int(os.environ.get("STILLCOLD_SITES", "2"))

@@ -6,7 +6,8 @@ from stillcold_core.detect.cycles import Block, cycles
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import DETECTOR, Feeder
 from stillcold_core.samples import Samples
-from support.power_profiles import EPOCH, HONEST, hiding, honest
+from support.power_profiles import HONEST, hiding, honest
+from support.staircase import EPOCH
 
 FEEDER = Feeder("site", "line", "p")
 
