@@ -108,7 +108,7 @@ def test_furnace_has_the_figures_of_the_recorded_one() -> None:
 
 
 def test_furnace_has_the_figures_stated_for_the_whole_recording() -> None:
-    """93 min, 575 kWh, a first-minute step of 108 kW, pf 0.971, THD-I 27.1 %, U·I 5 % above √(P² + Q²)."""
+    """93 min, 575 kWh, a first-minute step of 108 kW, pf 0.971, THD-I 27.1 %, U·I 5 % above √(P² + Q²), .6 % uneven."""
     rows = _played(Furnace(), hours=72)
     found = _figures(rows)
     assert found["melt_minutes"] == pytest.approx(93, abs=10)
@@ -117,6 +117,8 @@ def test_furnace_has_the_figures_stated_for_the_whole_recording() -> None:
     assert found["current_thd"] == pytest.approx(27.1, abs=0.5)
     assert found["distortion"] == pytest.approx(0.0507, abs=0.0044)
     assert found["voltage_thd_on"] == pytest.approx(10.4, abs=1.3)
+    assert found["voltage_thd_off"] == pytest.approx(1.6, abs=0.6)
+    assert found["imbalance"] == pytest.approx(0.006, abs=0.003)
     assert median(m[0]["active_power"] for m in _melts(rows)) == pytest.approx(108e3, rel=0.05)
     plateaus = [[r["active_power"] for r in m[45:-2]] for m in _melts(rows)]
     assert mean(float(np.std(p)) / mean(p) for p in plateaus) < 0.01
