@@ -1,6 +1,5 @@
 """The benchmark's tables, as Markdown."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -108,19 +107,25 @@ def threshold_of(traces: Sequence[Trace]) -> float:
 
 
 def _events(traces: Sequence[Trace]) -> Iterator[Sequence[str]]:
-    yield "what", "meter", "found", "median delay", "in samples"
+    """By what happened and what the meter shows, a column a cadence."""
     found = ours(traces)
-    for kind, meter in dict.fromkeys((t.kind, t.meter) for t in found):
-        mine = [t for t in found if (t.kind, t.meter) == (kind, meter)]
-        delays = [d for t in mine if (d := t.delay(1.0)) is not None]
-        middle = float(np.median(delays)) if delays else float("nan")
-        samples = f"{middle / mine[0].cadence:.1f}" if delays else "–"
-        yield kind, meter, share(len(delays), len(mine)), _time(middle), samples
+    cadences = sorted({t.cadence for t in found})
+    yield "what", "meter shows", *(f"every {c:g} s: found, median delay" for c in cadences)
+    for kind, view in dict.fromkeys((t.kind, t.meter.partition(",")[0]) for t in found):
+        mine = [t for t in found if t.kind == kind and t.meter.startswith(f"{view},")]
+        yield kind, view, *(_event([t for t in mine if t.cadence == c]) for c in cadences)
+
+
+def _event(traces: Sequence[Trace]) -> str:
+    """Share found, and the middle of their delays, in samples too."""
+    delays = [d for t in traces if (d := t.delay(1.0)) is not None]
+    if not delays:
+        return f"0/{len(traces)}"
+    middle = float(np.median(delays))
+    return f"{len(delays)}/{len(traces)}, {_time(middle)} ({middle / traces[0].cadence:.1f} samples)"
 
 
 def _time(seconds: float) -> str:
-    if math.isnan(seconds):
-        return "–"
     return f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"
 
 
