@@ -53,21 +53,6 @@ class MeltLimits:
     memory: float = 30 * DAY
 
 
-class Steady(msgspec.Struct, frozen=True):
-    """A heater that works for hours without a pause, as those of forges do.
-
-    Attributes
-    ----------
-    time : float
-        s at which it was last seen.
-    power : float
-        W
-    """
-
-    time: float
-    power: float
-
-
 class Weighed(msgspec.Struct, frozen=True):
     """Evidence and what it is made of.
 
@@ -81,12 +66,6 @@ class Weighed(msgspec.Struct, frozen=True):
 
     score: float
     parts: tuple[tuple[str, float], ...]
-
-
-def is_steady(melt: Melt, limits: MeltLimits) -> bool:
-    """Whether a melt is the work of a heater that goes on for hours."""
-    held = melt.flat >= 0.6 and melt.ripple <= 0.05
-    return held and melt.lasted > limits.longest and melt.power >= limits.power and melt.ramp < 0.4 * melt.lasted
 
 
 def alike(heats: Sequence[Melt], slow: bool) -> tuple[tuple[Melt, ...], int]:
@@ -110,11 +89,6 @@ def apart(one: Melt, other: Melt) -> float:
     """Difference of two plateaus, share of the power, where the other loads moved in between or not."""
     power = one.power - other.power
     return min(abs(power), abs(power + one.floor - other.floor)) / other.power
-
-
-def like(heat: Melt, steady: Steady) -> bool:
-    """Whether a heat has the power of a steady heater."""
-    return abs(heat.power / steady.power - 1) <= 0.12
 
 
 def summed(total: dict[str, float]) -> Weighed:
