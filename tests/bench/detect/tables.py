@@ -91,6 +91,8 @@ def _compared(traces: Sequence[Trace]) -> Iterator[Sequence[str]]:
         mine = [t for t in traces if t.meter in (meter, legal) and t.family in ("furnace", "legal")]
         for judge in dict.fromkeys(t.judge for t in mine):
             of_one = [t for t in mine if t.judge == judge]
+            if judge != OURS and not any(t.split == "calibrate" for t in of_one):
+                continue
             test = [t for t in of_one if t.split == "test"]
             threshold = threshold_of(of_one)
             hidden = [t for t in test if large(t)]
@@ -153,6 +155,8 @@ def _real(found: Found) -> Iterator[Sequence[str]]:
     meter = GROUPS["simulated feeders, power, 15 min"][0]
     for trace in found["real"]:
         same = [t for t in found["main"] if t.judge == trace.judge and t.meter == meter]
+        if trace.judge != OURS and not same:
+            continue
         threshold = 1.0 if trace.judge == OURS else threshold_of(same)
         delay = trace.delay(threshold)
         first = "–" if trace.family != "furnace" else "never" if delay is None else _time(delay)
