@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from stillcold_server.alerts.lifecycle import record
 from stillcold_server.alerts.stages import Situation, enqueue
 from stillcold_server.detection.live import Detection
 from stillcold_server.detection.scan import scan_files
+from stillcold_server.detection.subjects import Subject, Subjects, subjects_of
 from stillcold_server.followers import Follower, lag
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
@@ -171,6 +173,26 @@ def test_a_gateway_speaks_only_for_its_own_points(engine: Engine, plant: Registr
         counted = connection.execute(select(schema.refusal.c.reason, schema.refusal.c.count)).all()
     assert [tuple(c) for c in counted] == [("unbound_point", 22)]
     assert alerts(engine) == {}
+
+
+def test_what_a_detector_fails_on_is_counted(
+    engine: Engine, plant: Registry, gateway: SignedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> tuple[object, list[Finding]]:
+        raise ZeroDivisionError
+
+    def with_broken(registry: Registry) -> Subjects:
+        watching = subjects_of(registry)
+        subject = Subject(replace(watching["p1"][0].detector, name="broken", advance=broken), "f1", None)
+        return {**watching, "p1": (*watching["p1"], subject)}
+
+    monkeypatch.setattr("stillcold_server.detection.live.subjects_of", with_broken)
+    send(engine, gateway, story())
+    follow(engine).catch_up()
+    with read(engine) as connection:
+        counted = connection.execute(select(schema.refusal.c.reason, schema.refusal.c.count)).all()
+    assert [tuple(c) for c in counted] == [("detector_failed", 22)]
+    assert "restart.power" in alerts(engine)
 
 
 def test_samples_from_the_future_are_not_judged(engine: Engine, plant: Registry, gateway: SignedGateway) -> None:

@@ -19,9 +19,11 @@ REASONS = (
     "fork",
     "unbound_point",
     "future",
+    "detector_failed",
 )
 """``unbound_point``: samples for a point that is not bound to the gateway that sent them; ``future``: samples stamped
-more than a day after they came. Both are stored as they were signed, and not judged."""
+more than a day after they came; ``detector_failed``: samples that one detector could not judge and the others did. All
+are stored as they were signed."""
 STRANGER = "?"
 """Stands for every gateway that is not in the registry, so that no stranger can fill the table with names."""
 
