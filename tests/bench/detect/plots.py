@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from bench.detect.cold import WITHIN
-from bench.detect.tables import GROUPS, Found, large, ours
+from bench.detect.tables import GROUPS, Found, compared, large, ours
 from bench.detect.trace import OURS, YEAR, Trace
 
 INK, OUR = "#7a7a7a", "#d1495b"  # readable on white and on dark
@@ -44,8 +44,8 @@ def draw(found: Found, speed: Mapping[str, float], folder: Path) -> None:
 
 def _curves(traces: Sequence[Trace], path: Path) -> None:
     figure, axes = plt.subplots(1, len(GROUPS), figsize=(10, 3.6), sharey=True)
-    for axis, (group, meters) in zip(axes, GROUPS.items(), strict=True):
-        test = [t for t in traces if t.split == "test" and t.meter in meters and t.family in ("furnace", "legal")]
+    for axis, (group, meter) in zip(axes, GROUPS.items(), strict=True):
+        test = [t for t in compared(traces, meter) if t.split == "test"]
         judges = list(dict.fromkeys(t.judge for t in test))
         for i, judge in enumerate(judges):
             rates, recalls = curve([t for t in test if t.judge == judge])
