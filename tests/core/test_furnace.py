@@ -305,9 +305,9 @@ def test_a_state_of_another_version_is_refused() -> None:
     ("values", "expected"),
     [
         ({"active_power": -80e3}, Seen(80e3, None, None, None)),
-        ({"active_power": 80e3, "power_factor": 0.8, "current_thd_l2": 30.0}, Seen(80e3, 30e3, 60e3, None)),
+        ({"active_power": 80e3, "power_factor": 0.8, "current_thd_l2": 30.0}, Seen(80e3, 30e3, 60e3, None, True)),
         ({"active_power": 80e3, "apparent_power": 100e3, "current_h5_l1": 30.0, "current_h7_l1": 40.0},
-         Seen(80e3, 50e3, 60e3, None)),
+         Seen(80e3, 50e3, 60e3, None, True)),
         ({"active_power": 80e3, "reactive_power": 60e3, **{f"current_l{p}": 160.0 for p in (1, 2, 3)},
           **{f"voltage_l{p}": 220.0 for p in (1, 2, 3)}}, Seen(80e3, 33931.7, 60e3, None)),
         ({f"active_power_l{p}": 10e3 * p for p in (1, 2, 3)}, Seen(60e3, None, None, 10e3)),

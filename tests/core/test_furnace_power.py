@@ -1,8 +1,12 @@
 """Hidden furnaces by power alone: heats in the mean power of feeders made by the field's rules of thumb."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from stillcold_core.detect.cycles import Block, cycles
+from stillcold_core.detect.deadline import CURRENTS, VOLTAGES
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import DETECTOR, Feeder
 from stillcold_core.samples import Samples
@@ -56,6 +60,20 @@ def test_a_furnace_in_the_night_is_found_before_its_third_heat_is_over(every: fl
         0.9 * feeder.power * sum(b - a for a, b in feeder.heats[:2]) / 3600, rel=0.35
     )
     assert found[0].evidence["weight_unusual_hour"] == 2.6
+
+
+@pytest.mark.requirement("furnace.power-only")
+@pytest.mark.parametrize("every", [60.0, 900.0])
+def test_currents_that_show_no_distortion_do_not_hide_a_furnace(every: float) -> None:
+    """Twelve pulses exceed √(P² + Q²) by half a per cent only: less than a meter's class."""
+    feeder = hiding("hall", 3100, before=3.0, days=1.0)
+    shown = feeder.samples(every, "power")
+    power = shown.columns["active_power"]
+    amperes = dict.fromkeys(CURRENTS, 1.005 * np.hypot(power, power / 3) / 660)
+    columns = {**shown.columns, "reactive_power": power / 3, **amperes, **dict.fromkeys(VOLTAGES, 0 * power + 220)}
+    found = [f for f in raised(replace(shown, columns=columns)) if f.began > EPOCH + 3 * 86400]
+    assert [f.kind for f in found] == ["furnace.induction"]
+    assert found[0].detected - EPOCH < feeder.heats[2][1]
 
 
 @pytest.mark.requirement("furnace.legal-loads")

@@ -22,7 +22,7 @@ from stillcold_core.detect.spectrum import USED, seen
 from stillcold_core.readings import Sample
 from stillcold_core.samples import Samples
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 _KEPT = 5400.0  # s of stretches kept before an open melt, or before now
 _HEATS = 24  # kept
 _LOOKS = 300.0  # s between two looks at a melt that goes on
@@ -252,7 +252,7 @@ def _by_distortion(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, l
 
 def _by_power_alone(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Finding]]:
     now = state.stretches[-1]
-    if now.distortion is not None:
+    if now.measured and now.length < _SLOW:
         return state, []
     power, shown = mean_power.follow(state.power, now, feeder.rules.power_only)
     state = msgspec.structs.replace(state, power=power)

@@ -28,6 +28,8 @@ class Stretch(NamedTuple):
         W
     distortion, reactive, unbalance : float, optional
         VA, var, W; None where one of the samples does not tell.
+    measured : bool
+        Whether the meter itself tells of the distortion.
     """
 
     time: float
@@ -36,6 +38,7 @@ class Stretch(NamedTuple):
     distortion: float | None
     reactive: float | None
     unbalance: float | None
+    measured: bool = False
 
 
 class Gathering(msgspec.Struct, frozen=True):
@@ -90,7 +93,7 @@ def gather(state: Gathering, time: float, seen: Seen, energy: float | None) -> t
         return Gathering(time, energy, state.ended, count, sums), None
     a, b, c, d = sums
     return Gathering(time, energy, time), Stretch(
-        time, length, a / count, _over(b, count), _over(c, count), _over(d, count)
+        time, length, a / count, _over(b, count), _over(c, count), _over(d, count), seen.measured
     )
 
 

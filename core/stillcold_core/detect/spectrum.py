@@ -34,12 +34,16 @@ class Seen(NamedTuple):
         var
     unbalance : float, optional
         W by which the phases' powers deviate from their mean, at most.
+    measured : bool
+        Whether the meter itself tells of the distortion. What U·I exceeds √(P² + Q²) by shows none below the meter's
+        class.
     """
 
     power: float
     distortion: float | None
     reactive: float | None
     unbalance: float | None
+    measured: bool = False
 
 
 def seen(sample: Sample) -> Seen | None:
@@ -48,7 +52,7 @@ def seen(sample: Sample) -> Seen | None:
     Examples
     --------
     >>> seen(Sample("p", 0.0, {"active_power": 80e3, "reactive_power": 60e3, "current_thd_l1": 30.0}))
-    Seen(power=80000.0, distortion=30000.0, reactive=60000.0, unbalance=None)
+    Seen(power=80000.0, distortion=30000.0, reactive=60000.0, unbalance=None, measured=True)
     """
     values = sample.values
     phases = _all(values, _POWERS)
@@ -61,18 +65,26 @@ def seen(sample: Sample) -> Seen | None:
     reactive = _reactive(values, power)
     apparent = power / _USUAL_FACTOR if reactive is None else math.hypot(power, reactive)
     unbalance = None if phases is None else max(abs(p - sum(phases) / 3) for p in phases)
-    return Seen(power, _distortion(values, apparent, reactive is not None), reactive, unbalance)
+    distortion = _measured(values, apparent)
+    if distortion is not None:
+        return Seen(power, distortion, reactive, unbalance, measured=True)
+    return Seen(power, None if reactive is None else _exceeding(values, apparent), reactive, unbalance)
 
 
-def _distortion(values: Mapping[str, Value], apparent: float, known: bool) -> float | None:
-    """VA of the harmonics: from THD-I, from single harmonics, or from what U·I exceeds √(P² + Q²) by."""
+def _measured(values: Mapping[str, Value], apparent: float) -> float | None:
+    """VA of the harmonics: from THD-I, or from single harmonics."""
     thd = _mean(values, _CURRENT_THD)
     if thd is not None:
         return apparent * thd / 100
     harmonics = [h for names in _HARMONICS if (h := _mean(values, names)) is not None]
     if harmonics:
         return apparent * math.hypot(*harmonics) / 100
-    product = _volt_amperes(values) if known else None
+    return None
+
+
+def _exceeding(values: Mapping[str, Value], apparent: float) -> float | None:
+    """VA of the harmonics: what U·I exceeds √(P² + Q²) by."""
+    product = _volt_amperes(values)
     if product is None:
         return None
     return math.sqrt(product**2 - apparent**2) if product > (1 + _CLASS_ERROR) * apparent else 0.0

@@ -24,6 +24,7 @@ _SPREADS = 8.0  # mean deviations by which the phases must differ more than usua
 _APPARENT = 1.8  # U·I over √(P² + Q²) that no distortion explains: √(1 + THD²) of a THD of 150 %
 _ACTIVE = 1.2  # P over U·I
 _FACTORS = (0.3, 0.65, 1.5)  # least power factor that is compared, and P over U·I times it, least and most
+_MIXED, _AGAIN = 150.0, 4  # s between samples from which power may be a mean and current a moment: so often as many
 _PASSIVE = 0.5  # power factor that a phase may have backwards: a coil between two phases has no more than that
 _FIRST = 1800.0  # s: a line whose power flows backwards within them is one that generates
 
@@ -160,7 +161,8 @@ def lasting(  # noqa: C901, PLR0912, PLR0915
         else:
             held = now if held < 0 else held
             holds += 1
-            if holds >= samples and now - held >= seconds:
+            mixed = code in (TOO_LITTLE, TOO_MUCH, FACTOR) and now - held >= _MIXED * (holds - 1)
+            if holds >= (_AGAIN * samples if mixed else samples) and now - held >= seconds:
                 event, raised, clear, clears = RAISED, True, -1.0, 0
         if event != 0:
             break
