@@ -65,8 +65,8 @@ def test_story_ends_by_itself(tmp_path: Path) -> None:
         assert process.end(signal.SIGTERM) == 0
     truth = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
     events = [(e["t"], e.get("meter") or e.get("port"), e["event"]) for e in truth if "event" in e]
-    assert (20, "b", "melt_begins") in events
-    assert (45, "b", "furnace_off") in events
+    assert (45, "b", "melt_begins") in events
+    assert (70, "b", "furnace_off") in events
     assert (50, "kc-003", "refused_ends") in events
     assert events[-1][2] == "scenario_ends"
 

@@ -36,7 +36,7 @@ ct_noise = 0.4
 energy = 31_904_120
 
 [[event]]
-at = 10
+at = 45
 meter = "f1"
 what = "run"
 """
