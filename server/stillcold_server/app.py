@@ -27,7 +27,6 @@ from stillcold_server.ingest.writer import Writer
 from stillcold_server.language.texts import load_texts
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
-from stillcold_server.mirror import make_mirror
 from stillcold_server.people.accounts import ensure_first_admin
 from stillcold_server.store import rollups, schema
 from stillcold_server.store.database import open_database, write
@@ -102,8 +101,15 @@ class Server:
         return [
             Detection(self.engine, self._found, before=self.compiling.take).follower(after=self._judged),
             Follower("rollup", self.engine, handle=rollups.handle),
-            *([make_mirror(self.engine, self.config.influx)] if self.config.influx else []),
+            *self._mirrors(),
         ]
+
+    def _mirrors(self) -> list[Follower]:
+        if self.config.influx is None:
+            return []
+        from stillcold_server.mirror import make_mirror  # noqa: PLC0415  # its library takes a second to load
+
+        return [make_mirror(self.engine, self.config.influx)]
 
     def _found(self, connection: Connection, finding: Finding) -> None:
         """A finding becomes an alert and its deliveries in the transaction that moves detection's cursor."""
