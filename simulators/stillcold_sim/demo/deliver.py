@@ -15,16 +15,15 @@ from pathlib import Path
 import click
 import numpy as np
 
-from stillcold_core.contract.batch import CONTENT_TYPE, Batch, block_of, encode_batch
+from stillcold_core.contract.batch import block_of
 from stillcold_core.contract.messages import BadMessage, decode_ack
-from stillcold_core.evidence.envelope import GENESIS, digest, seal
 from stillcold_core.profiles import Profile
 from stillcold_core.readings import Sample
 from stillcold_sim.demo.files import Plant as Site
 from stillcold_sim.demo.files import plants_of
 from stillcold_sim.demo.night import Night, key_of
 from stillcold_sim.fleet.connection import Connection
-from stillcold_sim.fleet.gateway import Link
+from stillcold_sim.fleet.gateway import Chain, Link
 from stillcold_sim.fleet.model import Broker, Wire
 from stillcold_sim.fleet.outbox import Outbox
 from stillcold_sim.fleet.tally import Tally
@@ -61,13 +60,12 @@ class KeptGateway:
         self.id = site.gateway
         self.epoch = os.urandom(8)
         self._night, self._plant = night, plant
-        self._key = key_of(night.scenario, self.id)
+        self._chain = Chain(self.id, self.epoch, key_of(night.scenario, self.id))
         ports = {p.id: p for p in night.scenario.file.port}
         meters = [plant.meters[m.id] for m in site.meters]
         self._readers = [Reader(m, ports[m.plan.spec.port], night.scenario.file.seed) for m in meters]
         self._profiles: dict[str, Profile] = {m.plan.spec.point: m.plan.profile for m in meters}
         self._samples: dict[str, list[Sample]] = {point: [] for point in self._profiles}
-        self._sequence, self._previous = 0, GENESIS
 
     def read(self, t: float) -> None:
         """Read all meters at ``t``, s of the night."""
@@ -82,20 +80,7 @@ class KeptGateway:
             for point, samples in self._samples.items()
         ]
         self._samples = {point: [] for point in self._samples}
-        self._sequence += 1
-        batch = Batch(
-            gateway=self.id,
-            epoch=self.epoch,
-            sequence=self._sequence,
-            previous=self._previous,
-            boot=self.epoch + bytes(8),
-            synced=True,
-            profiles={p.model: p.version for p in self._profiles.values()},
-            blocks=blocks,
-        )
-        envelope = seal(encode_batch(batch), kid=self.id, content_type=CONTENT_TYPE, key=self._key)
-        self._previous = digest(envelope)
-        return Link(self.id, self._sequence, envelope, self._previous)
+        return self._chain.link({p.model: p.version for p in self._profiles.values()}, blocks)
 
 
 async def deliver(night: Night, broker: Broker, *, within: float, caught_up: Path) -> None:
