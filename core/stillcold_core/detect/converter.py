@@ -6,15 +6,14 @@ from typing import NamedTuple
 import msgspec
 
 from stillcold_core.detect import weigh
-from stillcold_core.detect.evidence import MeltLimits, Weighed
+from stillcold_core.detect.evidence import MeltLimits, Weighed, together
 from stillcold_core.detect.heat import Heat, Tracking, anchored, measured, track
 from stillcold_core.detect.melt import MeltRules
-from stillcold_core.detect.minutes import Stretch
+from stillcold_core.detect.minutes import SLOW, Stretch
 from stillcold_core.detect.weigh import Known
 
 _HEATS = 24  # kept
 _LOOKS = 300.0  # s between two looks at a heat that goes on
-_SLOW = 290.0  # s of a stretch from which on a heat is a handful of them
 _APART = 0.25  # of the power, by which heats of one furnace differ at most
 
 
@@ -71,10 +70,10 @@ def advance(state: Converters, stretches: Sequence[Stretch], limits: MeltLimits,
     tracking, heat = track(state.tracking, stretches, MeltRules(limits.power * limits.converter, noise))
     state = msgspec.structs.replace(state, tracking=tracking)
     if heat is not None:
-        return _closed(state, heat, limits, first, slow=now.length >= _SLOW)
+        return _closed(state, heat, limits, first, slow=now.length >= SLOW)
     if (
         tracking.melting.began is None
-        or now.length >= _SLOW
+        or now.length >= SLOW
         or now.time - state.looked < (_LOOKS if tracking.fell is None else 1)
     ):
         return Seen(state)
@@ -95,17 +94,13 @@ def _closed(state: Converters, heat: Heat, limits: MeltLimits, first: float, *, 
         )
     told = _weighed(state, heat, limits, first, slow=slow)
     known = weigh.remembered(state.known, heat, limits.memory, other=False)
-    heats = (*_together(state.heats, heat, limits), heat)[-_HEATS:]
+    heats = (*together(state.heats, heat, limits), heat)[-_HEATS:]
     return told._replace(state=msgspec.structs.replace(state, heats=heats, known=known))
 
 
 def _weighed(state: Converters, heat: Heat, limits: MeltLimits, first: float, *, slow: bool) -> Seen:
-    heats = (*_together(state.heats, heat, limits), heat)
+    heats = (*together(state.heats, heat, limits), heat)
     near = [i for i, h in enumerate(heats) if abs(h.power / heat.power - 1) <= _APART]
     between, heats = len(heats) - near[0] - len(near), tuple(heats[i] for i in near)
     weighed = weigh.weigh(heats, state.known, between=between, observed=heats[0].began - first, slow=slow)
     return Seen(state, heats, weighed)
-
-
-def _together(heats: tuple[Heat, ...], heat: Heat, limits: MeltLimits) -> tuple[Heat, ...]:
-    return heats if heats and heat.began - heats[-1].ended <= limits.repeat else ()

@@ -4,17 +4,39 @@ Each weight is a natural logarithm of how much likelier the thing seen is with a
 sum is compared with a threshold, as in Wald's sequential test (1945). The weights are rounded from simulated feeders.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 import msgspec
 
 from stillcold_core.detect.melt import Melt
 
 Kind = Literal["induction", "line_frequency"]
+Weights = Sequence[tuple[str, float]]
+"""What spoke, and with which weight."""
 DAY = 86400.0
 _AGAIN = (1.0, 1 / 3, 0.0)  # of its weight that a first, a second and a later heat's own looks have
+
+
+class Run(Protocol):
+    """Something that ran for a while, as it is compared with a heat."""
+
+    @property
+    def began(self) -> float: ...
+    @property
+    def ended(self) -> float: ...
+    @property
+    def lasted(self) -> float: ...
+    @property
+    def ramp(self) -> float: ...
+    @property
+    def power(self) -> float: ...
+    @property
+    def energy(self) -> float: ...
+
+
+R = TypeVar("R", bound=Run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +100,30 @@ def alike(heats: Sequence[Melt], slow: bool) -> tuple[tuple[Melt, ...], int]:
 def again(number: int) -> float:
     """Share of its weight that what heat ``number`` looks like has: shown again, it is no new witness."""
     return _AGAIN[min(number, 2)]
+
+
+def heat_sized(run: Run, limits: MeltLimits) -> bool:
+    """Whether something ran with the power, for the energy and as long as a heat; linings are sintered for hours."""
+    if run.power < limits.power or run.energy < limits.energy or run.lasted < limits.shortest:
+        return False
+    return run.lasted <= limits.longest or run.ramp >= 0.4 * run.lasted
+
+
+def together(heats: tuple[R, ...], heat: R, limits: MeltLimits) -> tuple[R, ...]:
+    """Those heats that another one may belong to."""
+    return heats if heats and heat.began - heats[-1].ended <= limits.repeat else ()
+
+
+def added(
+    total: dict[str, float], heats: Sequence[R], alone: Callable[[R], Weights], repeated: Callable[[R, R], Weights]
+) -> None:
+    """Add to weights by name what each heat looks like, and what it has of the one before it."""
+    for i, heat in enumerate(heats):
+        for name, weight in alone(heat):
+            # What one load shows again is no new witness.
+            total[name] = total.get(name, 0.0) + weight * again(i)
+        for name, weight in repeated(heats[i - 1], heat) if i else ():
+            total[name] = total.get(name, 0.0) + weight
 
 
 def graded(difference: float, weights: Sequence[tuple[float, float]]) -> float:

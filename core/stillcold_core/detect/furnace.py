@@ -11,12 +11,12 @@ from stillcold_core.detect import converter, mean_power, weigh_line
 from stillcold_core.detect.converter import Converters
 from stillcold_core.detect.cycles import Cycle
 from stillcold_core.detect.detector import Detector, one_by_one
-from stillcold_core.detect.evidence import Kind, MeltLimits, Weighed, alike
+from stillcold_core.detect.evidence import Kind, MeltLimits, Weighed, alike, together
 from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.detect.heat import Heat
 from stillcold_core.detect.mean_power import PowerState
 from stillcold_core.detect.melt import Melt, Melting, MeltRules, follow, measured
-from stillcold_core.detect.minutes import Gathering, Stretch, gather
+from stillcold_core.detect.minutes import SLOW, Gathering, Stretch, gather
 from stillcold_core.detect.saving import decode_state
 from stillcold_core.detect.spectrum import USED, seen
 from stillcold_core.readings import Sample
@@ -26,7 +26,6 @@ STATE_VERSION = 4
 _KEPT = 5400.0  # s of stretches kept before an open melt, or before now
 _HEATS = 24  # kept
 _LOOKS = 300.0  # s between two looks at a melt that goes on
-_SLOW = 290.0  # s of a stretch from which on a melt is a handful of them
 _TONNE, _TONNE_WASTEFUL, _TONNE_THRIFTY = 0.6e6, 0.68e6, 0.55e6  # Wh to melt a tonne of steel
 
 
@@ -252,7 +251,7 @@ def _by_distortion(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, l
 
 def _by_power_alone(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Finding]]:
     now = state.stretches[-1]
-    if now.measured and now.length < _SLOW:
+    if now.measured and now.length < SLOW:
         return state, []
     power, shown = mean_power.follow(state.power, now, feeder.rules.power_only)
     state = msgspec.structs.replace(state, power=power)
@@ -267,11 +266,11 @@ def _by_power_alone(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, 
 
 def _by_power(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, list[Finding]]:
     track, now, rules = state.track, state.stretches[-1], feeder.rules
-    melting, melt = follow(track.melting, state.stretches, "power", MeltRules(0.8 * rules.limits.power, rules.noise))
+    melting, melt = follow(track.melting, state.stretches, MeltRules(0.8 * rules.limits.power, rules.noise))
     state = msgspec.structs.replace(state, track=msgspec.structs.replace(track, melting=melting))
     if melt is not None:
         return _closed(feeder, state, melt)
-    if melting.began is None or now.length >= _SLOW or now.time - track.looked < _LOOKS:
+    if melting.began is None or now.length >= SLOW or now.time - track.looked < _LOOKS:
         return state, []
     state = msgspec.structs.replace(state, track=msgspec.structs.replace(state.track, looked=now.time))
     return _look(feeder, state, melting)
@@ -282,7 +281,7 @@ def _closed(feeder: Feeder, state: FurnaceState, melt: Melt) -> tuple[FurnaceSta
     kind = _kind(feeder, state, melt)
     if kind is None:
         return state, []
-    heats = (*_together(state.track.heats.get(kind, ()), melt, feeder.rules.limits), melt)[-_HEATS:]
+    heats = (*together(state.track.heats.get(kind, ()), melt, feeder.rules.limits), melt)[-_HEATS:]
     track = msgspec.structs.replace(state.track, heats={**state.track.heats, kind: heats})
     state = msgspec.structs.replace(state, track=track)
     alarm = state.alarms.get(kind)
@@ -292,28 +291,24 @@ def _closed(feeder: Feeder, state: FurnaceState, melt: Melt) -> tuple[FurnaceSta
 
 
 def _look(feeder: Feeder, state: FurnaceState, melting: Melting) -> tuple[FurnaceState, list[Finding]]:
-    melt = measured(melting, state.stretches, "power", ended=state.stretches[-1].time)
+    melt = measured(melting, state.stretches, ended=state.stretches[-1].time)
     kind = None if melt is None else _kind(feeder, state, melt)
     if melt is None or kind is None or kind in state.alarms:
         return state, []
-    return _decide(feeder, state, kind, (*_together(state.track.heats.get(kind, ()), melt, feeder.rules.limits), melt))
+    return _decide(feeder, state, kind, (*together(state.track.heats.get(kind, ()), melt, feeder.rules.limits), melt))
 
 
 def _kind(feeder: Feeder, state: FurnaceState, melt: Melt) -> Kind | None:
-    slow = state.stretches[-1].length >= _SLOW
+    slow = state.stretches[-1].length >= SLOW
     known = melt.ratio is not None
     return "line_frequency" if known and weigh_line.fits(melt, feeder.rules.limits, slow) else None
-
-
-def _together(heats: tuple[Melt, ...], melt: Melt, limits: MeltLimits) -> tuple[Melt, ...]:
-    return heats if heats and melt.began - heats[-1].ended <= limits.repeat else ()
 
 
 def _decide(
     feeder: Feeder, state: FurnaceState, kind: Kind, heats: tuple[Melt, ...]
 ) -> tuple[FurnaceState, list[Finding]]:
     rules = feeder.rules
-    heats, between = alike(heats, state.stretches[-1].length >= _SLOW)
+    heats, between = alike(heats, state.stretches[-1].length >= SLOW)
     weighed = weigh_line.weigh(heats, between)
     if weighed.score < rules.line_frequency:
         return state, []

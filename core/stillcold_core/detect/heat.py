@@ -5,19 +5,15 @@ up. Both are taken above what they were before the heat.
 """
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
-from stillcold_core.detect.melt import Melting, MeltRules, beginning, median, noise_of
-from stillcold_core.detect.minutes import Stretch
+from stillcold_core.detect.melt import GAP, SHORTEST, Melting, MeltRules, beginning, closed, fifth, median, noise_of
+from stillcold_core.detect.minutes import SLOW, Stretch, first_after
 
-_SLOW = 290.0  # s of a stretch from which on a heat is a handful of them
-_GAP = 1200.0  # s without a stretch that hide the end of a heat
-_SHORTEST = 1200.0  # s; what rises for less is no heat of any furnace
 _FALLEN = 0.5  # of the plateau's distortion, lost: the full power is over
 _FALLEN_POWER, _FALLEN_BESIDE = 0.55, 0.2  # the same by power, where the distortion has fallen somewhat too
 _TAPPED, _TAPPED_POWER, _NOTHING = 0.17, 0.12, 0.08  # of the plateau, left: it is tapped
@@ -139,7 +135,7 @@ def track(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tr
     if melting.began is None:
         return Tracked(Tracking(beginning(melting, stretches, "distortion", rules)))
     state = msgspec.structs.replace(state, melting=melting)
-    if now.length > _GAP:
+    if now.length > GAP:
         return Tracked(_closed(state, now.time - now.length))
     if now.time - melting.began > rules.longest:
         return Tracked(_closed(state, now.time), measured(state, stretches, now.time))
@@ -155,8 +151,7 @@ def _on_top(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> 
 
 
 def _closed(state: Tracking, since: float) -> Tracking:
-    m = state.melting
-    return Tracking(Melting(since=since, floor=m.floor, noise=m.noise))
+    return Tracking(closed(state.melting, since))
 
 
 def anchored(state: Tracking, stretches: Sequence[Stretch]) -> Tracking:
@@ -164,11 +159,11 @@ def anchored(state: Tracking, stretches: Sequence[Stretch]) -> Tracking:
     melting = state.melting
     if state.fell is not None:
         return state
-    first = bisect_right(stretches, (melting.began or 0.0) + 1e-3, key=_time)
+    first = first_after(stretches, (melting.began or 0.0) + 1e-3)
     levels = [_va(s) - melting.floor for s in stretches[first:]]
-    half = _fifth(levels) / 2
+    half = fifth(levels) / 2
     i = next((i for i, level in enumerate(levels) if level >= half), 0) + first
-    wide = 2 if stretches[-1].length >= _SLOW else 3
+    wide = 2 if stretches[-1].length >= SLOW else 3
     before, after = stretches[max(0, i - wide - 2) : max(0, i - 1)], stretches[i + 1 : i + 1 + wide]
     if i <= first or not before or len(after) < wide:
         return state
@@ -181,15 +176,15 @@ def anchored(state: Tracking, stretches: Sequence[Stretch]) -> Tracking:
 
 
 def _shape(state: Tracking, stretches: Sequence[Stretch]) -> _Shape | None:
-    first = bisect_right(stretches, (state.melting.began or 0.0) + 1e-3, key=_time)
+    first = first_after(stretches, (state.melting.began or 0.0) + 1e-3)
     run = [s for s in stretches[first:] if s.distortion is not None]
     before = stretches[max(0, first - 5) : first] or run[:1]
     main = run if state.fell is None else [s for s in run if s.time <= state.fell + 1e-3] or run
     base, floor = median(s.power for s in before) or 0.0, median(_va(s) for s in before) or 0.0
-    after = main[1 : 4 if main[-1].length >= _SLOW else 9] or main
+    after = main[1 : 4 if main[-1].length >= SLOW else 9] or main
     power, peak = (median(s.power for s in after) or 0.0) - base, (median(_va(s) for s in after) or 0.0) - floor
-    if peak < 0.6 * (highest := _fifth([_va(s) for s in main]) - floor):  # it was turned up over more than minutes
-        power, peak = _fifth([s.power for s in main]) - base, highest
+    if peak < 0.6 * (highest := fifth([_va(s) for s in main]) - floor):  # it was turned up over more than minutes
+        power, peak = fifth([s.power for s in main]) - base, highest
     return _Shape(before, run, base, floor, power, peak) if power > 0 and peak > 0 else None
 
 
@@ -202,7 +197,7 @@ def _reference(shape: _Shape, until: float) -> Stretch:
 
 def _fallen(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tracked:
     """On the plateau: is the full power over?"""
-    width = 1 if stretches[-1].length >= _SLOW else 3
+    width = 1 if stretches[-1].length >= SLOW else 3
     shape = _shape(state, stretches)
     if shape is None or len(shape.run) <= width:
         return Tracked(state)
@@ -229,7 +224,7 @@ def _tail(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tr
         if since < _DIP + now.length or (quiet is None and since < _LONG_DIP):
             return Tracked(msgspec.structs.replace(state, fell=None))
         return _restarted(state, stretches, rules, quiet if quiet is not None else now.time - now.length)
-    if quiet is not None and (now.time - quiet >= _TAP or now.length >= _SLOW):
+    if quiet is not None and (now.time - quiet >= _TAP or now.length >= SLOW):
         return Tracked(_closed(state, quiet), measured(state, stretches, quiet))
     if since > _TAIL:
         return Tracked(_closed(state, now.time), measured(state, stretches, now.time))
@@ -238,7 +233,7 @@ def _tail(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tr
 
 def _restarted(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules, ended: float) -> Tracked:
     heat = measured(state, stretches, ended)
-    melting = _closed(state, ended).melting
+    melting = closed(state.melting, ended)
     return Tracked(Tracking(beginning(melting, stretches, "distortion", rules)), heat)
 
 
@@ -261,14 +256,14 @@ def measured(state: Tracking, stretches: Sequence[Stretch], ended: float, *, goe
     """The open heat up to ``ended``; None where it is too short to be one."""
     began = state.melting.began or 0.0
     fell = ended if state.fell is None else min(state.fell, ended)
-    shape = _shape(state, stretches) if fell - began >= _SHORTEST else None
+    shape = _shape(state, stretches) if fell - began >= SHORTEST else None
     if shape is None:
         return None
-    run, last = shape.run, bisect_right(shape.run, fell + 1e-3, key=_time)
+    run, last = shape.run, first_after(shape.run, fell + 1e-3)
     powers = [(s.power - shape.base) / shape.power for s in run]
     distortions = [(_va(s) - shape.floor) / shape.peak for s in run]
     top = next((i for i, p in enumerate(powers[:last]) if p >= 0.85), 0)
-    held = slice(top, max(last - 1, top + 1) if run[-1].length >= _SLOW else max(last, top + 1))
+    held = slice(top, max(last - 1, top + 1) if run[-1].length >= SLOW else max(last, top + 1))
     middle, heart = median(powers[held]) or 1.0, median(distortions[held]) or 1.0
     reference = _reference(shape, fell)
     left = [(s, *shape.left(s, reference)) for s in run if s.time > fell + 1e-3]
@@ -326,13 +321,3 @@ def _factor(top: Sequence[Stretch], shape: _Shape) -> float | None:
 
 def _va(stretch: Stretch) -> float:
     return stretch.distortion or 0.0
-
-
-def _fifth(levels: Sequence[float]) -> float:
-    """What a fifth of the levels exceed."""
-    ordered = sorted(levels)
-    return ordered[int(0.8 * len(ordered))] if ordered else 0.0
-
-
-def _time(stretch: Stretch) -> float:
-    return stretch.time

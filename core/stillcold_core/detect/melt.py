@@ -4,7 +4,6 @@ The signal is the power or the distortion of the whole feeder, so that everythin
 other loads make.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,15 +11,16 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from stillcold_core.detect.minutes import Stretch
+from stillcold_core.detect.minutes import SLOW, Stretch, first_after
 
 Signal = Literal["power", "distortion"]
 _FLOOR_SPAN = 3600.0  # s over which the floor is looked for
-_SLOW = 290.0  # s of a stretch from which on no spike of seconds bends it
-_SHORTEST = 1200.0  # s; what rises for less is no melt of any furnace
+SHORTEST = 1200.0
+"""s; what rises for less is no melt of any furnace."""
 _NINE_TENTHS = 0.9
 _NEAR = 0.06  # share by which a plateau's stretches may deviate from it and still count as flat
-_GAP = 1200.0  # s without a stretch that hide the end of a melt
+GAP = 1200.0
+"""s without a stretch that hide the end of a melt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,44 +142,36 @@ def value(stretch: Stretch, signal: Signal) -> float | None:
     return stretch.power if signal == "power" else stretch.distortion
 
 
-def follow(state: Melting, stretches: Sequence[Stretch], signal: Signal, rules: MeltRules) -> Followed:
-    """Go on by the last of ``stretches``, which reach back to before the open melt."""
+def follow(state: Melting, stretches: Sequence[Stretch], rules: MeltRules) -> Followed:
+    """Go on, in the power, by the last of ``stretches``, which reach back to before the open melt."""
     now = stretches[-1]
-    level = value(now, signal)
-    if level is None:
-        return Followed(state)
-    state = noise_of(state, stretches, signal, level)
+    state = noise_of(state, stretches, "power", now.power)
     if state.began is None:
-        return Followed(beginning(state, stretches, signal, rules))
-    if now.length > _GAP:
-        return Followed(_closed(state, now.time - now.length))
+        return Followed(beginning(state, stretches, "power", rules))
+    if now.length > GAP:
+        return Followed(closed(state, now.time - now.length))
     if now.time - state.began > rules.longest:
-        return Followed(_closed(state, now.time), measured(state, stretches, signal, ended=now.time))
-    return _look_for_end(state, stretches, signal, rules, level)
+        return Followed(closed(state, now.time), measured(state, stretches, ended=now.time))
+    return _look_for_end(state, stretches, rules)
 
 
-def measured(state: Melting, stretches: Sequence[Stretch], signal: Signal, *, ended: float) -> Melt | None:
+def measured(state: Melting, stretches: Sequence[Stretch], *, ended: float) -> Melt | None:
     """The open melt up to ``ended``; None where it is too short to be one."""
-    began = state.began or 0.0
-    if ended - began < _SHORTEST:
+    began, base = state.began or 0.0, state.floor
+    if ended - began < SHORTEST:
         return None
-    run = [s for s in _after(stretches, began) if s.time <= ended + 1e-3 and value(s, signal) is not None]
-    levels = [v - state.floor for v in _values(run, signal)]
-    peak = _plateau(levels)
+    run = [s for s in _after(stretches, began) if s.time <= ended + 1e-3]
+    levels = [s.power - base for s in run]
+    peak = fifth(levels)
     if peak <= 0:
         return None
     top = next(i for i, level in enumerate(levels) if level >= _NINE_TENTHS * peak)
-    first = bisect_right(stretches, began + 1e-3, key=_time)
+    first = first_after(stretches, began + 1e-3)
     rest = stretches[max(0, first - 5) : first]
     # The last of a few long stretches holds a part of the tap.
-    held = slice(top, -1 if run[-1].length >= _SLOW and top < len(run) - 2 else None)
+    held = slice(top, -1 if run[-1].length >= SLOW and top < len(run) - 2 else None)
     off = _deviations(levels[held], peak)
-    base = state.floor if signal == "power" else median(s.power for s in rest) or 0.0
-    power = (median(s.power for s in run[held]) or 0.0) - base
-    if signal == "power" and run[-1].length >= _SLOW:
-        power = peak
-    if signal == "distortion":  # one of the two may be noisy, as what is left of U·I is
-        off = min(off, _deviations([s.power - base for s in run[held]], power), key=_middle)
+    power = peak if run[-1].length >= SLOW else (median(s.power for s in run[held]) or 0.0) - base
     return Melt(
         began=began,
         ended=ended,
@@ -187,16 +179,16 @@ def measured(state: Melting, stretches: Sequence[Stretch], signal: Signal, *, en
         power=power,
         ramp=run[top].time - run[top].length - began,
         flat=sum(v < _NEAR for v in off) / len(off),
-        ripple=_middle(off) if run[-1].length < _SLOW else off[min(1, len(off) - 1)],
+        ripple=_middle(off) if run[-1].length < SLOW else off[min(1, len(off) - 1)],
         steps=sum(b - a > _NEAR * peak for a, b in pairwise([0.0, *levels[: top + 1]])),
         floor=base,
-        deep=_lost(stretches, signal, ended, state.floor, peak),
+        deep=_lost(stretches, ended, base, peak),
         ratio=_ratio(run[top:], rest, power),
         wander=_wander(run[top:], power),
     )
 
 
-def _plateau(levels: Iterable[float]) -> float:
+def fifth(levels: Iterable[float]) -> float:
     """What a fifth of the levels exceed."""
     ordered = sorted(levels)
     return ordered[int(0.8 * len(ordered))] if ordered else 0.0
@@ -220,10 +212,10 @@ def beginning(state: Melting, stretches: Sequence[Stretch], signal: Signal, rule
     levels = _values(window, signal)
     last = sorted(_values(stretches[-_width(now) :], signal))
     level = last[len(last) // 2]
-    if not levels or (level <= min(levels) + over and now.length < _SLOW):
+    if not levels or (level <= min(levels) + over and now.length < SLOW):
         return state
     floor = sorted(levels)[len(levels) // 10]
-    if now.length >= _SLOW and now.time - state.since < _FLOOR_SPAN:
+    if now.length >= SLOW and now.time - state.since < _FLOOR_SPAN:
         floor = min(floor, state.floor)  # the tap is shorter than a stretch, so that no stretch shows the floor
     if level <= floor + over:
         return state
@@ -235,33 +227,32 @@ def beginning(state: Melting, stretches: Sequence[Stretch], signal: Signal, rule
     return msgspec.structs.replace(state, began=began, floor=floor, most=max(levels))
 
 
-def _look_for_end(
-    state: Melting, stretches: Sequence[Stretch], signal: Signal, rules: MeltRules, level: float
-) -> Followed:
-    now = stretches[-1]
+def _look_for_end(state: Melting, stretches: Sequence[Stretch], rules: MeltRules) -> Followed:
+    now, level = stretches[-1], stretches[-1].power
     # A mean of many minutes holds a part of the plateau beside the tap.
-    fall = rules.fall if now.length < _SLOW else 1 - 0.56 * rules.fall
+    fall = rules.fall if now.length < SLOW else 1 - 0.56 * rules.fall
     if level >= state.floor + fall * (state.most - state.floor):
         return Followed(state if level <= state.most else msgspec.structs.replace(state, most=level))
     run = _after(stretches, state.began or 0.0)
     width = _width(now)
     if len(run) <= width:
         return Followed(state)
-    peak = _plateau(_values(run, signal)) - state.floor
+    peak = fifth(s.power for s in run) - state.floor
     limit = state.floor + min(fall * peak, peak - rules.noise * state.noise / 2)
-    if any(v >= limit for v in _values(run[-width:], signal)):
+    if any(s.power >= limit for s in run[-width:]):
         return Followed(state)
     ended = run[-width].time - run[-width].length
-    return Followed(_closed(state, ended), measured(state, stretches, signal, ended=ended))
+    return Followed(closed(state, ended), measured(state, stretches, ended=ended))
 
 
-def _closed(state: Melting, since: float) -> Melting:
+def closed(state: Melting, since: float) -> Melting:
+    """After a melt: its floor and noise are what is known."""
     return Melting(since=since, floor=state.floor, noise=state.noise)
 
 
 def _width(stretch: Stretch) -> int:
     """Stretches that must agree."""
-    return 1 if stretch.length >= _SLOW else 3
+    return 1 if stretch.length >= SLOW else 3
 
 
 def noise_of(state: Melting, stretches: Sequence[Stretch], signal: Signal, level: float) -> Melting:
@@ -272,13 +263,13 @@ def noise_of(state: Melting, stretches: Sequence[Stretch], signal: Signal, level
     change = abs(level - before)
     # Towards the median, so that a single jump of any size moves it by a fifth at most.
     factor = 0.95 if change <= state.noise else 1.05 if change <= 3 * state.noise else 1.2
-    if stretches[-1].length >= _SLOW and change <= state.noise / 4:
+    if stretches[-1].length >= SLOW and change <= state.noise / 4:
         factor = 0.7  # a quiet night is told from a busy day within an hour
     return msgspec.structs.replace(state, noise=max(1.0, 1e-3 * abs(level), factor * state.noise))
 
 
-def _lost(stretches: Sequence[Stretch], signal: Signal, ended: float, floor: float, peak: float) -> float:
-    after = [v - floor for v in _values(_after(stretches, ended + 1e-3), signal)]
+def _lost(stretches: Sequence[Stretch], ended: float, floor: float, peak: float) -> float:
+    after = [s.power - floor for s in _after(stretches, ended + 1e-3)]
     return 1 - min(after) / peak if after else 0.0
 
 
@@ -295,17 +286,13 @@ def _wander(top: Sequence[Stretch], power: float) -> float | None:
 
 def _beside(stretches: Sequence[Stretch], first: int, ended: float, base: float) -> float:
     """Wh of a melt in the stretches beside it, where those are long: half of what is in them."""
-    last = bisect_right(stretches, ended + 1e-3, key=_time)
+    last = first_after(stretches, ended + 1e-3)
     beside = [*stretches[max(0, first - 1) : first], *stretches[last : last + 1]]
-    return sum(max(0.0, s.power - base) * s.length / 2 for s in beside if s.length >= _SLOW) / 3600
+    return sum(max(0.0, s.power - base) * s.length / 2 for s in beside if s.length >= SLOW) / 3600
 
 
 def _after(stretches: Sequence[Stretch], time: float) -> Sequence[Stretch]:
-    return stretches[bisect_right(stretches, time, key=_time) :]
-
-
-def _time(stretch: Stretch) -> float:
-    return stretch.time
+    return stretches[first_after(stretches, time) :]
 
 
 def _values(stretches: Iterable[Stretch], signal: Signal) -> list[float]:

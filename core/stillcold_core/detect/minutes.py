@@ -1,5 +1,7 @@
 """Samples of any cadence gathered into stretches of a minute, or of the cadence itself where that is slower."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -8,7 +10,9 @@ from stillcold_core.detect.spectrum import Seen
 
 LENGTH = 60.0
 """s of a stretch."""
-_SLOW = 90.0  # s between samples from which on each one is a stretch of its own; a minute's meters drift to 61 s
+SLOW = 290.0
+"""s of a stretch from which on a heat is a handful of them."""
+_APART = 90.0  # s between samples from which on each one is a stretch of its own; a minute's meters drift to 61 s
 _MEANS = 600.0  # s between samples from which on the register tells the mean power better than one moment does
 
 
@@ -82,7 +86,7 @@ def gather(state: Gathering, time: float, seen: Seen, energy: float | None) -> t
     if state.time is None:
         return Gathering(time, energy, time), None
     passed = time - state.time
-    if passed > _SLOW:
+    if passed > _APART:
         power = _mean_power(state.energy, energy, passed, seen.power)
         return Gathering(time, energy, time), Stretch(time, passed, power, *seen[1:])
     a, b, c, d = state.sums
@@ -110,3 +114,12 @@ def _mean_power(before: float | None, after: float | None, passed: float, shown:
         return shown
     mean = (after - before) * 3600 / passed
     return mean if mean < 3 * shown or shown <= 0 else shown
+
+
+def first_after(stretches: Sequence[Stretch], time: float) -> int:
+    """Index of the first stretch that ends later than ``time``."""
+    return bisect_right(stretches, time, key=_time)
+
+
+def _time(stretch: Stretch) -> float:
+    return stretch.time

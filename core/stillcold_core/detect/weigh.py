@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, again, graded, summed
+from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, added, graded, heat_sized, summed
 from stillcold_core.detect.heat import Heat
 
 _HOUR, _MINUTE = 3600.0, 60.0
@@ -51,9 +51,7 @@ def fits(heat: Heat, limits: MeltLimits, slow: bool) -> bool:
     slow : bool
         Whether the meter is read so seldom that a heat is a handful of readings.
     """
-    if heat.power < limits.power or heat.energy < limits.energy or heat.lasted < limits.shortest:
-        return False
-    if heat.lasted > limits.longest and heat.ramp < 0.4 * heat.lasted:
+    if not heat_sized(heat, limits):
         return False
     converter = max(heat.ratio, heat.ratio_apart) >= limits.converter and heat.ratio <= limits.converter_most
     held = heat.flat >= 0.5 and heat.ripple <= 0.1 if slow else heat.flat >= 0.6 and heat.ripple <= 0.03
@@ -89,12 +87,7 @@ def weigh(heats: Sequence[Heat], known: Sequence[Known], *, between: int, observ
         Whether the meter is read so seldom that a heat is a handful of readings.
     """
     total: dict[str, float] = {"unlike_between": -1.0 * between}
-    for i, heat in enumerate(heats):
-        for name, weight in _alone(heat, slow):
-            # What one load shows again is no new witness.
-            total[name] = total.get(name, 0.0) + weight * again(i)
-        for name, weight in _repeated(heats[i - 1], heat) if i else ():
-            total[name] = total.get(name, 0.0) + weight
+    added(total, heats, lambda heat: _alone(heat, slow), _repeated)
     total |= {name: min(total[name], most) for name, most in _MOST.items() if name in total}
     total |= _history(heats[0], known, observed)
     return summed(total)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from stillcold_core.detect.evidence import MeltLimits, Weighed, again, apart, graded, summed
+from stillcold_core.detect.evidence import MeltLimits, Weighed, added, apart, graded, heat_sized, summed
 from stillcold_core.detect.melt import Melt
 
 _ENERGY = ((0.06, 1.5), (0.15, 0.75), (0.3, 0.0), (math.inf, -1.0))
@@ -20,11 +20,7 @@ def fits(melt: Melt, limits: MeltLimits, slow: bool) -> bool:
     """
     if melt.ratio is None or melt.wander is None or slow or melt.ratio >= limits.converter:
         return False
-    if melt.power < limits.power or melt.energy < limits.energy or melt.lasted < limits.shortest:
-        return False
-    if melt.lasted > limits.longest and melt.ramp < 0.4 * melt.lasted:
-        return False
-    return limits.wander <= melt.wander <= 0.06 and melt.ripple <= 0.15
+    return heat_sized(melt, limits) and limits.wander <= melt.wander <= 0.06 and melt.ripple <= 0.15
 
 
 def weigh(heats: Sequence[Melt], between: int) -> Weighed:
@@ -38,11 +34,7 @@ def weigh(heats: Sequence[Melt], between: int) -> Weighed:
         Melts of another size among them.
     """
     total: dict[str, float] = {"unlike_between": -2.0 * between}
-    for i, heat in enumerate(heats):
-        for name, weight in _alone(heat):
-            total[name] = total.get(name, 0.0) + weight * again(i)
-        for name, weight in _repeated(heats[i - 1], heat) if i else ():
-            total[name] = total.get(name, 0.0) + weight
+    added(total, heats, _alone, _repeated)
     return summed(total)
 
 
