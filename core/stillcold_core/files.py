@@ -55,6 +55,11 @@ def shorten(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def unreadable(path: Path, error: OSError) -> BadFile:
+    """What is said of a file that cannot be read."""
+    return BadFile(path, f"cannot be read ({error.strerror}); expected a readable file")
+
+
 def read_text(path: Path) -> str:
     """Text of a UTF-8 file.
 
@@ -69,7 +74,7 @@ def read_text(path: Path) -> str:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise BadFile(path, "expected a text file in UTF-8", line=line) from error
     except OSError as error:
-        raise BadFile(path, f"cannot be read ({error.strerror}); expected a readable file") from error
+        raise unreadable(path, error) from error
 
 
 class TomlFile:

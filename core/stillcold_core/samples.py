@@ -41,6 +41,11 @@ class Samples:
         columns = {name: column[first:last] for name, column in self.columns.items()}
         return Samples(self.point, self.times[first:last], columns, self.monotonic[first:last])
 
+    def only(self, kept: npt.NDArray[np.bool_]) -> "Samples":
+        """The samples for which ``kept`` holds."""
+        columns = {name: column[kept] for name, column in self.columns.items()}
+        return Samples(self.point, self.times[kept], columns, self.monotonic[kept])
+
     def rows(self) -> Iterator[Sample]:
         """One by one; what is absent is left out."""
         names, listed = list(self.columns), [c.tolist() for c in self.columns.values()]

@@ -140,9 +140,7 @@ def _in_order(line: SealedLine, last: float | None, samples: Samples) -> tuple[S
     since: Floats = np.where(times >= line.sealed_at, times, -np.inf)
     newest = np.maximum.accumulate(np.concatenate(([begin], since[:-1])))
     kept = since > newest
-    columns = {name: column[kept] for name, column in samples.columns.items()}
-    late = int(np.count_nonzero((since > -np.inf) & ~kept))
-    return Samples(samples.point, times[kept], columns, samples.monotonic[kept]), late
+    return samples.only(kept), int(np.count_nonzero((since > -np.inf) & ~kept))
 
 
 DETECTOR = Detector("restart", STATE_VERSION, "line", RestartState, advance, save, restore)

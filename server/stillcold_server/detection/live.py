@@ -177,11 +177,11 @@ _RESTART = restart.DETECTOR
 
 def _judge(memory: _Memory, batches: Sequence[Stored]) -> None:
     for stored in batches:
+        before = memory.judge.failed.total()
         for block in memory.bound.believed(stored, memory.refused):
-            failed = memory.judge.failed.total()
             memory.found += memory.judge.feed(block.numbers())
-            failed = memory.judge.failed.total() - failed
-            memory.refused += failed * [("detector_failed", stored.batch.gateway)]
+        failed = memory.judge.failed.total() - before
+        memory.refused += failed * [("detector_failed", stored.batch.gateway)]
     for key, subject in memory.judge.touched.items():
         memory.behind.setdefault(key, (subject, memory.position))
     memory.position = batches[-1].id

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from stillcold_core.files import BadFile
+from stillcold_core.files import BadFile, unreadable
 from stillcold_core.samples import Floats
 from stillcold_server.measurements.rows import (
     POINT,
@@ -100,7 +100,7 @@ def _blocks(path: Path, size: int) -> Iterator[Iterator[_Block]]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadFile(path, f"not gzip: {error}") from error
     except OSError as error:
-        raise BadFile(path, f"cannot be read ({error.strerror}); expected a readable file") from error
+        raise unreadable(path, error) from error
 
 
 def _cut(path: Path, file: BinaryIO, tell: Callable[[], int], size: int) -> Iterator[_Block]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from stillcold_core.files import BadFile
+from stillcold_core.files import BadFile, unreadable
 from stillcold_server.measurements.csv_file import check_csv, read_csv
 from stillcold_server.measurements.parquet_file import MAGIC, check_parquet, read_parquet
 from stillcold_server.measurements.rows import Rows
@@ -65,4 +65,4 @@ def _is_parquet(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError as error:
-        raise BadFile(path, f"cannot be read ({error.strerror}); expected a readable file") from error
+        raise unreadable(path, error) from error

@@ -19,7 +19,6 @@ _THD = tuple(f"{what}_thd_{p}" for what in ("current", "voltage") for p in PHASE
 SHOWN = (*GRID, *CURRENTS, *POWERS, *_LOAD, *_THD)
 """All that a meter measures of one moment, in the order of the rows."""
 ROW = {name: row for row, name in enumerate((*SHOWN, "active_energy_import", "active_energy_export"))}
-ELECTRICAL = slice(ROW["voltage_l1"], ROW["power_factor"] + 1)
 VOLTS = slice(0, 6)
 AMPERES = slice(ROW["current_l1"], ROW["current_l3"] + 1)
 WATTS = slice(ROW["active_power_l1"], ROW["active_power"] + 1)
