@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
+from stillcold_server.store.database import open_database
+from stillcold_server.store.migrate import prepare
 from support import Authority, MailServer, Mosquitto, VictoriaMetrics, WebhookReceiver
 
 
@@ -47,3 +50,12 @@ def mail_server() -> Iterator[MailServer]:
     """A running mail server."""
     with MailServer() as server:
         yield server
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """An empty database with all tables."""
+    engine = open_database(f"sqlite:///{tmp_path / 'server.db'}")
+    prepare(engine)
+    yield engine
+    engine.dispose()

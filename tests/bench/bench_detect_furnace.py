@@ -20,6 +20,7 @@ from support import converters
 from support.converters import Played
 from support.feeders import DAY, LEGAL, Recorded, Site, hidden, legal, line_frequency, medium_frequency, nights, play
 from support.plants import real_furnace, steel_plant
+from support.said import first_said
 
 FEEDER = Feeder("site", "line", "p")
 EPOCH = 1.7e9
@@ -64,13 +65,11 @@ def played(kind: str, name: str, number: int) -> Recorded:
 
 def judge(samples: Iterable[Sample]) -> list[Finding]:
     """The alerts of a stream, as each was said first."""
-    state = FurnaceState()
-    first: dict[str, Finding] = {}
+    state, findings = FurnaceState(), []
     for sample in samples:
         state, found = step(FEEDER, state, sample)
-        for finding in found:
-            first.setdefault(finding.id, finding)
-    return list(first.values())
+        findings += found
+    return first_said(findings)
 
 
 def furnaces(kind: str, names: Sequence[str], view: str, every: float) -> Score:

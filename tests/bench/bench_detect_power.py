@@ -15,6 +15,7 @@ from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import DETECTOR, Feeder
 from stillcold_core.samples import Samples
 from support.power_profiles import BESIDE, HONEST, hiding, honest
+from support.said import first_said
 from support.staircase import EPOCH, PowerFeeder
 
 FEEDER = Feeder("site", "line", "p")
@@ -96,10 +97,7 @@ class Row:
 def judge(samples: Samples) -> list[Finding]:
     """The alerts of a stream, each as it was first said."""
     _, findings = DETECTOR.advance(FEEDER, DETECTOR.begin(), samples)
-    first: dict[str, Finding] = {}
-    for finding in findings:
-        first.setdefault(finding.id, finding)
-    return list(first.values())
+    return first_said(findings)
 
 
 def hidden(

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import pytest
 from sqlalchemy import Engine
 
 from stillcold_core.detect.findings import Finding
@@ -29,8 +28,7 @@ from stillcold_server.followers import Stored, load_batches, position
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
-from stillcold_server.store.database import open_database, read, write
-from stillcold_server.store.migrate import prepare
+from stillcold_server.store.database import read, write
 from stillcold_sim.fleet import FleetFile, registry_of
 from stillcold_sim.fleet.gateway import FleetGateway
 
@@ -96,14 +94,6 @@ class Timed(Judge):
         found = super().judge(subject, samples)
         self.seconds[subject.detector.name] += time.process_time() - began
         return found
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'bench.db'}")
-    prepare(engine)
-    yield engine
-    engine.dispose()
 
 
 def test_ten_thousand_points_once_a_second(engine: Engine) -> None:

@@ -14,6 +14,7 @@ from stillcold_core.detect.minutes import Gathering, Stretch, gather
 from stillcold_core.detect.spectrum import Seen, seen
 from stillcold_core.readings import Absence, Sample, Value
 from support.plants import real_furnace, steel_plant
+from support.said import first_said
 
 FEEDER = Feeder("site", "line", "p")
 HOUR = 3600.0
@@ -31,11 +32,7 @@ def run(samples: Iterable[Sample]) -> tuple[FurnaceState, list[Finding]]:
 
 def raised(samples: Iterable[Sample]) -> list[Finding]:
     """What was found, as it was said first."""
-    first: dict[str, Finding] = {}
-    for finding in run(samples)[1]:
-        if finding.ended is None:
-            first.setdefault(finding.id, finding)
-    return list(first.values())
+    return first_said(f for f in run(samples)[1] if f.ended is None)
 
 
 def soft(age: float) -> float:

@@ -11,6 +11,7 @@ from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import DETECTOR, Feeder
 from stillcold_core.samples import Samples
 from support.power_profiles import HONEST, hiding, honest
+from support.said import first_said
 from support.staircase import EPOCH
 
 FEEDER = Feeder("site", "line", "p")
@@ -19,10 +20,7 @@ FEEDER = Feeder("site", "line", "p")
 def raised(samples: Samples) -> list[Finding]:
     """The first finding of each alert."""
     _, findings = DETECTOR.advance(FEEDER, DETECTOR.begin(), samples)
-    first: dict[str, Finding] = {}
-    for finding in findings:
-        first.setdefault(finding.id, finding)
-    return list(first.values())
+    return first_said(findings)
 
 
 def means(*quarters: float) -> list[Block]:

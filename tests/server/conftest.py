@@ -2,27 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from stillcold_core.registry import Gateway, Line, Permit, Point, Registry, Site
 from stillcold_server.registry.ledger import import_registry
-from stillcold_server.store.database import open_database, write
-from stillcold_server.store.migrate import prepare
+from stillcold_server.store.database import write
 from support.gateway import SignedGateway
 from support.story import NOW, feed, restart_story
 from support.web import Web
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """An empty database with all tables."""
-    engine = open_database(f"sqlite:///{tmp_path / 'server.db'}")
-    prepare(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

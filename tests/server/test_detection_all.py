@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, select, update
 
 from stillcold_core.detect.findings import Finding, followed
-from stillcold_core.readings import Absence, Sample
+from stillcold_core.readings import Sample
 from stillcold_core.registry import Registry
 from stillcold_core.samples import by_columns
 from stillcold_server.alerts.lifecycle import record
@@ -25,6 +25,7 @@ from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
 from support.district import EXPECTED, EXPONENTS, HOURS, START, district, minutes, samples
 from support.gateway import SignedGateway
+from support.measurements import write_csv
 
 NOW = round(1000 * (START + HOURS * 3600))
 Found = dict[str, dict[str, object]]
@@ -130,18 +131,9 @@ def test_live_and_over_files_the_same_is_found(
 ) -> None:
     live(engine, SignedGateway(exponents=EXPONENTS), every=3)()
     assert alerts(engine) == said(found)
-    scan_files(registry, [write_csv(tmp_path / "m.csv", stream)], tmp_path / "alerts.jsonl")
+    scan_files(registry, [write_csv(tmp_path / "m.csv", stream, EXPONENTS)], tmp_path / "alerts.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
     assert {alert["id"]: alert for alert in lines} == found
-
-
-def write_csv(path: Path, stream: Sequence[Sample]) -> Path:
-    lines = [",".join(["time", "point", *EXPONENTS])]
-    for s in stream:
-        cells = ["" if isinstance(v := s.values.get(n, ""), Absence) else str(v) for n in EXPONENTS]
-        lines.append(",".join([str(s.time), s.point, *cells]))
-    path.write_text("\n".join(lines) + "\n")
-    return path
 
 
 class _Clock:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from stillcold_core.detect.findings import Finding
-from stillcold_core.readings import Absence, Sample
+from stillcold_core.readings import Sample
 from stillcold_core.registry import Registry, save_registry
 from stillcold_server.alerts.lifecycle import record
 from stillcold_server.alerts.stages import Situation, enqueue
@@ -23,6 +23,7 @@ from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
 from stillcold_server.store.database import read
 from support.gateway import DEAD, LIVE, SignedGateway, steady
+from support.measurements import write_csv
 
 NOW = 1_800_000_100_000
 START = 1_800_000_000.0
@@ -147,7 +148,7 @@ def test_what_goes_on_after_its_permit_is_told_live_and_over_files(
     assert {r.id for r in rows} == {f"f1:p1:restart.{k}:{begun}" for k in ("power", "current", "voltage", "energy")}
     assert all(r.ended is not None and "approved until" in r.reason for r in rows)
     assert len(told) == 1  # the others joined
-    scan_files(plant, [write_csv(tmp_path / "m.csv", stream)], tmp_path / "alerts.jsonl")
+    scan_files(plant, [write_csv(tmp_path / "m.csv", stream, DEAD)], tmp_path / "alerts.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
     live = {r.id: (r.reason, r.evidence, r.detected / 1000, r.ended / 1000) for r in rows}
     times = [[datetime.fromisoformat(a[at]).timestamp() for at in ("detected", "ended")] for a in lines]
@@ -202,16 +203,6 @@ def test_samples_from_the_future_are_not_judged(engine: Engine, plant: Registry,
     assert set(alerts(engine)) == {"restart.power", "restart.current", "restart.voltage"}
 
 
-def write_csv(path: Path, samples: Sequence[Sample]) -> Path:
-    names = list(DEAD)
-    lines = [",".join(["time", "point", *names])]
-    for s in samples:
-        cells = ["" if isinstance(v := s.values.get(n, ""), Absence) else str(v) for n in names]
-        lines.append(",".join([str(s.time), s.point, *cells]))
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
 @pytest.mark.requirement("detection.scan-is-live")
 def test_scan_finds_over_files_what_live_finds(
     engine: Engine, plant: Registry, gateway: SignedGateway, tmp_path: Path
@@ -219,7 +210,7 @@ def test_scan_finds_over_files_what_live_finds(
     send(engine, gateway, story())
     follow(engine).catch_up()
     save_registry(plant, tmp_path / "registry.toml")
-    count = scan_files(plant, [write_csv(tmp_path / "m.csv", story())], tmp_path / "alerts.jsonl")
+    count = scan_files(plant, [write_csv(tmp_path / "m.csv", story(), DEAD)], tmp_path / "alerts.jsonl")
     lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
     with read(engine) as connection:
         live = {r.id: (r.kind, r.reason, r.evidence) for r in connection.execute(select(schema.alert))}
@@ -233,4 +224,4 @@ def test_scan_finds_over_files_what_live_finds(
 def test_a_scan_writes_nothing_that_a_permit_covers(plant: Registry, tmp_path: Path) -> None:
     start = plant.permit[0].start.timestamp()
     moved = [Sample(s.point, s.time - START + start + 3600, s.values) for s in story()]
-    assert scan_files(plant, [write_csv(tmp_path / "m.csv", moved)], tmp_path / "alerts.jsonl") == 0
+    assert scan_files(plant, [write_csv(tmp_path / "m.csv", moved, DEAD)], tmp_path / "alerts.jsonl") == 0

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,7 @@ from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store import schema
-from stillcold_server.store.database import open_database, read, write
-from stillcold_server.store.migrate import prepare
+from stillcold_server.store.database import read, write
 from stillcold_sim.cli import main
 from stillcold_sim.fleet import FleetFile, load_fleet, registry_of, run_fleet
 from stillcold_sim.fleet.gateway import FleetGateway, Link
@@ -59,15 +58,6 @@ def fleet(tmp_path: Path, mosquitto: Mosquitto) -> Callable[..., FleetFile]:
         return load_fleet(path)
 
     return load
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    """An empty database."""
-    engine = open_database(f"sqlite:///{tmp_path / 'server.db'}")
-    prepare(engine)
-    yield engine
-    engine.dispose()
 
 
 class Ingest:

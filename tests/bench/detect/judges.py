@@ -13,6 +13,7 @@ from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import DETECTOR as FURNACE
 from stillcold_core.detect.furnace import Feeder, FurnaceRules
 from stillcold_core.samples import Floats, Samples
+from support.said import first_said
 
 FACTORS = (0.5, 0.75, 1.0, 1.3, 1.8, 2.5)
 """Multiples of the furnace detector's thresholds that are tried; 1 is what it runs with."""
@@ -74,12 +75,11 @@ class Known:
 
 def alerts(detector: Detector[Any, Any], watched: Any, runs: Iterable[Samples]) -> list[Finding]:
     """The first word of each alert."""
-    state, found = detector.begin(), dict[str, Finding]()
+    state, findings = detector.begin(), list[Finding]()
     for run in runs:
-        state, said = detector.advance(watched, state, run)
-        for finding in said:
-            found.setdefault(finding.id, finding)
-    return list(found.values())
+        state, found = detector.advance(watched, state, run)
+        findings += found
+    return first_said(findings)
 
 
 def by_alerts(known: Known, found: Sequence[tuple[float, Finding]]) -> Trace:

@@ -16,6 +16,7 @@ from stillcold_core.registry import Line, Point, Registry, Site
 from stillcold_core.samples import Floats, Samples, by_columns
 from stillcold_server.detection.judge import Judge
 from stillcold_server.detection.subjects import subjects_of
+from support.said import first_said
 from support.tamper_plants import BEGAN, Feeder, Story, evasions, permitted, played
 
 HOUR = 3600.0
@@ -75,16 +76,15 @@ def _judged(story: Story, family: str, kind: str, split: str, number: int, kinds
 
 def judged(story: Story, rounds: Sequence[Sequence[Sample]]) -> list[Finding]:
     """What the server's detectors say of a plant whose gateway sends every three minutes, or every reading."""
-    judge, found = Judge(subjects_of(registry_of(story))), dict[str, Finding]()
+    judge, findings = Judge(subjects_of(registry_of(story))), list[Finding]()
     count = max(1, int(180 // story.interval))
     for first in range(0, len(rounds), count):
         batch: dict[str, list[Sample]] = {}
         for sample in (s for r in rounds[first : first + count] for s in r):
             batch.setdefault(sample.point, []).append(sample)
         for of_one in batch.values():
-            for finding in judge.feed(by_columns(of_one)):
-                found.setdefault(finding.id, finding)
-    return sorted(found.values(), key=lambda f: f.detected)
+            findings += judge.feed(by_columns(of_one))
+    return sorted(first_said(findings), key=lambda f: f.detected)
 
 
 def registry_of(story: Story) -> Registry:
