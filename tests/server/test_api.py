@@ -155,7 +155,7 @@ def test_acknowledging_tells_open_consoles(restarted: Web) -> None:
     with client.stream("GET", f"{API}/events") as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = stream.iter_lines()
-        assert next(lines) == "retry: 3000"
+        assert [next(lines), next(lines)] == ["retry: 3000", "event: ready"]
         other = restarted.client()
         other.headers["Authorization"] = client.headers["Authorization"]
         other.post(f"{API}/alerts/{POWER}/acknowledge", json={})

@@ -10,7 +10,7 @@ export function follow(changed: (topic: string) => void): void {
   const due = new Map<string, number>();
   const last = new Map<string, number>();
   let lost: number | undefined;
-  let missed = false;
+  let missed = true; // since the page was made
 
   // The first change is shown at once, those that follow it together.
   const soon = (topic: string) => {

@@ -10,7 +10,8 @@ export function listen(tell: (message: Message) => void): void {
   for (const topic of TOPICS) {
     source.addEventListener(topic, () => tell({ kind: "changed", topic }));
   }
-  source.onopen = () => tell({ kind: "open" });
+  // Not onopen: what changes between the head of the answer and this event is told to nobody.
+  source.addEventListener("ready", () => tell({ kind: "open" }));
   source.onerror = () => {
     tell({ kind: "lost" });
     if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(tell), AGAIN);

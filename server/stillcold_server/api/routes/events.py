@@ -19,7 +19,10 @@ _PAUSE = 0.25  # s in which the same topic is told once
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(services: Served, who: Viewer) -> StreamingResponse:
-    """Events ``alerts`` and ``lines`` without content: ask again for what you show. Ends with the session."""
+    """Events ``alerts`` and ``lines`` without content: ask again for what you show. Ends with the session.
+
+    The first event, ``ready``, says that every change from here on is told: ask once after it.
+    """
     headers = {"X-Accel-Buffering": "no"}  # nginx would hold events back
     return StreamingResponse(_stream(services, who.token), media_type="text/event-stream", headers=headers)
 
@@ -27,8 +30,9 @@ async def events(services: Served, who: Viewer) -> StreamingResponse:
 async def _stream(services: Services, token: str) -> AsyncIterator[str]:
     clock = asyncio.get_running_loop().time
     checked = clock()
-    yield "retry: 3000\n\n"
     with services.hub.subscribe() as changes:
+        # The answer's head is on its way before anything is subscribed to: only this says that nothing more is missed.
+        yield "retry: 3000\nevent: ready\ndata: ready\n\n"
         while True:
             try:
                 async with asyncio.timeout(_ALIVE):
