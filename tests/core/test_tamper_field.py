@@ -138,3 +138,32 @@ def test_a_whole_site_on_one_set_is_found(sites: tuple[str, ...]) -> None:
             state, said = fleet.advance(Fleet(points), state, sample)
             findings += said
     assert {f.point for f in findings} == {p for p, (site, _) in points.items() if site == "s"}
+
+
+def mill(every: float, days: float) -> tuple[Floats, Columns]:
+    """A mill of bursts, of which the meter shows the mean power of each interval and the currents of a moment."""
+    rng = np.random.default_rng(7)
+    times = steps(int(days * DAY / every), every)
+    power = 1e6 * np.where(rng.random((len(times), 30)) < 0.4, rng.uniform(0.5, 1, (len(times), 30)), 0.15)
+    volts = np.round(225 + rng.normal(0, 1.5, len(times)), 1)
+    moment = np.round(power[:, -1] / 3 / 225 / 0.82, 1)
+    columns = {f"voltage_l{i}": volts for i in (1, 2, 3)} | {f"current_l{i}": moment for i in (1, 2, 3)}
+    return times, columns | {"active_power": np.round(power.mean(1)), "power_factor": np.full(len(times), 0.82)}
+
+
+@pytest.mark.requirement("tamper.honest")
+@pytest.mark.parametrize("every", [300, 900])
+def test_the_mean_power_of_a_load_that_swings_contradicts_no_current_of_a_moment(every: float) -> None:
+    assert found(*mill(every, 20), WatchedPoint("site", "line", rated_power=2e6)) == []
+
+
+@pytest.mark.requirement("tamper.ct")
+@pytest.mark.parametrize("every", [60, 300, 900])
+def test_a_reversed_transformer_is_found_by_a_meter_that_shows_only_the_sum_of_powers(every: float) -> None:
+    times, columns = furnace(every, 4)
+    columns["reactive_power"] = np.asarray(0.33 * columns["active_power"])
+    for quantity in ("active_power", "reactive_power"):
+        columns[quantity][len(times) // 2 :] /= 3
+    first = found(times, {q: v for q, v in columns.items() if q != "active_energy_import"})[0]
+    assert (first.kind, first.point) == ("tamper.ct", "p")
+    assert first.detected - 1e9 - 2 * DAY <= max(HEAT, 24 * every)

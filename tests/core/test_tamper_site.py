@@ -69,6 +69,15 @@ def run(samples: Iterable[Sample], watched: WatchedSite = SITE) -> tuple[SiteSta
 
 
 @pytest.mark.requirement("tamper.balance")
+def test_a_dead_feeder_whose_reading_is_round_hides_nothing() -> None:
+    """How coarse a register is that has never moved is not known; beside no power it has missed nothing."""
+    powers: dict[str, Power] = {"in": steady(200e3), "b": steady(0.0)}
+    powers["a"] = lambda t: 200e3 if t < 36_000 else 100e3
+    _, findings = run(streams(powers, stop=54_000))
+    assert [(f.kind, f.point) for f in findings] == [("tamper.balance", "a")]
+
+
+@pytest.mark.requirement("tamper.balance")
 @pytest.mark.parametrize("register", [True, False])
 @pytest.mark.parametrize("every", [1, 60, 300, 900])
 def test_what_is_missing_on_the_feeders_for_three_windows_is_found(every: float, register: bool) -> None:

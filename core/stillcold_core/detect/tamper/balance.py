@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from stillcold_core.detect.findings import Finding, iso
-from stillcold_core.detect.tamper.edges import GRID, KEPT, LATE, Edges, advanced
+from stillcold_core.detect.tamper.edges import GRID, KEPT, LATE, Edges, advanced, coarseness
 from stillcold_core.detect.tamper.held import Held, hold
 from stillcold_core.detect.tamper.watched_site import WatchedSite
 
@@ -144,7 +144,7 @@ def _window(
             return None
         energy[p] = taken
     came, went = (sum(energy.get(m.point, 0.0) for m in side) for side in (watched.incomers, watched.feeders))
-    steps = 2 * max(points[p].step for p in members)
+    steps = max(coarseness(points[p], taken, (last - first) * GRID) for p, taken in energy.items())
     floor = watched.rules.floor * watched.rated_power * (last - first) * GRID / 3600
     return _Window(first * GRID, last * GRID, energy, came, went, watched.rules.share * max(came, went) + floor + steps)
 

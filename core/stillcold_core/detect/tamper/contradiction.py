@@ -57,6 +57,10 @@ class Contradiction(msgspec.Struct, frozen=True):
         s of the first sample; -1 before it.
     exports : bool
         Whether the line generates: power flowed backwards from the beginning, or its register for that had counted.
+    odd : float
+        Loaded samples that contradicted something and were not believed, of as many as are remembered.
+    way : int
+        Whether power is too little for U·I in what contradicts, -1, or too much, 1.
     """
 
     since: float = 0.0
@@ -72,6 +76,8 @@ class Contradiction(msgspec.Struct, frozen=True):
     clears: int = 0
     begun: float = -1.0
     exports: bool = False
+    odd: float = 0.0
+    way: int = 0
 
 
 def observe(
@@ -95,11 +101,11 @@ def observe(
     held = (watched.generates, rules.hold_samples, rules.hold_seconds, rules.rest, rules.balance_fall)
     scalars, i, event = _scalars(state), 0, RAISED
     while event:
-        event, i, scalars = lasting(codes, amperes, loaded, table.judged, table.times, i, held, scalars)
+        event, i, scalars = lasting(codes, phases, amperes, loaded, table.judged, table.times, i, held, scalars)
         if event:
             findings.append((i, _told(watched, table, i, event, int(codes[i]), int(phases[i]), scalars)))
             if event == ENDED:
-                scalars = (*scalars[:6], -1.0, 0, False, -1.0, 0, *scalars[11:])
+                scalars = (*scalars[:6], -1.0, 0, False, -1.0, 0, *scalars[11:14], 0)
             i += 1
     return _state(scalars), findings
 
@@ -136,16 +142,17 @@ def _scalars(state: Contradiction) -> Scalars:
     s = state
     return (
         s.since, s.time, s.count, s.mean, s.spread, s.level, s.held, s.holds, s.raised, s.clear, s.clears, s.begun,
-        s.exports,
+        s.exports, s.odd, s.way,
     )  # fmt: skip
 
 
 def _state(scalars: Scalars) -> Contradiction:
     """As plain numbers: those of an array cannot be saved."""
-    since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports = scalars
+    since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports, odd, way = scalars
     return Contradiction(
         float(since), float(time), int(count), float(mean), float(spread), float(level), float(held), int(holds),
-        bool(raised), float(clear), int(clears), float(begun), bool(exports),
+        bool(raised), float(clear), int(clears), float(begun), bool(exports), float(odd),
+        int(way),
     )  # fmt: skip
 
 

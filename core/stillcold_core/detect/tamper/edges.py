@@ -28,7 +28,7 @@ class Edges(msgspec.Struct, frozen=True):
     time : float, optional
         s of the last sample in order.
     rate : float
-        W or m³/h at it.
+        W or m³/h at it; infinite where only the register tells.
     reading : float
         The register at it; -1 where there is none.
     total : float
@@ -117,7 +117,7 @@ def _between_edges(
             while step > 1 and round(now) % step != 0:
                 step /= 10
             time, reading = times[i], now
-            rate = rates[i] if rates[i] == rates[i] else 0.0
+            rate = rates[i] if rates[i] == rates[i] else math.inf
         i += 1
     return i, (time, rate, reading, total, interval, step, breaks, late)
 
@@ -138,7 +138,7 @@ def _state(state: Edges, scalars: _Scalars) -> Edges:
 
 def _crossing(state: Edges, time: float, rate: float, reading: float, most: float) -> Edges:
     """A sample behind an edge, or one that does not go on from the one before."""
-    shown, known = (0.0 if math.isnan(rate) else rate), not math.isnan(reading)
+    shown, known = (math.inf if math.isnan(rate) else rate), not math.isnan(reading)
     if state.time is None:
         return state if math.isnan(rate) and not known else Edges(time, shown, reading if known else -1.0)
     if time <= state.time:
@@ -187,3 +187,12 @@ def advanced(state: Edges, first: int, last: int) -> float | None:
     """What was counted between two edges; None where it was interrupted or is not known."""
     a, b = state.at.get(first), state.at.get(last)
     return None if a is None or b is None or a[1] != b[1] else b[0] - a[0]
+
+
+def coarseness(state: Edges, taken: float, seconds: float) -> float:
+    """By how much a register may be off that counted so much: two of its steps; where it stood, what power can explain.
+
+    The step of a register that has never moved is not known.
+    """
+    explained = 2 * abs(state.rate) * seconds / 3600 if taken == 0 and state.reading >= 0 else math.inf
+    return min(2 * state.step, explained)

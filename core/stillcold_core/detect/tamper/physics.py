@@ -25,11 +25,13 @@ _APPARENT = 1.8  # U·I over √(P² + Q²) that no distortion explains: √(1 +
 _ACTIVE = 1.2  # P over U·I
 _FACTORS = (0.3, 0.65, 1.5)  # least power factor that is compared, and P over U·I times it, least and most
 _MIXED, _AGAIN = 150.0, 4  # s between samples from which power may be a mean and current a moment: so often as many
+_AGREES, _MOST_ODD = 24, 1 / 3  # samples that must have agreed by then; those that did not, to one that did, at most
+_REMEMBERED = 96.0  # of the last ones that agreed
 _PASSIVE = 0.5  # power factor that a phase may have backwards: a coil between two phases has no more than that
 _FIRST = 1800.0  # s: a line whose power flows backwards within them is one that generates
 
 
-Scalars = tuple[float, float, int, float, float, float, float, int, bool, float, int, float, bool]
+Scalars = tuple[float, float, int, float, float, float, float, int, bool, float, int, float, bool, float, int]
 Codes = npt.NDArray[np.int8]
 
 
@@ -48,6 +50,8 @@ def moments(  # noqa: C901
     limits: tuple[float, float, float],
 ) -> None:
     """What contradicts what in each loaded sample, by itself; written to ``codes`` and ``phases``.
+
+    Where power does not fit U·I, ``phases`` says whether there is too little of it, -1, or too much, 1.
 
     Parameters
     ----------
@@ -83,17 +87,18 @@ def moments(  # noqa: C901
         if code == NOTHING and going == going and power == power:
             share = abs(power) / (going * abs(factors[i])) if going > 0 and abs(factors[i]) >= _FACTORS[0] else 1.0
             if going > _APPARENT * math.sqrt(power * power + reactive[i] * reactive[i]):
-                code = TOO_LITTLE
+                code, phase = TOO_LITTLE, -1
             elif abs(power) > _ACTIVE * going:
-                code = TOO_MUCH
+                code, phase = TOO_MUCH, 1
             elif share < _FACTORS[1] or share > _FACTORS[2]:
-                code = FACTOR
+                code, phase = FACTOR, -1 if share < _FACTORS[1] else 1
         codes[i], phases[i] = code, phase
 
 
 @kernel
 def lasting(  # noqa: C901, PLR0912, PLR0915
     codes: Codes,
+    phases: Codes,
     amperes: Floats,
     loaded: Flags,
     judged: Flags,
@@ -114,7 +119,7 @@ def lasting(  # noqa: C901, PLR0912, PLR0915
         As in :class:`.contradiction.Contradiction`.
     """
     generates, samples, seconds, rest, fall = limits
-    (since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports) = scalars
+    (since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports, odd, way) = scalars
     event, i = 0, first
     while i < len(times):
         now = times[i]
@@ -157,15 +162,22 @@ def lasting(  # noqa: C901, PLR0912, PLR0915
                 if clears >= samples and now - clear >= rest:
                     event, raised = ENDED, False
         elif code == NOTHING:
-            held, holds = -1.0, 0
+            odd = (odd + holds) * (1 - 1 / _REMEMBERED)
+            held, holds, way = -1.0, 0, 0
         else:
-            held = now if held < 0 else held
-            holds += 1
-            mixed = code in (TOO_LITTLE, TOO_MUCH, FACTOR) and now - held >= _MIXED * (holds - 1)
-            if holds >= (_AGAIN * samples if mixed else samples) and now - held >= seconds:
+            toward = phases[i] if code in (TOO_LITTLE, TOO_MUCH, FACTOR) else 0
+            if toward * way < 0:
+                odd, held, holds = odd + holds, -1.0, 0
+            way, held, holds = toward, now if held < 0 else held, holds + 1
+            enough, agreed = samples, True
+            if toward != 0 and now - held >= _MIXED * (holds - 1):
+                enough = _AGAIN * samples
+                agreed = count >= _AGREES and odd <= _MOST_ODD * min(float(count), _REMEMBERED)
+            if agreed and holds >= enough and now - held >= seconds:
                 event, raised, clear, clears = RAISED, True, -1.0, 0
         if event != 0:
             break
         i += 1
     return (event, i,
-            (since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports))  # fmt: skip
+            (since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports, odd, way),
+            )  # fmt: skip
