@@ -1,6 +1,7 @@
 """Heats in a feeder's mean power alone: plateaus of one height with taps in between, looked for from now backwards."""
 
 from collections.abc import Iterator, Sequence
+from math import hypot
 from typing import NamedTuple
 
 MINUTE = 60.0
@@ -19,11 +20,14 @@ class Block(NamedTuple):
         s, its end and how long it is.
     power : float
         W
+    reactive : float, optional
+        var, where the meter shows any.
     """
 
     time: float
     length: float
     power: float
+    reactive: float | None = None
 
 
 class Cycle(NamedTuple):
@@ -43,8 +47,10 @@ class Cycle(NamedTuple):
         Median deviation within it, share of the plateau.
     pause : float
         s of the plateau's power that are missing before it.
-    blocks : int
-        At full power.
+    shares : tuple of float
+        Of the common plateau, of its means at full power.
+    factor : float, optional
+        Its own power factor.
     ratio : None
         Nothing is known of its distortion.
     open : bool
@@ -58,7 +64,8 @@ class Cycle(NamedTuple):
     level: float
     ripple: float
     pause: float
-    blocks: int = 1
+    shares: tuple[float, ...]
+    factor: float | None = None
     ratio: None = None
     open: bool = False
 
@@ -184,8 +191,19 @@ def _cycle(
         level=level,
         ripple=_middle([abs(shares[k] - level) for k in run]),
         pause=missing,
-        blocks=len(run),
+        shares=tuple(shares[k] for k in run),
+        factor=_factor(blocks, run),
     )
+
+
+def _factor(blocks: Sequence[Block], run: Sequence[int]) -> float | None:
+    """Power factor of what comes on top of the least nearby: a mean that holds a part of both lies between them."""
+    low = min(blocks[max(0, run[-1] - 3) : run[0] + 3], key=lambda b: b.power)
+    reactive = [q for k in run if (q := blocks[k].reactive) is not None]
+    if low.reactive is None or len(reactive) < len(run):
+        return None
+    active = sum(blocks[k].power for k in run) / len(run) - low.power
+    return active / hypot(active, sum(reactive) / len(run) - low.reactive) if active > 0 else None
 
 
 def _middle(values: Sequence[float]) -> float:

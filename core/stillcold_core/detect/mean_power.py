@@ -8,9 +8,10 @@ import msgspec
 
 from stillcold_core.detect.cycles import Block, Cycle, Cycles, cycles
 from stillcold_core.detect.evidence import Weighed
+from stillcold_core.detect.habit import Habit, known, learned
 from stillcold_core.detect.minutes import Stretch
 from stillcold_core.detect.spectrum import Seen
-from stillcold_core.detect.weigh_power import Past, weigh
+from stillcold_core.detect.weigh_power import Past, row, shape, weigh
 from stillcold_core.readings import Sample
 
 Register = tuple[float, float]
@@ -25,6 +26,7 @@ _KNOWN = 2.2 * 86400.0  # s of watching from which on the hours are known
 _HOUR = 3600.0
 _FADING = 0.5 ** (1 / 14)  # of what an hour of the day has seen, a day
 _SUSPECT = 2.0  # below the threshold by so much, and heats do not teach what is usual
+_CYCLIC = 5.0  # weight of what heats look like from which on such cycles are known
 
 
 class UsualHour(msgspec.Struct, frozen=True):
@@ -57,19 +59,23 @@ class PowerState(msgspec.Struct, frozen=True):
     ----------
     first : float, optional
         s of the first block.
-    energy, length : float
-        Ws and s of the block that is not whole yet.
+    energy, reactive, length : float
+        Ws, vars and s of the block that is not whole yet; no vars where a stretch shows none.
     blocks : tuple of Block
         Of the last hours.
     hours : tuple of 24 UsualHour
         UTC.
+    habits : tuple of Habit
+        What works in cycles here.
     """
 
     first: float | None = None
     energy: float = 0.0
+    reactive: float | None = 0.0
     length: float = 0.0
     blocks: tuple[Block, ...] = ()
     hours: tuple[UsualHour, ...] = (UsualHour(),) * 24
+    habits: tuple[Habit, ...] = ()
 
 
 class Shown(NamedTuple):
@@ -112,9 +118,7 @@ def follow(state: PowerState, stretch: Stretch, threshold: float) -> tuple[Power
     hours = _learned(state.hours, block)
     state = msgspec.structs.replace(state, first=state.first or block.time, blocks=_kept(state, block), hours=hours)
     shown = _shown(state)
-    if shown is not None and shown.weighed.score >= threshold - _SUSPECT:
-        state = msgspec.structs.replace(state, hours=_unlearned(state.hours, shown.heats))
-    return state, shown
+    return (state, None) if shown is None else (_taught(state, shown, threshold), shown)
 
 
 def by_register(before: Register | None, sample: Sample) -> tuple[Seen | None, Register | None]:
@@ -145,11 +149,18 @@ def by_register(before: Register | None, sample: Sample) -> tuple[Seen | None, R
 
 def _gathered(state: PowerState, stretch: Stretch) -> tuple[PowerState, Block | None]:
     if stretch.length >= _ALONE:
-        return msgspec.structs.replace(state, energy=0.0, length=0.0), Block(*stretch[:3])
+        whole = msgspec.structs.replace(state, energy=0.0, reactive=0.0, length=0.0)
+        return whole, Block(*stretch[:3], stretch.reactive)
     energy, length = state.energy + stretch.power * stretch.length, state.length + stretch.length
+    reactive = _plus(state.reactive, stretch)
     if length < _LENGTH - 0.5:
-        return msgspec.structs.replace(state, energy=energy, length=length), None
-    return msgspec.structs.replace(state, energy=0.0, length=0.0), Block(stretch.time, length, energy / length)
+        return msgspec.structs.replace(state, energy=energy, reactive=reactive, length=length), None
+    block = Block(stretch.time, length, energy / length, None if reactive is None else reactive / length)
+    return msgspec.structs.replace(state, energy=0.0, reactive=0.0, length=0.0), block
+
+
+def _plus(total: float | None, stretch: Stretch) -> float | None:
+    return None if total is None or stretch.reactive is None else total + stretch.reactive * stretch.length
 
 
 def _kept(state: PowerState, block: Block) -> tuple[Block, ...]:
@@ -182,6 +193,23 @@ def _over(hour: UsualHour, number: int) -> UsualHour:
     return UsualHour(number, most=max(hour.newest, hour.most * _FADING), usual=usual)
 
 
+def _taught(state: PowerState, shown: Shown, threshold: float) -> PowerState:
+    """What may be a furnace vouches for none; what else works in such cycles does."""
+    if shown.weighed.score >= threshold - _SUSPECT:
+        state = msgspec.structs.replace(state, hours=_unlearned(state.hours, shown.heats))
+        if _hours_known(state):
+            return state
+    if shape(shown.weighed) < _CYCLIC:
+        return state
+    habits = learned(state.habits, shown.heats[-1].power, state.blocks[-1].time)
+    return msgspec.structs.replace(state, habits=habits)
+
+
+def _hours_known(state: PowerState) -> bool:
+    now = state.blocks[-1].time
+    return now - (now if state.first is None else state.first) >= _KNOWN
+
+
 def _unlearned(hours: tuple[UsualHour, ...], heats: Sequence[Cycle]) -> tuple[UsualHour, ...]:
     """What may be a furnace's vouches for none."""
     for number in {int(t // _HOUR) for h in heats for t in (h.began, h.ended - 1)}:
@@ -206,12 +234,12 @@ def _shown(state: PowerState) -> Shown | None:
     now = state.blocks[-1]
     if not _may_be_over([b.power for b in state.blocks[bisect_left(state.blocks, now.time - _JUST + 1, key=_time) :]]):
         return None
-    known = now.time - (state.first or now.time) >= _KNOWN
+    hours = _hours_known(state)
     weighed = [
         Shown(found.heats[::-1], weight)
-        for base in _bases(state, known)
+        for base in _bases(state, hours)
         if (found := cycles(state.blocks, base)) is not None
-        and (weight := weigh(found, _past(state, found) if known else None)) is not None
+        and (weight := weigh(found, _past(state, found, hours))) is not None
     ]
     return max(weighed, key=lambda s: s.weighed.score, default=None)
 
@@ -222,7 +250,7 @@ def _may_be_over(lately: Sequence[float]) -> bool:
     return len(lately) > 2 and most - lately[-1] >= max(_SCREEN, 0.1 * (most - least))
 
 
-def _bases(state: PowerState, known: bool) -> Iterator[list[float]]:
+def _bases(state: PowerState, hours: bool) -> Iterator[list[float]]:
     """What the other loads may take: the least of some hours, or what is usual."""
     blocks, now, seen = state.blocks, state.blocks[-1].time, set[float]()
     for back in (_WINDOW, 2 * _WINDOW, 4 * _WINDOW):
@@ -231,18 +259,21 @@ def _bases(state: PowerState, known: bool) -> Iterator[list[float]]:
         if least not in seen:
             seen.add(least)
             yield [least] * len(blocks)
-    if known:
+    if hours:
         yield [state.hours[_hour(b) % 24].usual for b in blocks]
 
 
-def _past(state: PowerState, found: Cycles) -> Past:
+def _past(state: PowerState, found: Cycles, hours: bool) -> Past:
+    habit = known(state.habits, found.power, row(found.heats)[-1].began)
+    if not hours:
+        return Past(habit)
     blocks = state.blocks
     powers = [blocks[bisect_left(blocks, h.ended, key=_time)].power for h in found.heats]
     unusual = [
         power / max(1.0, *(state.hours[int(t // _HOUR) % 24].most for t in (h.began, h.ended - 1)))
         for power, h in zip(powers, found.heats, strict=True)
     ]
-    return Past(unusual, powers[0] / max(1.0, *(h.most for h in state.hours)))
+    return Past(habit, unusual, powers[0] / max(1.0, *(h.most for h in state.hours)))
 
 
 def _time(block: Block) -> float:

@@ -24,11 +24,16 @@ _RIPPLE: Table = ((0.02, 1.5), (0.04, 0.8), (math.inf, 0.0))
 _HELD = 2.5  # weight of a plateau of eight means or more within 1 %
 _PAUSE: Table = ((18 * _MINUTE, 0.9), (28 * _MINUTE, 0.3), (math.inf, 0.0))
 _PAUSES: Table = ((4 * _MINUTE, 1.6), (9 * _MINUTE, 1.4), (math.inf, 0.0))
-_UNUSUAL: Table = ((1.05, -3.4), (1.3, -1.8), (2.0, 0.6), (math.inf, 2.6))
+_UNUSUAL: Table = ((1.05, -3.4), (1.3, -1.3), (2.0, 2.1), (math.inf, 2.3))
 _UNKNOWN = 0.8  # weight of the hours as long as the feeder's are not known
-_BEYOND, _MORE = 1.5, 1.1  # weight of so many times as much as the feeder ever took at any hour
+_NEW, _HABIT, _NEW_HABIT = 1.0, -4.0, -3.0  # weight of cycles of a power that is new, known, known for a day or two
+_TOPS: Table = ((0.05, 0.0), (0.08, -0.4), (math.inf, -1.0))
+_FACTOR: Table = ((0.835, -2.5), (0.983, 0.8), (math.inf, -3.7))  # arcs and mills, converters, resistances
+_BEYOND, _MORE = 3.0, 1.1  # weight of so many times as much as the feeder ever took at any hour
 _UNLIKE, _OLDER = -1.2, 2  # weight of an older heat in the same row that is unlike; how many are looked at
 _PAUSED = 50 * _MINUTE  # of full power that are missing between two heats that are not of one row
+_FEW, _HIGH = 4, 0.85  # means of which the tops are told; share of them that the tops exceed
+_OF_HISTORY = ("unusual_hour", "beyond_any_hour", "known_cycles", "new_cycles")
 _HEATS = (0.0, 0.0, 0.4, 0.5, 0.3)  # weight of two, three … heats
 _MODERN, _OLD = (35 * _MINUTE, 85 * _MINUTE), (60 * _MINUTE, 165 * _MINUTE)  # of a heat
 _LENGTH_MODERN, _LENGTH_OLD = 3.0, 2.8
@@ -39,42 +44,46 @@ class Past(NamedTuple):
 
     Attributes
     ----------
-    unusual : list of float
-        What it took with each heat, as a multiple of the most that it had taken at these hours of the day.
+    habit : bool
+        Whether it had shown heats of this power for hours.
+    unusual : list of float, optional
+        What it took with each heat, as a multiple of the most that it had taken at these hours of the day; None before
+        they are known.
     beyond : float
         What it took with the last heat, as a multiple of the most that it had taken at any hour.
     """
 
-    unusual: list[float]
-    beyond: float
+    habit: bool
+    unusual: list[float] | None = None
+    beyond: float = 1.0
 
 
-def weigh(found: Cycles, past: Past | None) -> Weighed | None:
+def weigh(found: Cycles, past: Past) -> Weighed | None:
     """Evidence of the heats in a row that ended last, or of all but the first of them; None of a single one.
 
     Parameters
     ----------
     found : Cycles
         The heats.
-    past : Past, optional
-        None before the feeder's hours are known.
+    past : Past
+        Of the feeder.
     """
-    row = min(MOST, _row(found.heats))
-    weighed = [_of(found, n, past) for n in range(max(2, row - 1), row + 1)]
+    most = len(row(found.heats))
+    weighed = [_of(found, n, past) for n in range(max(2, most - 1), most + 1)]
     return max(weighed, key=lambda w: w.score, default=None)
 
 
-def _row(heats: Sequence[Cycle]) -> int:
-    """How many heats follow one another."""
-    return 1 + next((i for i, h in enumerate(heats) if h.pause > _PAUSED), len(heats) - 1)
+def row(heats: Sequence[Cycle]) -> Sequence[Cycle]:
+    """Those that follow one another and end with the newest, the first of all; no more than are weighed."""
+    return heats[: min(MOST, 1 + next((i for i, h in enumerate(heats) if h.pause > _PAUSED), len(heats) - 1))]
 
 
-def _of(found: Cycles, number: int, past: Past | None) -> Weighed:
+def _of(found: Cycles, number: int, past: Past) -> Weighed:
     parts = [(name, weight) for name, weight in _parts(found, found.heats[:number], past) if weight]
     return Weighed(sum(weight for _, weight in parts), tuple(parts))
 
 
-def _parts(found: Cycles, heats: Sequence[Cycle], past: Past | None) -> Iterator[tuple[str, float]]:
+def _parts(found: Cycles, heats: Sequence[Cycle], past: Past) -> Iterator[tuple[str, float]]:
     full, levels = [h.full for h in heats], [h.level for h in heats]
     pauses = [h.pause for h in heats[:-1]]
     yield "repeated", _HEATS[len(heats) - 2]
@@ -84,10 +93,39 @@ def _parts(found: Cycles, heats: Sequence[Cycle], past: Past | None) -> Iterator
     yield "plateau", _plateau(heats)
     yield "short_tap", graded(max(pauses), _PAUSE)
     yield "equal_taps", graded(max(pauses) - min(pauses), _PAUSES) if len(pauses) > 1 else 0.0
-    yield "unusual_hour", _UNKNOWN if past is None else graded(min(past.unusual[: len(heats)]), _UNUSUAL)
-    yield "beyond_any_hour", _BEYOND if past is not None and past.beyond > _MORE else 0.0
+    yield "uneven_tops", _tops(heats)
+    yield "power_factor", _factor(heats)
+    yield from _history(past, len(heats))
     yield "unlike_between", _UNLIKE * sum(_unlike(found.heats, len(heats)))
     yield "size", 0.4 if found.power >= _SIZE else 0.0
+
+
+def _history(past: Past, number: int) -> Iterator[tuple[str, float]]:
+    if past.unusual is None:
+        yield "unusual_hour", _UNKNOWN
+        yield "known_cycles", _NEW_HABIT * past.habit
+        return
+    yield "unusual_hour", graded(min(past.unusual[:number]), _UNUSUAL)
+    yield "beyond_any_hour", _BEYOND if past.beyond > _MORE else 0.0
+    yield ("known_cycles", _HABIT) if past.habit else ("new_cycles", _NEW)
+
+
+def shape(weighed: Weighed) -> float:
+    """What the heats look like, whatever the feeder took before."""
+    return sum(weight for name, weight in weighed.parts if name not in _OF_HISTORY)
+
+
+def _tops(heats: Sequence[Cycle]) -> float:
+    """A converter holds its power from above; what an arc, a press or a hall takes swings in both directions."""
+    shares = sorted(share for h in heats for share in h.shares)
+    if len(shares) < _FEW:
+        return 0.0
+    return graded(shares[int(_HIGH * len(shares))] - shares[len(shares) // 2], _TOPS)
+
+
+def _factor(heats: Sequence[Cycle]) -> float:
+    factors = sorted(h.factor for h in heats if h.factor is not None)
+    return graded(factors[len(factors) // 2], _FACTOR) if factors else 0.0
 
 
 def _unlike(heats: Sequence[Cycle], number: int) -> Iterator[bool]:
@@ -101,7 +139,7 @@ def _unlike(heats: Sequence[Cycle], number: int) -> Iterator[bool]:
 
 def _plateau(heats: Sequence[Cycle]) -> float:
     """A plateau of one or two means is flat by itself; one of many is so only where a converter holds it."""
-    ripple, blocks = sum(h.ripple for h in heats) / len(heats), min(h.blocks for h in heats)
+    ripple, blocks = sum(h.ripple for h in heats) / len(heats), min(len(h.shares) for h in heats)
     if ripple < 0.01:
         return 0.0 if blocks < 3 else _HELD if blocks >= 8 else graded(ripple, _RIPPLE)
     return graded(ripple, _RIPPLE)
