@@ -26,6 +26,7 @@ _BUSY, _BUSY_FOR = (
     1000.0,
 )  # share of the usual load from which the load's noise is there too, and changes of memory
 _MOST = 4.0  # nats that one sample of a repeated sequence gives at most
+_TURNS = 4  # changes: a few prints that take turns repeat themselves so
 _FLIPS = 0.15  # share of the changes that must turn round the way of a value: else what this meter shows has no noise
 _BINS = 1024
 SURPRISES = np.array([-math.log((k + 1) / _BINS) for k in range(_BINS)] + [0.0])
@@ -154,8 +155,8 @@ def repeats(  # noqa: C901, PLR0912, PLR0915
                     nats = min(surprises[int(_BINS * (back + 2.5) / (changes + 5.0))], _MOST)
                     if not goes_on:
                         evidence, began = 0.0, times[i]
-                    # One of the last few prints again is no wonder.
-                    evidence += nats * (fresh - (hits & 1) - (fresh > 1) * (hits >> 1 & 1) - (fresh > 2) * (hits >> 2))
+                    few = hits if found < _TURNS else 0  # two or three prints in turn are no wonder
+                    evidence += nats * (fresh - (few & 1) - (fresh > 1) * (few >> 1 & 1) - (fresh > 2) * (few >> 2))
                     lag, matched = found, index
                     if not replayed and flips >= _FLIPS * changes and evidence >= replay_nats:
                         replayed, event = True, REPLAYED
