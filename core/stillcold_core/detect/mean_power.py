@@ -201,8 +201,13 @@ def _taught(state: PowerState, shown: Shown, threshold: float) -> PowerState:
             return state
     if shape(shown.weighed) < _CYCLIC:
         return state
-    habits = learned(state.habits, shown.heats[-1].power, state.blocks[-1].time)
+    habits = learned(state.habits, *_size(shown.heats), state.blocks[-1].time)
     return msgspec.structs.replace(state, habits=habits)
+
+
+def _size(heats: Sequence[Cycle]) -> tuple[float, float]:
+    """W of the plateau, and mean s at full power."""
+    return heats[-1].power, sum(h.full for h in heats) / len(heats)
 
 
 def _hours_known(state: PowerState) -> bool:
@@ -264,7 +269,8 @@ def _bases(state: PowerState, hours: bool) -> Iterator[list[float]]:
 
 
 def _past(state: PowerState, found: Cycles, hours: bool) -> Past:
-    habit = known(state.habits, found.power, row(found.heats)[-1].began)
+    heats = row(found.heats)
+    habit = known(state.habits, *_size(heats), heats[-1].began)
     if not hours:
         return Past(habit)
     blocks = state.blocks
