@@ -3,6 +3,8 @@ PYTHON ?= python3
 UV := .uv/uv
 RUN := $(UV) run --no-sync
 ARGS ?=
+# The tests start hundreds of programs: none of them is to compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Where a proxy has its own certificate authority, npm must trust it as Python does.
 ifdef SSL_CERT_FILE
@@ -25,7 +27,7 @@ setup: $(UV) ## Make .venv with everything that developing needs
 test: setup ## Everything that must hold: make check, then all tests; ARGS go to pytest
 	sh tools/install_test_programs.sh
 	$(MAKE) --no-print-directory check
-	$(RUN) pytest $(ARGS)
+	$(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: setup ## Lint, format, types, import arrows, examples in docstrings
 	$(RUN) ruff check --quiet

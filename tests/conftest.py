@@ -1,14 +1,34 @@
 """Fixtures for every room."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 from sqlalchemy import Engine
 
 from stillcold_server.store.database import open_database
 from stillcold_server.store.migrate import prepare
 from support import Authority, MailServer, Mosquitto, VictoriaMetrics, WebhookReceiver
+from support.alone import turn
+from support.browser import browser
+
+
+@pytest.fixture(autouse=True)
+def taken_turn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests of other processes away from those marked ``alone``."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with turn(shared, alone=request.node.get_closest_marker("alone") is not None):
+        yield
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser."""
+    with browser() as running:
+        yield running
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from stillcold_sim.scenario import Fault
 from stillcold_sim.wire import PtyPort
 from support.raw_meter import RawMeter, Request, Respond, frame, honest
 
-FAST = 0.15
+FAST = 0.6
 
 
 def tcp(port: int) -> Client:

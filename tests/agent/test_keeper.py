@@ -98,7 +98,7 @@ def test_a_disk_that_takes_nothing_for_a_while_loses_nothing(
         assert not kept.wait(0.2)
         assert journal.count_pending() == 0
         journal._db.execute("PRAGMA max_page_count = 1000000")
-        assert kept.wait(10)
+        assert kept.wait(60)
     finally:
         keeper.stop()
     assert [k.sequence for k in journal.pending(0, 9)] == [1, 2, 3]
@@ -123,7 +123,7 @@ def test_an_error_that_nobody_foresaw_is_reported(two_blocks: Profile, journal: 
     keeper, _ = keeper_of(two_blocks, journal, Counts(), failures.put)
     keeper.start()
     keeper.put(Collected({"a point that nobody reads": []}, "quiet"))
-    assert isinstance(failures.get(timeout=10), KeyError)
+    assert isinstance(failures.get(timeout=60), KeyError)
     keeper.stop()
 
 

@@ -50,7 +50,7 @@ class Line:
 
     def wait_until_empty(self) -> None:
         """Wait until everything is acknowledged."""
-        wait_for(lambda: self.journal.count_pending() == 0, what="an empty journal", seconds=30)
+        wait_for(lambda: self.journal.count_pending() == 0, what="an empty journal")
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def test_a_broker_that_comes_late_gets_everything(tmp_path: Path, mosquitto: Mos
         mosquitto.start()
         with acker(mosquitto) as far:
             one.add(3)
-            far.wait_for_batches(6, seconds=30)
+            far.wait_for_batches(6)
             one.wait_until_empty()
 
 

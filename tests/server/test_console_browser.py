@@ -4,40 +4,22 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import Engine
 
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
+from support.browser import page_of
 from support.gateway import DEAD, LIVE, SignedGateway, steady
-from support.process import require_program
 from support.story import feed
 from support.web import PASSWORD, Web
-
-WAIT = 20_000  # ms
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser."""
-    program = require_program("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 class Screen:
     """A page, and everything in it that went wrong."""
 
     def __init__(self, browser: Browser, web: Web, width: int, height: int) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
-        self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(WAIT)
+        self.page = page_of(browser, width, height, "zh-CN")
         self.wrong: list[str] = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
@@ -59,7 +41,7 @@ def screen(chromium: Browser, web: Web) -> Iterator[Screen]:
     """A desktop's page over the plant, without alerts; nothing may go wrong in it."""
     screen = Screen(chromium, web, 1280, 800)
     yield screen
-    screen.context.close()
+    screen.page.context.close()
     assert screen.wrong == []
 
 
@@ -78,12 +60,12 @@ def test_an_alert_appears_by_itself_and_a_note_stays_while_it_is_written(
     web.clock.now = int(time.time() * 1000)
     page = screen.log_in("officer")
     expect(page.locator("#bar")).to_contain_text("无待确认告警")
-    second = screen.context.new_page()
+    second = page.context.new_page()
     second.goto(f"{web.url}/lines")
     restart_on(web, gateway, web.clock.now / 1000 - 60)
-    expect(page.locator("#bar")).to_contain_text("严重 1", timeout=WAIT)
-    expect(second.locator("#bar")).to_contain_text("严重 1", timeout=WAIT)
-    expect(second.locator("tr.sealed")).to_contain_text("在运行", timeout=WAIT)
+    expect(page.locator("#bar")).to_contain_text("严重 1")
+    expect(second.locator("#bar")).to_contain_text("严重 1")
+    expect(second.locator("tr.sealed")).to_contain_text("在运行")
     note = page.locator("form.acknowledge input")
     note.fill("已通知")
     web.hub.publish("alerts")
@@ -92,10 +74,34 @@ def test_an_alert_appears_by_itself_and_a_note_stays_while_it_is_written(
     expect(note).to_have_value("已通知")
     expect(note).to_be_focused()
     page.click("form.acknowledge button")
-    expect(page.locator("#bar")).to_contain_text("无待确认告警", timeout=WAIT)
-    expect(second.locator("#bar")).to_contain_text("无待确认告警", timeout=WAIT)
-    expect(page.locator("article.incident")).to_contain_text("officer", timeout=WAIT)
+    expect(page.locator("#bar")).to_contain_text("无待确认告警")
+    expect(second.locator("#bar")).to_contain_text("无待确认告警")
+    expect(page.locator("article.incident")).to_contain_text("officer")
     assert page.url.endswith("/alerts")
+
+
+@pytest.mark.requirement("console.live")
+def test_what_happens_while_a_page_asks_anew_is_shown_too(screen: Screen, web: Web, gateway: SignedGateway) -> None:
+    """An answer on its way says how things stood before."""
+    web.clock.now = int(time.time() * 1000)
+    page = screen.log_in("officer")
+    expect(page.locator("#bar")).to_contain_text("无待确认告警")
+
+    page.evaluate("window.heard = 0; document.body.addEventListener('stillcold:changed', () => heard++)")
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        route.continue_() if held else held.append(route)
+
+    page.route("**/alerts", hold_the_first)
+    web.hub.publish("alerts")
+    while not held:
+        page.wait_for_timeout(20)
+    answer, before = held[0].fetch(), page.evaluate("heard")
+    restart_on(web, gateway, web.clock.now / 1000 - 60)
+    page.wait_for_function("before => heard > before", arg=before)
+    held[0].fulfill(response=answer)
+    expect(page.locator("#bar")).to_contain_text("严重 1")
 
 
 @pytest.mark.requirement("console.curve")
@@ -108,7 +114,7 @@ def test_the_curve_around_the_event_is_drawn_and_lives_through_updates(
     page = screen.log_in("officer")
     page.click("article.incident h3 a")
     chart = page.locator("[data-chart]")
-    expect(chart).to_have_attribute("data-drawn", "50", timeout=WAIT)
+    expect(chart).to_have_attribute("data-drawn", "50")
     inked = page.evaluate(
         """() => { const c = document.querySelector('[data-chart] canvas');
         const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
@@ -117,7 +123,7 @@ def test_the_curve_around_the_event_is_drawn_and_lives_through_updates(
     assert inked > 5000
     age = page.locator("time[data-ago]").first
     before = age.inner_text()
-    expect(age).not_to_have_text(before, timeout=WAIT)
+    expect(age).not_to_have_text(before)
     page.evaluate("document.querySelector('[data-chart]').marked = true")
     with page.expect_response(lambda r: "/alerts/" in r.url):
         web.hub.publish("alerts")
@@ -137,15 +143,16 @@ def test_a_console_that_cannot_hear_says_so_and_catches_up(
     with page.expect_response(lambda r: r.url.endswith("/alerts")):
         web.hub.publish("alerts")  # the stream is open when this arrives
     web.stop()
-    expect(lost).to_be_visible(timeout=WAIT)
+    expect(lost).to_be_visible()
     with Web(engine, web.clock.now, web.port) as again:
         restart_on(again, gateway, again.clock.now / 1000 - 60)
-        expect(lost).to_be_hidden(timeout=WAIT)
-        expect(page.locator("#bar")).to_contain_text("严重 1", timeout=WAIT)
+        expect(lost).to_be_hidden()
+        expect(page.locator("#bar")).to_contain_text("严重 1")
         with write(engine) as connection:
             connection.execute(schema.session.delete())
         again.hub.publish("alerts")
         page.wait_for_url("**/login?next=%2Falerts")
+        page.goto("about:blank")  # nothing asks any more when this server ends too
     screen.wrong.clear()  # the browser's own words about the lost network
 
 
@@ -167,4 +174,4 @@ def test_every_page_fits_a_phone_and_the_button_is_within_reach(chromium: Browse
     page.wait_for_selector("[data-drawn]")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert screen.wrong == []
-    screen.context.close()
+    screen.page.context.close()

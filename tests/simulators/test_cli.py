@@ -37,7 +37,7 @@ def test_serve_says_what_listens_where_and_ends_cleanly(tmp_path: Path, sent: si
         wait_for(ports.exists)
         listing = json.loads(ports.read_text())
         place, meter = listing["ports"]["bus"], listing["meters"]["f1"]
-        with socket.create_connection((place["host"], place["port"]), timeout=10) as connection:
+        with socket.create_connection((place["host"], place["port"]), timeout=60) as connection:
             connection.sendall(struct.pack(">HHHBBHH", 1, 0, 6, meter["unit"], 4, 0x46, 2))
             assert connection.recv(100)[7] == 4
         assert f"Modbus TCP on {place['host']}:{place['port']}" in process.output
@@ -61,7 +61,7 @@ def test_link_is_made_and_goes(tmp_path: Path) -> None:
 def test_story_ends_by_itself(tmp_path: Path) -> None:
     """After its duration, with the truth complete."""
     with _serve(tmp_path, "demo", "--speed", "300") as process:
-        wait_for(lambda: not process.alive, seconds=20)
+        wait_for(lambda: not process.alive)
         assert process.end(signal.SIGTERM) == 0
     truth = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]
     events = [(e["t"], e.get("meter") or e.get("port"), e["event"]) for e in truth if "event" in e]

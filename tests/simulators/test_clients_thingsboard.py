@@ -60,7 +60,7 @@ class Platform:
 
     def wait_for(self, device: str, keys: set[str]) -> None:
         """Wait until all of these values of a device have come."""
-        wait_for(lambda: self.telemetry.get(device, {}).keys() >= keys, seconds=40, what=f"{device} in telemetry")
+        wait_for(lambda: self.telemetry.get(device, {}).keys() >= keys, what=f"{device} in telemetry")
 
     def close(self) -> None:
         """Disconnect."""

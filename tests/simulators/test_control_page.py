@@ -6,26 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from support import Process, require_program, wait_for
+from support import Process, wait_for
+from support.browser import page_of
 
-WAIT = 20_000  # ms
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
 SERVE = [sys.executable, "-c", "from stillcold_sim.cli import main; main()", "serve", "demo", "--stay", "--control=0"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser."""
-    program = require_program("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +31,7 @@ def _control(ports: Path) -> str:
 
 def _open(browser: Browser, url: str, width: int, height: int, locale: str) -> tuple[Page, list[str]]:
     """A page that shows the meters, and everything in it that goes wrong or comes from elsewhere."""
-    page = browser.new_context(viewport={"width": width, "height": height}, locale=locale).new_page()
-    page.set_default_timeout(WAIT)
+    page = page_of(browser, width, height, locale)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)

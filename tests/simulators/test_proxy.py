@@ -74,7 +74,7 @@ async def through(*troubles: Trouble, packets: bool = False) -> AsyncIterator[tu
 async def _answer(streams: Streams, data: bytes, length: int | None = None) -> bytes:
     reader, writer = streams
     writer.write(data)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await reader.readexactly(len(data) if length is None else length)
 
 
@@ -133,13 +133,13 @@ async def test_outage_breaks_off_connections_and_refuses_new_ones() -> None:
     async with through() as (proxies, connect):
         reader, _ = await connect()
         proxies.troubles.append(Trouble(at=0, what="outage"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with pytest.raises(ConnectionResetError):
                 await reader.readexactly(1)
         with pytest.raises(ConnectionRefusedError):
             await connect()
         proxies.troubles.clear()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     assert await _answer(await connect(), b"x") == b"x"
@@ -223,7 +223,7 @@ def _client(port: int, topic: str = "") -> Iterator[tuple[mqtt.Client, "queue.Qu
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:
-        ready.get(timeout=20)
+        ready.get(timeout=60)
         yield client, heard
     finally:
         client.disconnect()
@@ -237,7 +237,7 @@ def _said(broker: int, port: int, count: int) -> list[int]:
             publisher.publish("t", str(n), qos=1)
         got: list[int] = []
         while not set(got) >= set(range(count)):
-            got.append(int(heard.get(timeout=20)))
+            got.append(int(heard.get(timeout=60)))
         with suppress(queue.Empty):
             while True:
                 got.append(int(heard.get(timeout=0.5)))

@@ -65,7 +65,7 @@ class Serial:
     async def frame(self, length: int = 9) -> bytes:
         """So many bytes, their checksum proved and cut off."""
         data = b""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(data) < length:
                 data += await self._bytes.get()
         assert _crc(data[:-2]) == data[-2:]
@@ -145,7 +145,7 @@ async def test_a_serial_device_is_answered_on(write: Callable[[str], Path]) -> N
                     pass
             os.write(near, _request(2))
             data = b""
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while len(data) < 9:
                     data += await asyncio.to_thread(os.read, near, 256)
         assert data[:3] == b"\x02\x04\x04"

@@ -132,7 +132,7 @@ async def test_no_answer_is_an_empty_row(write: Callable[[str], Path], tmp_path:
 
 
 def _frequency(port: int) -> float:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(struct.pack(">HHHBBHH", 1, 0, 6, 3, 4, 0x46, 2))
         data = b""
         while len(data) < 13:

@@ -14,7 +14,7 @@ from stillcold_core.contract.messages import Acknowledgement, Status, decode_sta
 from stillcold_core.contract.topics import ack_topic, batch_topic, status_topic
 from stillcold_core.evidence.envelope import digest, open_envelope
 from stillcold_core.evidence.keys import Ed25519PublicKey
-from support.waiting import wait_for
+from support.waiting import LONG, wait_for
 
 Reply = Callable[[Batch, bytes], Acknowledgement | None]
 
@@ -66,7 +66,7 @@ class Acker:
         """The sequences that came, in order, repeated ones included."""
         return [b.sequence for b in self.batches]
 
-    def wait_for_batches(self, count: int, *, seconds: float = 20.0) -> list[Batch]:
+    def wait_for_batches(self, count: int, *, seconds: float = LONG) -> list[Batch]:
         """The batches, once ``count`` different ones have come."""
         wait_for(lambda: len(set(self.sequences)) >= count, seconds=seconds, what=f"{count} batches")
         self.check()
@@ -84,7 +84,7 @@ class Acker:
     def __enter__(self) -> Self:
         self._client.connect("127.0.0.1", self._port, clean_start=True)
         self._client.loop_start()
-        assert self._subscribed.wait(10)
+        assert self._subscribed.wait(LONG)
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -59,7 +59,7 @@ class House:
     def start_server(self) -> None:
         """Start the server and wait until it answers."""
         self.server.start()
-        wait_for(self.console.up, seconds=30, what=f"the server:\n{self.server.output}")
+        wait_for(self.console.up, what=f"the server:\n{self.server.output}")
         if not self.console.password:
             self.console.first_login(self.server.output.split(_WORD, 1)[1].split()[0])
 

@@ -9,7 +9,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from support.ports import free_port
-from support.waiting import wait_for
+from support.waiting import LONG, wait_for
 
 
 class MailServer:
@@ -39,7 +39,7 @@ class MailServer:
         self.messages.append(message_from_bytes(content, policy=policy.default))
         return "250 OK"
 
-    def wait_for(self, count: int, *, seconds: float = 15.0) -> list[EmailMessage]:
+    def wait_for(self, count: int, *, seconds: float = LONG) -> list[EmailMessage]:
         """The messages, once there are at least ``count``."""
         wait_for(lambda: len(self.messages) >= count, seconds=seconds, what=f"{count} messages")
         return list(self.messages)

@@ -8,7 +8,7 @@ _RANGE = range(15000, 32000)  # below the kernel's ephemeral ports, which outgoi
 
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody listens on now."""
-    for port in random.sample(_RANGE, 200):
+    for port in random.SystemRandom().sample(_RANGE, 200):  # whatever seed a test has set
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

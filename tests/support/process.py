@@ -10,7 +10,7 @@ from typing import Self
 
 import pytest
 
-from support.waiting import wait_for
+from support.waiting import LONG, wait_for
 
 _FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -62,7 +62,7 @@ class Process:
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(self.command, stdout=log, stderr=log, env=self.environment)
 
-    def stop(self, *, seconds: float = 20.0) -> int:
+    def stop(self, *, seconds: float = LONG) -> int:
         """Ask it to end (SIGTERM), and give its exit code."""
         return self.end(signal.SIGTERM, seconds=seconds)
 
@@ -70,13 +70,13 @@ class Process:
         """End it without warning (SIGKILL)."""
         return self.end(signal.SIGKILL)
 
-    def end(self, sent: signal.Signals, *, seconds: float = 20.0) -> int:
+    def end(self, sent: signal.Signals, *, seconds: float = LONG) -> int:
         """End it by a signal, and give its exit code."""
         assert self._running is not None, "not started"
         self._running.send_signal(sent)
         return self._running.wait(seconds)
 
-    def wait_for_output(self, text: str, *, seconds: float = 20.0) -> None:
+    def wait_for_output(self, text: str, *, seconds: float = LONG) -> None:
         """Wait until it has printed ``text``."""
         wait_for(lambda: text in self.output or not self.alive, seconds=seconds, what=f"{text!r} in {self.output!r}")
         assert text in self.output, f"ended without {text!r}:\n{self.output}"

@@ -46,5 +46,5 @@ class VictoriaMetrics(Process):
         return [json.loads(line) for line in lines]
 
     def _get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return bytes(answer.read())

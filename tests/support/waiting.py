@@ -7,9 +7,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _PAUSE = 0.02
+LONG = 60.0
+"""Seconds that nothing takes on the slowest machine: waiting costs time only where something is broken."""
 
 
-def wait_for(condition: Callable[[], T], *, seconds: float = 15.0, what: str = "") -> T:
+def wait_for(condition: Callable[[], T], *, seconds: float = LONG, what: str = "") -> T:
     """The first true result of ``condition``.
 
     Raises
@@ -24,7 +26,7 @@ def wait_for(condition: Callable[[], T], *, seconds: float = 15.0, what: str = "
     return result
 
 
-async def wait_for_async(condition: Callable[[], T], *, seconds: float = 15.0, what: str = "") -> T:
+async def wait_for_async(condition: Callable[[], T], *, seconds: float = LONG, what: str = "") -> T:
     """:func:`wait_for` inside an event loop."""
     deadline = time.monotonic() + seconds
     while not (result := condition()):

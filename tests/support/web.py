@@ -16,7 +16,7 @@ from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
 from stillcold_server.people.accounts import create_user
 from stillcold_server.store.database import write
-from support.waiting import wait_for
+from support.waiting import LONG, wait_for
 
 PASSWORD = "three cold lines"
 API = "/api/v1"
@@ -66,7 +66,7 @@ class Web:
 
     def client(self) -> httpx.Client:
         """A client that is not logged in."""
-        client = httpx.Client(base_url=self.url, timeout=20)
+        client = httpx.Client(base_url=self.url, timeout=LONG)
         self._clients.append(client)
         return client
 

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from support.waiting import wait_for
+from support.waiting import LONG, wait_for
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class WebhookReceiver:
         """Answer the next ``count`` requests with ``status``."""
         self._failures.extend([status] * count)
 
-    def wait_for(self, count: int, *, seconds: float = 15.0) -> list[Request]:
+    def wait_for(self, count: int, *, seconds: float = LONG) -> list[Request]:
         """The requests, once there are at least ``count``."""
         wait_for(lambda: len(self.requests) >= count, seconds=seconds, what=f"{count} requests at the web hook")
         return list(self.requests)

@@ -29,6 +29,7 @@ def _left_running(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.requirement("system.demo")
 def test_the_story_comes_out_with_nothing_installed_but_python(tmp_path: Path) -> None:
     with _demo(tmp_path, "--once", "--broker", "iotcore") as demo:

@@ -32,7 +32,7 @@ def _echo(port: int) -> bytes:
     client.connect("127.0.0.1", port)
     client.loop_start()
     client.subscribe("a", 1)
-    assert subscribed.wait(5)
+    assert subscribed.wait(60)
     client.publish("a", b"hello", 1)
     wait_for(lambda: got)
     client.disconnect()
