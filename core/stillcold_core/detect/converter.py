@@ -6,14 +6,18 @@ from typing import NamedTuple
 import msgspec
 
 from stillcold_core.detect import weigh
-from stillcold_core.detect.evidence import MeltLimits, Weighed, together
+from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, together
 from stillcold_core.detect.heat import Heat, Tracking, anchored, measured, track
+from stillcold_core.detect.hours import HOUR, UNKNOWN, Hours, learned, number_of, unlearned
 from stillcold_core.detect.melt import MeltRules
 from stillcold_core.detect.minutes import SLOW, Stretch
-from stillcold_core.detect.weigh import Known
+from stillcold_core.detect.weigh import Known, Past
 
 _HEATS = 24  # kept
 _LOOKS = 300.0  # s between two looks at a heat that goes on
+_SUSPECT = 4.0  # score of a heat from which on its hours teach nothing
+_AT_WORK = 0.05  # of the heat's power, by which a plant takes more while it works, at least
+_ENOUGH = 6  # hours by which a first day can be judged
 _APART = 0.25  # of the power, by which heats of one furnace differ at most
 
 
@@ -30,12 +34,15 @@ class Converters(msgspec.Struct, frozen=True):
         Converters that made no heats.
     looked : float
         s of the last look at the open heat.
+    hours : tuple of 24 UsualHour
+        What the feeder takes at each hour of the day; the most is of its distortion.
     """
 
     tracking: Tracking = Tracking()
     heats: tuple[Heat, ...] = ()
     known: tuple[Known, ...] = ()
     looked: float = 0.0
+    hours: Hours = UNKNOWN
 
 
 class Seen(NamedTuple):
@@ -67,6 +74,7 @@ def advance(state: Converters, stretches: Sequence[Stretch], limits: MeltLimits,
         s from which on the feeder has been watched.
     """
     now = stretches[-1]
+    state = msgspec.structs.replace(state, hours=_learned(state.hours, stretches))
     tracking, heat = track(state.tracking, stretches, MeltRules(limits.power * limits.converter, noise))
     state = msgspec.structs.replace(state, tracking=tracking)
     if heat is not None:
@@ -95,12 +103,55 @@ def _closed(state: Converters, heat: Heat, limits: MeltLimits, first: float, *, 
     told = _weighed(state, heat, limits, first, slow=slow)
     known = weigh.remembered(state.known, heat, limits.memory, other=False)
     heats = (*together(state.heats, heat, limits), heat)[-_HEATS:]
-    return told._replace(state=msgspec.structs.replace(state, heats=heats, known=known))
+    hours = state.hours
+    if told.weighed is not None and told.weighed.score >= _SUSPECT:
+        hours = unlearned(hours, _moments(heat))
+    return told._replace(state=msgspec.structs.replace(state, heats=heats, known=known, hours=hours))
 
 
 def _weighed(state: Converters, heat: Heat, limits: MeltLimits, first: float, *, slow: bool) -> Seen:
     heats = (*together(state.heats, heat, limits), heat)
     near = [i for i, h in enumerate(heats) if abs(h.power / heat.power - 1) <= _APART]
     between, heats = len(heats) - near[0] - len(near), tuple(heats[i] for i in near)
-    weighed = weigh.weigh(heats, state.known, between=between, observed=heats[0].began - first, slow=slow)
-    return Seen(state, heats, weighed)
+    past = _past(state, heats[-1], heats[0].began - first)
+    return Seen(state, heats, weigh.weigh(heats, state.known, past, between=between, slow=slow))
+
+
+def _learned(hours: Hours, stretches: Sequence[Stretch]) -> Hours:
+    """With the distortion that held for three stretches, as a spike is no load."""
+    now = stretches[-1]
+    held = [s.distortion or 0.0 for s in stretches[-1 if now.length >= SLOW else -3 :]]
+    return learned(hours, now.time, now.length, now.power, min(held))
+
+
+def _past(state: Converters, heat: Heat, observed: float) -> Past:
+    """What the feeder took before at the hours of a heat."""
+    if observed < DAY:
+        powers = [h.power for h in state.heats] + [k.power for k in state.known]
+        first = max(powers, default=0.0) <= _APART * heat.power
+        return Past(observed, working=_today(state.hours, heat) if first else None)
+    same = [state.hours[number_of(t) % 24] for t in _moments(heat)]
+    later = [state.hours[number_of(heat.fell + t) % 24] for t in (HOUR, 2 * HOUR)]  # before a shift is no rest
+    shown = heat.floor + heat.power * heat.ratio
+    usual = [hour.usual for hour in state.hours]
+    return Past(
+        observed,
+        shown / max(1.0, *(hour.most for hour in same)),
+        max(_working(hour.usual, usual, heat) for hour in (*same, *later)),
+    )
+
+
+def _today(hours: Hours, heat: Heat) -> float | None:
+    """How far the plant was at work when its first converter began, by the hours of this first day."""
+    before = [h.energy / h.length for h in hours if h.length and h.number < number_of(heat.began)]
+    return _working(heat.base, before, heat) if len(before) >= _ENOUGH else None
+
+
+def _working(power: float, usual: Sequence[float], heat: Heat) -> float:
+    least = min(usual)
+    return (power - least) / max(max(usual) - least, _AT_WORK * heat.power)
+
+
+def _moments(heat: Heat) -> tuple[float, ...]:
+    """s, some in each hour of its full power."""
+    return tuple(t for t in (heat.began + 1, (heat.began + heat.fell) / 2, heat.fell))

@@ -22,7 +22,7 @@ from stillcold_core.detect.spectrum import USED, seen
 from stillcold_core.readings import Sample
 from stillcold_core.samples import Samples
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 _KEPT = 5400.0  # s of stretches kept before an open melt, or before now
 _HEATS = 24  # kept
 _LOOKS = 300.0  # s between two looks at a melt that goes on

@@ -20,6 +20,7 @@ _TAPPED, _TAPPED_POWER, _NOTHING = 0.17, 0.12, 0.08  # of the plateau, left: it 
 _NEAR_TOP = 0.85  # of the highest distortion, above which nothing has fallen
 _BACK = 0.65  # of the plateau, above which the full power is back
 _DIP, _LONG_DIP = 270.0, 600.0  # s of a pause to nothing, and of one at part load, that still belong to a heat
+_OVERTAKEN, _OTHER = 2.0, 600.0  # times what an open heat of so many s ever had, above which another load begins
 _TAIL = 2700.0  # s after the full power in which the tap is waited for
 _TAP = 110.0  # s without power that are a tap
 
@@ -35,8 +36,8 @@ class Heat(msgspec.Struct, frozen=True):
         Wh above the base.
     power : float
         W above the base on the plateau.
-    base : float
-        W before it.
+    base, floor : float
+        W and VA of distortion before it.
     ratio : float
         VA of distortion that a W of it brings, as the rise of the distortion.
     ratio_apart : float
@@ -69,6 +70,7 @@ class Heat(msgspec.Struct, frozen=True):
     energy: float
     power: float
     base: float
+    floor: float
     ratio: float
     ratio_apart: float
     ramp: float
@@ -133,8 +135,8 @@ def track(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tr
         return Tracked(state)
     melting = noise_of(state.melting, stretches, "distortion", now.distortion)
     if melting.began is None:
-        return Tracked(Tracking(beginning(melting, stretches, "distortion", rules)))
-    state = msgspec.structs.replace(state, melting=melting)
+        return Tracked(Tracking(_beginning(melting, stretches, rules)))
+    state = _overtaken(msgspec.structs.replace(state, melting=melting), stretches)
     if now.length > GAP:
         return Tracked(_closed(state, now.time - now.length))
     if now.time - melting.began > rules.longest:
@@ -142,12 +144,32 @@ def track(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tr
     return _tail(state, stretches, rules) if state.fell is not None else _on_top(state, stretches, rules)
 
 
+def _beginning(melting: Melting, stretches: Sequence[Stretch], rules: MeltRules) -> Melting:
+    begun = beginning(melting, stretches, "distortion", rules)
+    return begun if begun.began is None else msgspec.structs.replace(begun, most=_held_level(stretches))
+
+
+def _held_level(stretches: Sequence[Stretch]) -> float:
+    """What both of the last two stretches show: a spike is no plateau."""
+    return min(_va(s) for s in stretches[-2:])
+
+
+def _overtaken(state: Tracking, stretches: Sequence[Stretch]) -> Tracking:
+    """Begin anew where more than twice as much comes at once as the open heat ever had: that was another load."""
+    melting, level = state.melting, _held_level(stretches)
+    since = stretches[-2].time - stretches[-2].length if len(stretches) > 1 else 0.0
+    if level - melting.floor <= _OVERTAKEN * (melting.most - melting.floor) or since - (melting.began or 0.0) < _OTHER:
+        return state
+    before = median(_va(s) for s in stretches[-7:-2]) or 0.0
+    return Tracking(msgspec.structs.replace(melting, began=since, floor=before, most=level))
+
+
 def _on_top(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tracked:
     """On the plateau: most stretches need no closer look."""
     melting, level = state.melting, _va(stretches[-1])
     if level < melting.floor + _NEAR_TOP * (melting.most - melting.floor):
         return _fallen(anchored(state, stretches), stretches, rules)
-    return Tracked(Tracking(msgspec.structs.replace(melting, most=max(melting.most, level))))
+    return Tracked(Tracking(msgspec.structs.replace(melting, most=max(melting.most, _held_level(stretches)))))
 
 
 def _closed(state: Tracking, since: float) -> Tracking:
@@ -197,19 +219,25 @@ def _reference(shape: _Shape, until: float) -> Stretch:
 
 def _fallen(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tracked:
     """On the plateau: is the full power over?"""
-    width = 1 if stretches[-1].length >= SLOW else 3
     shape = _shape(state, stretches)
-    if shape is None or len(shape.run) <= width:
-        return Tracked(state)
-    fell = shape.run[-width].time - shape.run[-width].length
-    reference = _reference(shape, fell)
-    if not all(_low(*shape.left(s, reference)) for s in shape.run[-width:]):
-        return Tracked(state)
-    return _tail(msgspec.structs.replace(state, fell=fell), stretches, rules)
+    # Three stretches that are low tell it, and two in which nothing is left.
+    for width, over in ((1, _low),) if stretches[-1].length >= SLOW else ((2, _gone), (3, _low)):
+        if shape is None or len(shape.run) <= width:
+            break
+        fell = shape.run[-width].time - shape.run[-width].length
+        reference = _reference(shape, fell)
+        if all(over(*shape.left(s, reference)) for s in shape.run[-width:]):
+            return _tail(msgspec.structs.replace(state, fell=fell), stretches, rules)
+    below = all(_va(s) < state.melting.floor for s in stretches[-3:])
+    return Tracked(_closed(state, stretches[-1].time) if shape is None and below else state)
 
 
 def _low(power: float, distortion: float) -> bool:
     return distortion < 1 - _FALLEN or (power < 1 - _FALLEN_POWER and distortion < 1 - _FALLEN_BESIDE)
+
+
+def _gone(power: float, distortion: float) -> bool:
+    return distortion < _TAPPED and power < _TAPPED_POWER
 
 
 def _tail(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tracked:
@@ -233,8 +261,8 @@ def _tail(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tr
 
 def _restarted(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules, ended: float) -> Tracked:
     heat = measured(state, stretches, ended)
-    melting = closed(state.melting, ended)
-    return Tracked(Tracking(beginning(melting, stretches, "distortion", rules)), heat)
+    melting = closed(state.melting, state.fell or ended)  # something was left when the full power was over
+    return Tracked(Tracking(_beginning(melting, stretches, rules)), heat)
 
 
 def _quiet(state: Tracking, shape: _Shape, fell: float) -> float | None:
@@ -272,7 +300,7 @@ def measured(state: Tracking, stretches: Sequence[Stretch], ended: float, *, goe
     return Heat(
         began=began, fell=fell, ended=ended,
         energy=sum(max(0.0, s.power - shape.base) * s.length for s in run if s.time <= ended + 1e-3) / 3600,
-        power=shape.power, base=shape.base,
+        power=shape.power, base=shape.base, floor=shape.floor,
         ratio=shape.peak / shape.power,
         ratio_apart=((shape.floor + shape.peak) ** 2 - shape.floor**2) ** 0.5 / shape.power,
         ramp=run[top].time - run[top].length - began,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,15 +11,46 @@ from stillcold_core.detect.heat import Heat
 
 _HOUR, _MINUTE = 3600.0, 60.0
 _STEADY = 2.75 * _HOUR  # s that no heat lasts, and a heater does
-_ALIKE = 0.2  # by which two converters of one size differ, share of the power
+_ALIKE = 0.2  # by which the runs of one converter differ, share of the power
+_ALIKE_SPECTRUM = 0.3  # the same of their distortion
 _OF_OLD = 12 * _HOUR  # s after which a converter that was no furnace belongs to the feeder
 _LENGTH = ((40.0, -1.0), (45.0, 0.5), (100.0, 2.0), (140.0, 0.5), (165.0, -0.5), (math.inf, -2.0))
 _SIZE = ((200e3, -2.0), (300e3, -0.5), (math.inf, 1.0))
 _TAP = ((4.0, 0.5), (18.0, 2.0), (25.0, 0.5), (120.0, 0.0), (math.inf, -0.5))
 _ENERGY = ((0.06, 1.0), (0.15, 0.5), (0.3, 0.0), (math.inf, -1.0))
 _LEVEL = ((0.08, 0.5), (0.15, 0.0), (math.inf, -1.5))
+_UNUSUAL, _MOST_UNUSUAL = 1.3, 2.4  # times the most before that is unusual; what it weighs at most
+_USUAL = -1.5  # weight of hours at which as much was there before
+_LONG = 2400.0  # s of a run that goes on after which it is none of a charger or a drive that is started
+_QUIET, _BUSY = 0.35, 0.6  # of the way from the quietest hour to the busiest
+_AT_REST, _AT_WORK = 2.0, -0.5  # weight of hours at which the plant rests, or works
 
 _MOST = {"equal_plateau": 1.0, "tap": 4.0, "equal_energy": 2.0}  # what repetition weighs at most
+
+
+class Past(NamedTuple):
+    """What the feeder took before the heats.
+
+    Attributes
+    ----------
+    observed : float
+        s that it had been watched.
+    unusual : float, optional
+        Distortion with the last heat, as a multiple of the most at its hours of the day; None as long as they are not
+        known.
+    working : float, optional
+        How far the plant is usually at work at these hours: share of what it takes between its quietest hour and its
+        busiest.
+    """
+
+    observed: float
+    unusual: float | None = None
+    working: float | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a converter at these hours is neither usual nor expected."""
+        return self.unusual is not None and self.unusual > _UNUSUAL and (self.working or 0.0) <= _QUIET
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -26,8 +58,8 @@ class Known(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    power : float
-        W
+    power, ratio : float
+        W, and VA of distortion that a W of it brings.
     first, last : float
         s at which it was seen first and last.
     longest : float
@@ -37,6 +69,7 @@ class Known(msgspec.Struct, frozen=True):
     """
 
     power: float
+    ratio: float
     first: float
     last: float
     longest: float
@@ -61,16 +94,21 @@ def fits(heat: Heat, limits: MeltLimits, slow: bool) -> bool:
 def remembered(known: Sequence[Known], heat: Heat, memory: float, *, other: bool) -> tuple[Known, ...]:
     """The feeder's converters with one more run of one of them, ``other`` if no furnace runs so."""
     kept = [k for k in known if heat.ended - k.last <= memory]
-    same = min(kept, key=lambda k: abs(heat.power / k.power - 1), default=None)
+    alike = [k for k in kept if _same(k, heat, _ALIKE / 2)]
+    same = min(alike, key=lambda k: abs(heat.power / k.power - 1), default=None)
     lasted = heat.lasted - heat.ramp  # a lining is sintered for hours
-    if same is None or abs(heat.power / same.power - 1) > _ALIKE / 2:
-        return (*kept[-11:], Known(heat.power, heat.began, heat.ended, lasted, other))
+    if same is None:
+        return (*kept[-11:], Known(heat.power, heat.ratio, heat.began, heat.ended, lasted, other))
     kept.remove(same)
-    more = Known(same.power, same.first, heat.ended, max(same.longest, lasted), same.other or other)
+    more = Known(same.power, same.ratio, same.first, heat.ended, max(same.longest, lasted), same.other or other)
     return (*kept, more)
 
 
-def weigh(heats: Sequence[Heat], known: Sequence[Known], *, between: int, observed: float, slow: bool) -> Weighed:
+def _same(known: Known, heat: Heat, alike: float) -> bool:
+    return abs(heat.power / known.power - 1) <= alike and abs(heat.ratio / known.ratio - 1) <= _ALIKE_SPECTRUM
+
+
+def weigh(heats: Sequence[Heat], known: Sequence[Known], past: Past, *, between: int, slow: bool) -> Weighed:
     """Evidence of heats that may belong together.
 
     Parameters
@@ -79,17 +117,18 @@ def weigh(heats: Sequence[Heat], known: Sequence[Known], *, between: int, observ
         In order of time; the last may be going on.
     known : sequence of Known
         Other converters of the feeder.
+    past : Past
+        What the feeder took before.
     between : int
         Runs of another size among the heats.
-    observed : float
-        s that the feeder had been watched before the first of the heats.
     slow : bool
         Whether the meter is read so seldom that a heat is a handful of readings.
     """
     total: dict[str, float] = {"unlike_between": -1.0 * between}
     added(total, heats, lambda heat: _alone(heat, slow), _repeated)
     total |= {name: min(total[name], most) for name, most in _MOST.items() if name in total}
-    total |= _history(heats[0], known, observed)
+    total |= _history(heats[0], known, past)
+    total |= _hours(past)
     return summed(total)
 
 
@@ -101,6 +140,7 @@ def _alone(heat: Heat, slow: bool) -> list[tuple[str, float]]:
         ("steady_plateau", 0.5 if slow or (heat.ripple <= 0.012 and heat.flat >= 0.75) else 0.0),
         ("power_factor", 0.5 if heat.factor is not None and 0.7 <= heat.factor <= 0.985 else 0.0),
         ("drive_spectrum", -1.0 if heat.ratio > 0.36 else 0.0),
+        ("weak_spectrum", -1.0 if max(heat.ratio, heat.ratio_apart) < 0.1 else 0.0),
         ("soft_start", 3.5 if soft else 0.0),
     ]
     if not slow:
@@ -133,15 +173,29 @@ def _repeated(before: Heat, heat: Heat) -> list[tuple[str, float]]:
     return parts
 
 
-def _history(heat: Heat, known: Sequence[Known], observed: float) -> dict[str, float]:
+def _hours(past: Past) -> dict[str, float]:
+    """A load of no day before comes on the next one with a chance of one in as many days, and one more."""
+    days, unusual, working = past.observed / DAY, past.unusual, past.working
+    parts = {}
+    if unusual is not None:
+        often = _USUAL if unusual < 1 else 0.0
+        parts["unusual_hour"] = min(_MOST_UNUSUAL, math.log(1 + days)) if unusual > _UNUSUAL else often
+    if working is not None:
+        at_rest = working <= _QUIET and (unusual is None or unusual > _UNUSUAL)
+        parts["plant_at_rest"] = _AT_REST if at_rest else _AT_WORK if working > _BUSY else 0.0
+    return parts
+
+
+def _history(heat: Heat, known: Sequence[Known], past: Past) -> dict[str, float]:
     """What the feeder is known to run: a heater of this size, any converter of it, or none."""
     old = [k for k in known if heat.began - k.first > _OF_OLD or k.other]
-    same = [k for k in old if abs(heat.power / k.power - 1) <= _ALIKE]
+    same = [k for k in old if _same(k, heat, _ALIKE)]
     if any(k.longest > _STEADY for k in same):
         return {"steady_heater": -6.0}
     if same:
         return {"known_converter": -2.0}
-    # What is new may be a heater as well: only the end of its first heat tells.
-    if heat.open or any(k.power > 0.8 * heat.power for k in old):
+    # What is new while the plant works may be a heater as well: only the end of its first heat tells.
+    early = heat.open and not (past.quiet and heat.lasted >= _LONG)
+    if early or any(k.power > 0.8 * heat.power for k in old):
         return {}
-    return {"new_on_this_feeder": 2.5 * min(1.0, max(0.0, observed / DAY - 0.5) / 2)}
+    return {"new_on_this_feeder": 2.5 * min(1.0, max(0.0, past.observed / DAY - 0.5) / 2)}
