@@ -22,12 +22,15 @@ class Block(NamedTuple):
         W
     reactive : float, optional
         var, where the meter shows any.
+    swing : float, optional
+        W by which it changes from minute to minute, where it is gathered of such.
     """
 
     time: float
     length: float
     power: float
     reactive: float | None = None
+    swing: float | None = None
 
 
 class Cycle(NamedTuple):
@@ -51,6 +54,8 @@ class Cycle(NamedTuple):
         Of the common plateau, of its means at full power.
     factor : float, optional
         Its own power factor.
+    swing : float, optional
+        Share of the plateau by which it changes from minute to minute.
     ratio : None
         Nothing is known of its distortion.
     open : bool
@@ -66,6 +71,7 @@ class Cycle(NamedTuple):
     pause: float
     shares: tuple[float, ...]
     factor: float | None = None
+    swing: float | None = None
     ratio: None = None
     open: bool = False
 
@@ -193,17 +199,30 @@ def _cycle(
         pause=missing,
         shares=tuple(shares[k] for k in run),
         factor=_factor(blocks, run),
+        swing=_swing(blocks, run, power),
     )
 
 
 def _factor(blocks: Sequence[Block], run: Sequence[int]) -> float | None:
     """Power factor of what comes on top of the least nearby: a mean that holds a part of both lies between them."""
-    low = min(blocks[max(0, run[-1] - 3) : run[0] + 3], key=lambda b: b.power)
+    low = min(_about(blocks, run), key=lambda b: b.power)
     reactive = [q for k in run if (q := blocks[k].reactive) is not None]
     if low.reactive is None or len(reactive) < len(run):
         return None
     active = sum(blocks[k].power for k in run) / len(run) - low.power
     return active / hypot(active, sum(reactive) / len(run) - low.reactive) if active > 0 else None
+
+
+def _swing(blocks: Sequence[Block], run: Sequence[int], power: float) -> float | None:
+    held, about = (
+        [b.swing for b in part if b.swing is not None] for part in ([blocks[k] for k in run], _about(blocks, run))
+    )
+    return max(0.0, _middle(held) - min(about)) / power if len(held) == len(run) else None
+
+
+def _about(blocks: Sequence[Block], run: Sequence[int]) -> Sequence[Block]:
+    """A heat and what is around it."""
+    return blocks[max(0, run[-1] - 3) : run[0] + 3]
 
 
 def _middle(values: Sequence[float]) -> float:

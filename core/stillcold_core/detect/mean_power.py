@@ -52,6 +52,28 @@ class UsualHour(msgspec.Struct, frozen=True):
     usual: float = 0.0
 
 
+class Part(msgspec.Struct, frozen=True):
+    """A block that is not whole yet.
+
+    Attributes
+    ----------
+    energy, length : float
+        Ws and s so far.
+    reactive : float, optional
+        vars; None where a stretch shows none.
+    moves : tuple of float
+        W by which the power has changed from stretch to stretch.
+    last : float, optional
+        W of the last one.
+    """
+
+    energy: float = 0.0
+    length: float = 0.0
+    reactive: float | None = 0.0
+    moves: tuple[float, ...] = ()
+    last: float | None = None
+
+
 class PowerState(msgspec.Struct, frozen=True):
     """What is remembered of one feeder.
 
@@ -59,8 +81,8 @@ class PowerState(msgspec.Struct, frozen=True):
     ----------
     first : float, optional
         s of the first block.
-    energy, reactive, length : float
-        Ws, vars and s of the block that is not whole yet; no vars where a stretch shows none.
+    part : Part
+        Of the block that comes next.
     blocks : tuple of Block
         Of the last hours.
     hours : tuple of 24 UsualHour
@@ -70,9 +92,7 @@ class PowerState(msgspec.Struct, frozen=True):
     """
 
     first: float | None = None
-    energy: float = 0.0
-    reactive: float | None = 0.0
-    length: float = 0.0
+    part: Part = Part()
     blocks: tuple[Block, ...] = ()
     hours: tuple[UsualHour, ...] = (UsualHour(),) * 24
     habits: tuple[Habit, ...] = ()
@@ -149,18 +169,26 @@ def by_register(before: Register | None, sample: Sample) -> tuple[Seen | None, R
 
 def _gathered(state: PowerState, stretch: Stretch) -> tuple[PowerState, Block | None]:
     if stretch.length >= _ALONE:
-        whole = msgspec.structs.replace(state, energy=0.0, reactive=0.0, length=0.0)
-        return whole, Block(*stretch[:3], stretch.reactive)
-    energy, length = state.energy + stretch.power * stretch.length, state.length + stretch.length
-    reactive = _plus(state.reactive, stretch)
-    if length < _LENGTH - 0.5:
-        return msgspec.structs.replace(state, energy=energy, reactive=reactive, length=length), None
-    block = Block(stretch.time, length, energy / length, None if reactive is None else reactive / length)
-    return msgspec.structs.replace(state, energy=0.0, reactive=0.0, length=0.0), block
+        return msgspec.structs.replace(state, part=Part()), Block(*stretch[:3], stretch.reactive)
+    part = _longer(state.part, stretch)
+    if part.length < _LENGTH - 0.5:
+        return msgspec.structs.replace(state, part=part), None
+    reactive = None if part.reactive is None else part.reactive / part.length
+    # The middle one: what is charged for a minute is no swing.
+    swing = sorted(part.moves)[len(part.moves) // 2] if part.moves else None
+    block = Block(stretch.time, part.length, part.energy / part.length, reactive, swing)
+    return msgspec.structs.replace(state, part=Part(last=part.last)), block
 
 
-def _plus(total: float | None, stretch: Stretch) -> float | None:
-    return None if total is None or stretch.reactive is None else total + stretch.reactive * stretch.length
+def _longer(part: Part, stretch: Stretch) -> Part:
+    known_so_far, shown = part.reactive, stretch.reactive
+    return Part(
+        energy=part.energy + stretch.power * stretch.length,
+        length=part.length + stretch.length,
+        reactive=None if known_so_far is None or shown is None else known_so_far + shown * stretch.length,
+        moves=part.moves if part.last is None else (*part.moves, abs(stretch.power - part.last)),
+        last=stretch.power,
+    )
 
 
 def _kept(state: PowerState, block: Block) -> tuple[Block, ...]:

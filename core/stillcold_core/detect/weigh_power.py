@@ -29,6 +29,7 @@ _UNKNOWN = 0.8  # weight of the hours as long as the feeder's are not known
 _NEW, _HABIT, _NEW_HABIT = 1.0, -4.0, -3.0  # weight of cycles of a power that is new, known, known for a day or two
 _TOPS: Table = ((0.05, 0.0), (0.08, -0.4), (math.inf, -1.0))
 _FACTOR: Table = ((0.835, -2.5), (0.983, 0.8), (math.inf, -3.7))  # arcs and mills, converters, resistances
+_SWING: Table = ((0.02, 0.5), (0.04, 0.0), (math.inf, -2.5))
 _BEYOND, _MORE = 3.0, 1.1  # weight of so many times as much as the feeder ever took at any hour
 _UNLIKE, _OLDER = -1.2, 2  # weight of an older heat in the same row that is unlike; how many are looked at
 _PAUSED = 50 * _MINUTE  # of full power that are missing between two heats that are not of one row
@@ -95,6 +96,7 @@ def _parts(found: Cycles, heats: Sequence[Cycle], past: Past) -> Iterator[tuple[
     yield "equal_taps", graded(max(pauses) - min(pauses), _PAUSES) if len(pauses) > 1 else 0.0
     yield "uneven_tops", _tops(heats)
     yield "power_factor", _factor(heats)
+    yield "steady_power", _steady(heats)
     yield from _history(past, len(heats))
     yield "unlike_between", _UNLIKE * sum(_unlike(found.heats, len(heats)))
     yield "size", 0.4 if found.power >= _SIZE else 0.0
@@ -126,6 +128,12 @@ def _tops(heats: Sequence[Cycle]) -> float:
 def _factor(heats: Sequence[Cycle]) -> float:
     factors = sorted(h.factor for h in heats if h.factor is not None)
     return graded(factors[len(factors) // 2], _FACTOR) if factors else 0.0
+
+
+def _steady(heats: Sequence[Cycle]) -> float:
+    """Arcs, passes and presses swing from minute to minute; a converter does while it is charged only."""
+    swings = sorted(h.swing for h in heats if h.swing is not None)
+    return graded(swings[len(swings) // 2], _SWING) if swings else 0.0
 
 
 def _unlike(heats: Sequence[Cycle], number: int) -> Iterator[bool]:
