@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -83,6 +84,7 @@ def story() -> dict[str, list[Row]]:
 STORY = story()
 
 
+@cache
 def expected() -> list[dict[str, object]]:
     """The rows, one by one in order of time, to one judge of everything."""
     judge, found = Judge(subjects_of(plants())), dict[str, Finding]()
@@ -91,9 +93,6 @@ def expected() -> list[dict[str, object]]:
         for f in judge.feed(by_columns([Sample(point, time, values)])):
             found[f.id] = followed(found[f.id], f) if f.id in found else f
     return [alert_record(f) for f in sorted(found.values(), key=lambda f: (f.detected, f.id))]
-
-
-EXPECTED = expected()
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> Path:
@@ -146,12 +145,12 @@ def test_the_alerts_are_the_same_however_the_rows_lie_in_files(
         patched.setattr(spool, "_SEGMENT", segment)
         paths = [forms[i % len(forms)](Path(name) / f"{i}.table", rows) for i, rows in enumerate(files[:150])]
         rest = [row for rows in files[150:] for row in rows]
-        assert alerts_of(Path(name), [*paths, write_csv(Path(name) / "rest", rest)]) == EXPECTED
+        assert alerts_of(Path(name), [*paths, write_csv(Path(name) / "rest", rest)]) == expected()
 
 
 def test_the_story_has_alerts_of_every_scope() -> None:
     """Else the other tests show nothing."""
-    kinds = {str(a["kind"]) for a in EXPECTED}
+    kinds = {str(a["kind"]) for a in expected()}
     assert {"restart.power", "tamper.balance", "tamper.genset", "tamper.meter_changed", "tamper.clock"} <= kinds
 
 
@@ -171,20 +170,20 @@ def test_several_processes_give_the_same(tmp_path: Path, monkeypatch: pytest.Mon
 
     file = write_csv(tmp_path / "m.csv", [row for rows in STORY.values() for row in rows])
     scan_files(plants(), [file], tmp_path / "alerts.jsonl", jobs=2, watch=watch)
-    assert [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()] == EXPECTED
+    assert [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()] == expected()
     rows = sum(map(len, STORY.values()))
     assert told == {"reading": [file.stat().st_size] * 2, "judging": [2 * rows] * 2}
 
 
 def test_what_began_under_a_permit_is_left_out(tmp_path: Path) -> None:
-    began = datetime.fromisoformat(str(EXPECTED[0]["began"]))
+    began = datetime.fromisoformat(str(expected()[0]["began"]))
     registry = plants()
-    permit = Permit(str(EXPECTED[0]["line"]), began, began + timedelta(days=9), "maintenance", "bureau")
+    permit = Permit(str(expected()[0]["line"]), began, began + timedelta(days=9), "maintenance", "bureau")
     registry = Registry(registry.site, registry.line, (), registry.point, (permit,))
     file = write_csv(tmp_path / "m.csv", [row for rows in STORY.values() for row in rows])
     scan_files(registry, [file], tmp_path / "alerts.jsonl")
     lines = {json.loads(line)["line"] for line in (tmp_path / "alerts.jsonl").read_text().splitlines()}
-    assert lines == {str(a["line"]) for a in EXPECTED} - {permit.line}
+    assert lines == {str(a["line"]) for a in expected()} - {permit.line}
 
 
 @pytest.mark.requirement("scan.ahead")
@@ -198,7 +197,7 @@ def test_rows_that_are_stamped_with_a_year_to_come_hide_nothing(
     wrong = [("s1-d", 4_294_967_295.0 - 9e5 * i, {"active_power": 7e4}) for i in range(5)]
     file = write_csv(tmp_path / "m.csv", [*rows[: 288 + at], *wrong, *rows[288 + at :]])
     assert rows[288][0] == "s1-d"
-    assert alerts_of(tmp_path, [file]) == EXPECTED
+    assert alerts_of(tmp_path, [file]) == expected()
 
 
 @pytest.mark.requirement("scan.whole-or-nothing")
@@ -233,8 +232,8 @@ def test_the_command_takes_what_a_shell_makes_of_a_pattern(tmp_path: Path) -> No
     out, registry = str(tmp_path / "alerts.jsonl"), str(tmp_path / "registry.toml")
     run = CliRunner().invoke(main, ["scan", "--registry", registry, "--measurements", *files, "--alerts", out])
     assert run.exit_code == 0, run.output
-    assert run.stdout == f"{len(EXPECTED)} alerts written to {out}\n"
-    assert [json.loads(line) for line in Path(out).read_text().splitlines()] == EXPECTED
+    assert run.stdout == f"{len(expected())} alerts written to {out}\n"
+    assert [json.loads(line) for line in Path(out).read_text().splitlines()] == expected()
 
 
 @pytest.mark.requirement("scan.bad-input")
