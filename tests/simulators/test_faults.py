@@ -52,7 +52,7 @@ async def test_frames_of_a_serial_line_on_a_connection(write: Callable[[str], Pa
             await asyncio.sleep(0)
         assert _sound(await wire.some())
         wire.send(ASK[:-1] + b"\x00")
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)  # s; a master's time-out
         wire.send(ASK)
         assert _sound(await wire.some())
 

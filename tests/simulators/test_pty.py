@@ -13,6 +13,7 @@ import pytest
 from stillcold_sim.scenario import load_scenario
 from stillcold_sim.serve import serving
 
+PAUSE = 0.5  # s; a master waits for its time-out before the next request
 TEXT = """
 name = "test"
 [[port]]
@@ -93,7 +94,7 @@ async def test_absent_unit_is_silent_on_the_line(write: Callable[[str], Path]) -
     """What comes is the answer of the unit that is there."""
     async with line(write(TEXT)) as serial:
         serial.send(_request(9))
-        await asyncio.sleep(0.1)  # a master waits for its time-out before the next request
+        await asyncio.sleep(PAUSE)
         serial.send(_request(2))
         assert (await serial.frame())[:3] == b"\x02\x04\x04"
 
@@ -115,7 +116,7 @@ code = 2
 """
     async with line(write(TEXT + faults)) as serial:
         serial.send(_request(1))
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(PAUSE)
         serial.send(_request(2))
         assert await serial.frame(5) == b"\x02\x84\x02"
 
@@ -125,7 +126,7 @@ async def test_noise_and_half_requests_are_forgotten_after_a_pause(write: Callab
     async with line(write(TEXT)) as serial:
         for noise in (b"\xff\x00\xfe", _request(1)[:5], _request(1)[:-1] + b"\x00"):
             serial.send(noise)
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(PAUSE)
             serial.send(_request(1))
             assert (await serial.frame())[:3] == b"\x01\x04\x04"
 
