@@ -306,7 +306,10 @@ def test_a_state_of_another_version_is_refused() -> None:
         ({"active_power": 80e3, "apparent_power": 100e3, "current_h5_l1": 30.0, "current_h7_l1": 40.0},
          Seen(80e3, 50e3, 60e3, None, True)),
         ({"active_power": 80e3, "reactive_power": 60e3, **{f"current_l{p}": 160.0 for p in (1, 2, 3)},
-          **{f"voltage_l{p}": 220.0 for p in (1, 2, 3)}}, Seen(80e3, 33931.7, 60e3, None)),
+          **{f"voltage_l{p}": 220.0 for p in (1, 2, 3)}}, Seen(80e3, 33931.7, 60e3, 0.0)),
+        # The power is a mean of the time before: what the current shows of this moment is its harmonics' measure.
+        ({"active_power": 80e3, "current_thd_l1": 75.0, **{f"voltage_l{p}": 250.0 for p in (1, 2, 3)},
+          "current_l1": 10.0, "current_l2": 10.0, "current_l3": 30.0}, Seen(80e3, 7500.0, None, 3333.3, True)),
         ({f"active_power_l{p}": 10e3 * p for p in (1, 2, 3)}, Seen(60e3, None, None, 10e3)),
         ({"active_power": Absence.TIMEOUT, "current_l1": 5.0}, None),
         ({"active_power": math.nan}, None),

@@ -8,16 +8,14 @@ import msgspec
 from stillcold_core.detect import weigh
 from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, together
 from stillcold_core.detect.heat import Heat, Tracking, anchored, measured, track
-from stillcold_core.detect.hours import HOUR, UNKNOWN, Hours, learned, number_of, unlearned
+from stillcold_core.detect.hours import UNKNOWN, Hours, Past, at, learned, unlearned, working, working_today
 from stillcold_core.detect.melt import MeltRules
 from stillcold_core.detect.minutes import SLOW, Stretch
-from stillcold_core.detect.weigh import Known, Past
+from stillcold_core.detect.weigh import Known
 
 _HEATS = 24  # kept
 _LOOKS = 300.0  # s between two looks at a heat that goes on
 _SUSPECT = 4.0  # score of a heat from which on its hours teach nothing
-_AT_WORK = 0.05  # of the heat's power, by which a plant takes more while it works, at least
-_ENOUGH = 6  # hours by which a first day can be judged
 _APART = 0.25  # of the power, by which heats of one furnace differ at most
 
 
@@ -129,27 +127,10 @@ def _past(state: Converters, heat: Heat, observed: float) -> Past:
     if observed < DAY:
         powers = [h.power for h in state.heats] + [k.power for k in state.known]
         first = max(powers, default=0.0) <= _APART * heat.power
-        return Past(observed, working=_today(state.hours, heat) if first else None)
-    same = [state.hours[number_of(t) % 24] for t in _moments(heat)]
-    later = [state.hours[number_of(heat.fell + t) % 24] for t in (HOUR, 2 * HOUR)]  # before a shift is no rest
+        return Past(observed, working=working_today(state.hours, heat.began, heat.base, heat.power) if first else None)
+    most = max(1.0, *(hour.most for hour in at(state.hours, _moments(heat))))
     shown = heat.floor + heat.power * heat.ratio
-    usual = [hour.usual for hour in state.hours]
-    return Past(
-        observed,
-        shown / max(1.0, *(hour.most for hour in same)),
-        max(_working(hour.usual, usual, heat) for hour in (*same, *later)),
-    )
-
-
-def _today(hours: Hours, heat: Heat) -> float | None:
-    """How far the plant was at work when its first converter began, by the hours of this first day."""
-    before = [h.energy / h.length for h in hours if h.length and h.number < number_of(heat.began)]
-    return _working(heat.base, before, heat) if len(before) >= _ENOUGH else None
-
-
-def _working(power: float, usual: Sequence[float], heat: Heat) -> float:
-    least = min(usual)
-    return (power - least) / max(max(usual) - least, _AT_WORK * heat.power)
+    return Past(observed, shown / most, working(state.hours, heat.began, heat.fell, heat.power))
 
 
 def _moments(heat: Heat) -> tuple[float, ...]:

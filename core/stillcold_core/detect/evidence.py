@@ -70,7 +70,7 @@ class MeltLimits:
     longest: float = 2.75 * 3600
     converter: float = 0.08
     converter_most: float = 0.6
-    wander: float = 0.005
+    wander: float = 0.001
     repeat: float = 12 * 3600.0
     memory: float = 30 * DAY
 

@@ -309,7 +309,8 @@ def _decide(
 ) -> tuple[FurnaceState, list[Finding]]:
     rules = feeder.rules
     heats, between = alike(heats, state.stretches[-1].length >= SLOW)
-    weighed = weigh_line.weigh(heats, between)
+    past = weigh_line.past(state.converters.hours, heats[-1], heats[0].began - (state.first or 0.0))
+    weighed = weigh_line.weigh(heats, past, between)
     if weighed.score < rules.line_frequency:
         return state, []
     return _raised(feeder, state, kind, heats, weighed)

@@ -1,10 +1,20 @@
 """What a feeder usually takes at each hour of the day, and how unusual it is that it takes more."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from stillcold_core.detect.evidence import DAY
+
 HOUR = 3600.0
+_ENOUGH = 6  # hours by which a first day can be judged
+_AT_WORK = 0.05  # of a load's power, by which a plant takes more while it works, at least
+_UNUSUAL, _MOST_UNUSUAL = 1.3, 2.4  # times the most before that is unusual; what it weighs at most
+_USUAL = -1.5  # weight of hours at which as much was there before
+_QUIET, _BUSY = 0.35, 0.6  # of the way from the quietest hour to the busiest
+_RESTS, _WORKS = 2.0, -0.5  # weight of hours at which the plant rests, or works
 _FADING = 0.5 ** (1 / 14)  # of what an hour of the day has seen, a day
 
 
@@ -69,7 +79,7 @@ def unlearned(hours: Hours, times: Iterable[float]) -> Hours:
     """What may be a furnace's vouches for none: the hours of these moments teach nothing."""
     for number in {number_of(t) for t in times}:
         hour = hours[number % 24]
-        if hour.number == number and hour.most:
+        if hour.number == number and hour.usual:
             hours = _put(
                 hours, msgspec.structs.replace(hour, newest=min(hour.newest, hour.most), energy=0.0, length=0.0)
             )
@@ -89,3 +99,70 @@ def _over(hour: UsualHour, number: int) -> UsualHour:
 def _put(hours: Hours, hour: UsualHour) -> Hours:
     i = hour.number % 24
     return (*hours[:i], hour, *hours[i + 1 :])
+
+
+class Past(NamedTuple):
+    """What a feeder took at the hours of a load before it came.
+
+    Attributes
+    ----------
+    observed : float
+        s that it had been watched.
+    unusual : float, optional
+        What it takes with the load, as a multiple of the most at these hours; None as long as they are not known.
+    working : float, optional
+        How far the plant is usually at work at these hours: share of what it takes between its quietest hour and its
+        busiest.
+    """
+
+    observed: float
+    unusual: float | None = None
+    working: float | None = None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether such a load at these hours is neither usual nor expected."""
+        return self.unusual is not None and self.unusual > _UNUSUAL and (self.working or 0.0) <= _QUIET
+
+
+def at(hours: Hours, times: Iterable[float]) -> list[UsualHour]:
+    """Those hours of the day that hold some moments (s)."""
+    return [hours[number_of(t) % 24] for t in times]
+
+
+def working(hours: Hours, begin: float, end: float, power: float) -> float:
+    """How far the plant is usually at work while a load of ``power`` W runs, and for two hours after it.
+
+    An hour before the shift begins is none of rest.
+    """
+    usual = [hour.usual for hour in hours]
+    times = (begin + 1, (begin + end) / 2, end, end + HOUR, end + 2 * HOUR)
+    return max(_share(hour.usual, usual, power) for hour in at(hours, times))
+
+
+def working_today(hours: Hours, begin: float, base: float, power: float) -> float | None:
+    """How far a plant was at work by its ``base`` W when a load came on the first day; None of too short a day."""
+    before = [h.energy / h.length for h in hours if h.length and h.number < number_of(begin)]
+    return _share(base, before, power) if len(before) >= _ENOUGH else None
+
+
+def _share(now: float, all_hours: Sequence[float], power: float) -> float:
+    least = min(all_hours)
+    return (now - least) / max(max(all_hours) - least, _AT_WORK * power)
+
+
+def weights(past: Past) -> dict[str, float]:
+    """Evidence of the hours.
+
+    A load of no day before comes on the next one with a chance of one in as many days, and one more (Laplace's rule of
+    succession).
+    """
+    parts = {}
+    if past.unusual is not None:
+        often = _USUAL if past.unusual < 1 else 0.0
+        new = min(_MOST_UNUSUAL, math.log(1 + past.observed / DAY))
+        parts["unusual_hour"] = new if past.unusual > _UNUSUAL else often
+    if past.working is not None:
+        rests = past.working <= _QUIET and (past.unusual is None or past.quiet)
+        parts["plant_at_rest"] = _RESTS if rests else _WORKS if past.working > _BUSY else 0.0
+    return parts

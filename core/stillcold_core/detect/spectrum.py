@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     reactive : float, optional
         var
     unbalance : float, optional
-        W by which the phases' powers deviate from their mean, at most.
+        W by which the phases' powers deviate from their mean, at most; VA where there are U and I alone.
     measured : bool
         Whether the meter itself tells of the distortion. What U·I exceeds √(P² + Q²) by shows none below the meter's
         class.
@@ -63,43 +63,51 @@ def seen(sample: Sample) -> Seen | None:
         power = sum(phases)
     power = abs(power)
     reactive = _reactive(values, power)
-    apparent = power / _USUAL_FACTOR if reactive is None else math.hypot(power, reactive)
+    products = _volt_amperes(values)
+    phases = phases or products
     unbalance = None if phases is None else max(abs(p - sum(phases) / 3) for p in phases)
-    distortion = _measured(values, apparent)
-    if distortion is not None:
-        return Seen(power, distortion, reactive, unbalance, measured=True)
-    return Seen(power, None if reactive is None else _exceeding(values, apparent), reactive, unbalance)
+    fundamental = power / _USUAL_FACTOR if reactive is None else math.hypot(power, reactive)
+    measured = _measured(values, fundamental, None if products is None else sum(products))
+    if measured is not None:
+        return Seen(power, measured, reactive, unbalance, measured=True)
+    exceeding = None if reactive is None or products is None else _exceeding(sum(products), fundamental)
+    return Seen(power, exceeding, reactive, unbalance)
 
 
-def _measured(values: Mapping[str, Value], apparent: float) -> float | None:
-    """VA of the harmonics: from THD-I, or from single harmonics."""
-    thd = _mean(values, _CURRENT_THD)
-    if thd is not None:
-        return apparent * thd / 100
-    harmonics = [h for names in _HARMONICS if (h := _mean(values, names)) is not None]
-    if harmonics:
-        return apparent * math.hypot(*harmonics) / 100
-    return None
+def _measured(values: Mapping[str, Value], fundamental: float, product: float | None) -> float | None:
+    """VA of the harmonics: from THD-I, or from single harmonics.
 
-
-def _exceeding(values: Mapping[str, Value], apparent: float) -> float | None:
-    """VA of the harmonics: what U·I exceeds √(P² + Q²) by."""
-    product = _volt_amperes(values)
-    if product is None:
+    They are shares of the fundamental current of this moment. The power may be a mean of the time before it, so that
+    U·I tells the fundamental better, where it is shown.
+    """
+    share = _mean(values, _CURRENT_THD)
+    if share is None:
+        harmonics = [h for names in _HARMONICS if (h := _mean(values, names)) is not None]
+        share = math.hypot(*harmonics) if harmonics else None
+    if share is None:
         return None
-    return math.sqrt(product**2 - apparent**2) if product > (1 + _CLASS_ERROR) * apparent else 0.0
+    if product is not None:
+        fundamental = product / math.hypot(1, share / 100)
+    return fundamental * share / 100
 
 
-def _volt_amperes(values: Mapping[str, Value]) -> float | None:
-    """Sum of the phases' U·I, VA; from line voltages where there are no others."""
+def _exceeding(product: float, fundamental: float) -> float:
+    """VA of the harmonics: what U·I exceeds √(P² + Q²) by."""
+    return math.sqrt(product**2 - fundamental**2) if product > (1 + _CLASS_ERROR) * fundamental else 0.0
+
+
+def _volt_amperes(values: Mapping[str, Value]) -> list[float] | None:
+    """U·I of each phase, VA; from the mean line voltage where there are no others."""
     currents = _all(values, _CURRENTS)
     if currents is None:
         return None
     voltages = _all(values, _VOLTAGES)
-    if voltages is not None:
-        return sum(u * abs(i) for u, i in zip(voltages, currents, strict=True))
-    between = _mean(values, _BETWEEN)
-    return None if between is None else between / math.sqrt(3) * sum(abs(i) for i in currents)
+    if voltages is None:
+        between = _mean(values, _BETWEEN)
+        if between is None:
+            return None
+        voltages = [between / math.sqrt(3)] * 3
+    return [u * abs(i) for u, i in zip(voltages, currents, strict=True)]
 
 
 def _reactive(values: Mapping[str, Value], power: float) -> float | None:

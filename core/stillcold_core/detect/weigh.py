@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
 from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, added, graded, heat_sized, summed
 from stillcold_core.detect.heat import Heat
+from stillcold_core.detect.hours import Past, weights
 
 _HOUR, _MINUTE = 3600.0, 60.0
 _STEADY = 2.75 * _HOUR  # s that no heat lasts, and a heater does
@@ -18,39 +18,13 @@ _LENGTH = ((40.0, -1.0), (45.0, 0.5), (100.0, 2.0), (140.0, 0.5), (165.0, -0.5),
 _SIZE = ((200e3, -2.0), (300e3, -0.5), (math.inf, 1.0))
 _TAP = ((4.0, 0.5), (18.0, 2.0), (25.0, 0.5), (120.0, 0.0), (math.inf, -0.5))
 _ENERGY = ((0.06, 1.0), (0.15, 0.5), (0.3, 0.0), (math.inf, -1.0))
+_DRIVE = ((0.31, 0.0), (0.36, -0.5), (math.inf, -1.0))
 _LEVEL = ((0.08, 0.5), (0.15, 0.0), (math.inf, -1.5))
-_UNUSUAL, _MOST_UNUSUAL = 1.3, 2.4  # times the most before that is unusual; what it weighs at most
-_USUAL = -1.5  # weight of hours at which as much was there before
 _LONG = 2400.0  # s of a run that goes on after which it is none of a charger or a drive that is started
-_QUIET, _BUSY = 0.35, 0.6  # of the way from the quietest hour to the busiest
-_AT_REST, _AT_WORK = 2.0, -0.5  # weight of hours at which the plant rests, or works
+_ROUGH = 0.02  # ripple of a drive rather than of a furnace
+_SINGLE = -3.0  # weight of a single heat that is a handful of readings: it has no shape
 
 _MOST = {"equal_plateau": 1.0, "tap": 4.0, "equal_energy": 2.0}  # what repetition weighs at most
-
-
-class Past(NamedTuple):
-    """What the feeder took before the heats.
-
-    Attributes
-    ----------
-    observed : float
-        s that it had been watched.
-    unusual : float, optional
-        Distortion with the last heat, as a multiple of the most at its hours of the day; None as long as they are not
-        known.
-    working : float, optional
-        How far the plant is usually at work at these hours: share of what it takes between its quietest hour and its
-        busiest.
-    """
-
-    observed: float
-    unusual: float | None = None
-    working: float | None = None
-
-    @property
-    def quiet(self) -> bool:
-        """Whether a converter at these hours is neither usual nor expected."""
-        return self.unusual is not None and self.unusual > _UNUSUAL and (self.working or 0.0) <= _QUIET
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -125,10 +99,12 @@ def weigh(heats: Sequence[Heat], known: Sequence[Known], past: Past, *, between:
         Whether the meter is read so seldom that a heat is a handful of readings.
     """
     total: dict[str, float] = {"unlike_between": -1.0 * between}
+    if slow and len(heats) == 1:
+        total["single_heat"] = _SINGLE
     added(total, heats, lambda heat: _alone(heat, slow), _repeated)
     total |= {name: min(total[name], most) for name, most in _MOST.items() if name in total}
     total |= _history(heats[0], known, past)
-    total |= _hours(past)
+    total |= weights(past)
     return summed(total)
 
 
@@ -137,9 +113,12 @@ def _alone(heat: Heat, slow: bool) -> list[tuple[str, float]]:
     parts = [
         ("converter_spectrum", 0.5),
         ("size", graded(heat.power, _SIZE)),
-        ("steady_plateau", 0.5 if slow or (heat.ripple <= 0.012 and heat.flat >= 0.75) else 0.0),
+        (
+            "steady_plateau",
+            0.5 if slow or (heat.ripple <= 0.012 and heat.flat >= 0.75) else -0.5 * (heat.ripple > 0.02),
+        ),
         ("power_factor", 0.5 if heat.factor is not None and 0.7 <= heat.factor <= 0.985 else 0.0),
-        ("drive_spectrum", -1.0 if heat.ratio > 0.36 else 0.0),
+        ("drive_spectrum", graded(heat.ratio, _DRIVE)),
         ("weak_spectrum", -1.0 if max(heat.ratio, heat.ratio_apart) < 0.1 else 0.0),
         ("soft_start", 3.5 if soft else 0.0),
     ]
@@ -156,6 +135,12 @@ def _alone(heat: Heat, slow: bool) -> list[tuple[str, float]]:
     return parts
 
 
+def _steady(heat: Heat) -> float:
+    if heat.ripple > _ROUGH:
+        return -0.5
+    return 0.5 if heat.ripple <= 0.012 and heat.flat >= 0.75 else 0.0
+
+
 def _soft_start(heat: Heat) -> bool:
     """Turned up by hand over minutes and steps, then held: drives wander on, and heaters go up at once."""
     held = heat.lasted - heat.ramp >= 900 and heat.flat >= 0.85 and heat.ripple <= 0.0125
@@ -170,19 +155,6 @@ def _repeated(before: Heat, heat: Heat) -> list[tuple[str, float]]:
     ]
     if not heat.open:
         parts.append(("equal_energy", graded(abs(heat.energy / before.energy - 1), _ENERGY)))
-    return parts
-
-
-def _hours(past: Past) -> dict[str, float]:
-    """A load of no day before comes on the next one with a chance of one in as many days, and one more."""
-    days, unusual, working = past.observed / DAY, past.unusual, past.working
-    parts = {}
-    if unusual is not None:
-        often = _USUAL if unusual < 1 else 0.0
-        parts["unusual_hour"] = min(_MOST_UNUSUAL, math.log(1 + days)) if unusual > _UNUSUAL else often
-    if working is not None:
-        at_rest = working <= _QUIET and (unusual is None or unusual > _UNUSUAL)
-        parts["plant_at_rest"] = _AT_REST if at_rest else _AT_WORK if working > _BUSY else 0.0
     return parts
 
 
