@@ -57,7 +57,7 @@ def test_a_furnace_in_the_night_is_found_before_its_third_heat_is_over(every: fl
     assert float(found[0].evidence["energy"]) == pytest.approx(
         0.9 * feeder.power * sum(b - a for a, b in feeder.heats[:2]) / 3600, rel=0.35
     )
-    assert found[0].evidence["weight_unusual_hour"] == 2.3
+    assert found[0].evidence["weight_unusual_hour"] == 2.4
 
 
 @pytest.mark.requirement("furnace.power-only")

@@ -20,24 +20,27 @@ Table = tuple[tuple[float, float], ...]
 # Weights by the figure up to which they hold.
 _ENERGY: Table = ((0.1, 2.2), (0.2, 1.1), (0.35, 0.6), (math.inf, 0.0))
 _LEVEL: Table = ((0.015, 1.0), (0.03, 0.7), (0.06, 0.2), (math.inf, 0.0))
-_RIPPLE: Table = ((0.02, 1.5), (0.04, 0.8), (math.inf, 0.0))
+_RIPPLE: Table = ((0.02, 1.5), (0.04, 0.8), (math.inf, -1.7))
+_UNTOLD = -1.7  # weight of a plateau of one or two means: it is flat by itself
 _HELD = 2.5  # weight of a plateau of eight means or more within 1 %
 _PAUSE: Table = ((18 * _MINUTE, 0.9), (28 * _MINUTE, 0.3), (math.inf, 0.0))
 _PAUSES: Table = ((4 * _MINUTE, 1.6), (9 * _MINUTE, 1.4), (math.inf, 0.0))
-_UNUSUAL: Table = ((1.05, -3.4), (1.3, -1.3), (2.0, 2.1), (math.inf, 2.3))
+_UNUSUAL: Table = ((1.05, -3.4), (1.3, -1.3), (2.0, 1.4), (math.inf, 2.4))
 _UNKNOWN = 0.8  # weight of the hours as long as the feeder's are not known
 _NEW, _HABIT, _NEW_HABIT = 1.0, -4.0, -3.0  # weight of cycles of a power that is new, known, known for a day or two
 _TOPS: Table = ((0.05, 0.0), (0.08, -0.4), (math.inf, -1.0))
-_FACTOR: Table = ((0.835, -2.5), (0.983, 0.8), (math.inf, -3.7))  # arcs and mills, converters, resistances
+# Weights of a power factor of arcs and mills, of converters and of resistances; and as long as the hours are not known.
+_FACTOR: Table = ((0.835, -2.5), (0.983, 0.2), (math.inf, -3.7))
+_NEW_FACTOR: Table = ((0.835, -2.5), (0.983, 1.0), (math.inf, -3.7))
 _SWING: Table = ((0.02, 0.5), (0.04, 0.0), (math.inf, -2.5))
-_BEYOND, _MORE = 3.0, 1.1  # weight of so many times as much as the feeder ever took at any hour
+_BEYOND, _MORE = 2.0, 1.1  # weight of so many times as much as the feeder ever took at any hour
 _UNLIKE, _OLDER = -1.2, 2  # weight of an older heat in the same row that is unlike; how many are looked at
 _PAUSED = 50 * _MINUTE  # of full power that are missing between two heats that are not of one row
 _FEW, _HIGH = 4, 0.85  # means of which the tops are told; share of them that the tops exceed
 _OF_HISTORY = ("unusual_hour", "beyond_any_hour", "known_cycles", "new_cycles")
 _HEATS = (0.0, 0.0, 0.4, 0.5, 0.3)  # weight of two, three … heats
 _MODERN, _OLD = (35 * _MINUTE, 85 * _MINUTE), (60 * _MINUTE, 165 * _MINUTE)  # of a heat
-_LENGTH_MODERN, _LENGTH_OLD = 3.0, 2.8
+_LENGTH_MODERN, _LENGTH_OLD, _NO_LENGTH = 3.0, 2.8, -3.0
 
 
 class Past(NamedTuple):
@@ -95,7 +98,7 @@ def _parts(found: Cycles, heats: Sequence[Cycle], past: Past) -> Iterator[tuple[
     yield "short_tap", graded(max(pauses), _PAUSE)
     yield "equal_taps", graded(max(pauses) - min(pauses), _PAUSES) if len(pauses) > 1 else 0.0
     yield "uneven_tops", _tops(heats)
-    yield "power_factor", _factor(heats)
+    yield "power_factor", _factor(heats, _NEW_FACTOR if past.unusual is None else _FACTOR)
     yield "steady_power", _steady(heats)
     yield from _history(past, len(heats))
     yield "unlike_between", _UNLIKE * sum(_unlike(found.heats, len(heats)))
@@ -125,9 +128,9 @@ def _tops(heats: Sequence[Cycle]) -> float:
     return graded(shares[int(_HIGH * len(shares))] - shares[len(shares) // 2], _TOPS)
 
 
-def _factor(heats: Sequence[Cycle]) -> float:
+def _factor(heats: Sequence[Cycle], weights: Table) -> float:
     factors = sorted(h.factor for h in heats if h.factor is not None)
-    return graded(factors[len(factors) // 2], _FACTOR) if factors else 0.0
+    return graded(factors[len(factors) // 2], weights) if factors else 0.0
 
 
 def _steady(heats: Sequence[Cycle]) -> float:
@@ -146,14 +149,14 @@ def _unlike(heats: Sequence[Cycle], number: int) -> Iterator[bool]:
 
 
 def _plateau(heats: Sequence[Cycle]) -> float:
-    """A plateau of one or two means is flat by itself; one of many is so only where a converter holds it."""
+    """One of many means is flat only where a converter holds it."""
     ripple, blocks = sum(h.ripple for h in heats) / len(heats), min(len(h.shares) for h in heats)
     if ripple < 0.01:
-        return 0.0 if blocks < 3 else _HELD if blocks >= 8 else graded(ripple, _RIPPLE)
+        return _UNTOLD if blocks < 3 else _HELD if blocks >= 8 else graded(ripple, _RIPPLE)
     return graded(ripple, _RIPPLE)
 
 
 def _length(full: Sequence[float]) -> float:
     if _MODERN[0] < min(full) and max(full) < _MODERN[1]:
         return _LENGTH_MODERN
-    return _LENGTH_OLD if _OLD[0] < min(full) and max(full) < _OLD[1] else 0.0
+    return _LENGTH_OLD if _OLD[0] < min(full) and max(full) < _OLD[1] else _NO_LENGTH
