@@ -9,6 +9,7 @@ from stillcold_core.detect.cycles import Block, cycles
 from stillcold_core.detect.deadline import CURRENTS, VOLTAGES
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.furnace import DETECTOR, Feeder
+from stillcold_core.detect.habit import known, learned
 from stillcold_core.samples import Samples
 from support.power_profiles import HONEST, hiding, honest
 from support.said import first_said
@@ -45,6 +46,28 @@ def test_a_load_that_goes_on_has_not_ended() -> None:
     assert cycles(blocks, [20e3] * len(blocks)) is None
 
 
+def test_a_heat_has_the_power_factor_of_what_comes_on_top_of_the_other_loads() -> None:
+    quarters = means(20, 20, 120, 520, 520, 520, 270, 520, 520, 520, 220)
+    blocks = [b._replace(reactive=20e3 + 0.75 * (b.power - 20e3)) for b in quarters]
+    found = cycles(blocks, [20e3] * len(blocks))
+    assert found is not None
+    assert [h.factor for h in found.heats] == pytest.approx([0.8, 0.8])
+
+
+def test_cycles_are_known_by_their_power_and_length_some_hours_after_they_were_seen() -> None:
+    habits = learned((), 500e3, 3600.0, 0.0)
+    assert known(habits, 520e3, 3400.0, 5 * 3600.0)
+    assert not known(habits, 520e3, 3400.0, 3600.0)
+    assert not known(habits, 700e3, 3400.0, 5 * 3600.0)
+    assert not known(habits, 520e3, 1800.0, 5 * 3600.0)
+
+
+def test_cycles_that_come_again_are_one_habit_and_those_that_do_not_are_forgotten() -> None:
+    habits = learned(learned((), 500e3, 3600.0, 0.0), 505e3, 3500.0, 86400.0)
+    assert [(h.first, h.last) for h in habits] == [(0.0, 86400.0)]
+    assert [h.power for h in learned(habits, 900e3, 3600.0, 40 * 86400.0)] == [900e3]
+
+
 @pytest.mark.requirement("furnace.power-only")
 @pytest.mark.parametrize(
     ("every", "show"), [(900.0, "power"), (900.0, "register"), (300.0, "power"), (60.0, "register")]
@@ -58,6 +81,7 @@ def test_a_furnace_in_the_night_is_found_before_its_third_heat_is_over(every: fl
         0.9 * feeder.power * sum(b - a for a, b in feeder.heats[:2]) / 3600, rel=0.35
     )
     assert found[0].evidence["weight_unusual_hour"] == 2.4
+    assert found[0].evidence.get("weight_steady_power", 0.0) == (0.5 if every <= 60 else 0.0)
 
 
 @pytest.mark.requirement("furnace.power-only")
