@@ -104,6 +104,17 @@ def test_noise_that_grows_with_voltage_is_learned_for_itself() -> None:
 
 
 @pytest.mark.requirement("restart.noise")
+@pytest.mark.parametrize("every", [1.0, 60.0, 900.0])
+def test_clamps_that_stand_above_the_floor_are_no_load_as_long_as_no_power_flows(every: float) -> None:
+    rng = np.random.default_rng(4)
+    amps = np.abs(rng.normal(1.2, 0.03, 500)) * LINE.limits.current
+    clamps = {"current_l1": amps, "current_l2": amps, "current_l3": amps}
+    times, none = np.arange(500.0) * every, np.zeros(500)
+    assert found(Samples("p", times, {**clamps, "active_power": np.abs(rng.normal(0, 30, 500))}, none)) == []
+    assert [f.kind for f in found(Samples("p", times, clamps, none))] == ["restart.current"]
+
+
+@pytest.mark.requirement("restart.noise")
 @pytest.mark.parametrize("step", [1.0, 400.0, 1000.0])
 def test_a_display_that_steps_is_no_load(step: float) -> None:
     """A reading that has always been at rest goes up by one step of the display and stays there."""

@@ -198,17 +198,23 @@ class _Run:
         if shown.current is not None and shown.mean_current is not None and shown.phases is not None:
             p = self._noise(amperes, limits.current, 0.8 * limits.current)
             lamps = limits.tolerated / limits.nominal_voltage / np.maximum(shown.phases, 1.0)
-            tolerated = fed(np.minimum(np.maximum(lamps, _LEAST_CURRENT * amperes), limits.current))
+            least, idle = np.maximum(lamps, _LEAST_CURRENT * amperes), self._idle(shown)
+            tolerated = fed(np.minimum(least, limits.current) * idle)
             self._creep("current", shown.mean_current, powered, tolerated, p, told=True)
             p = self._noise(amperes, limits.current, limits.current)
             never = blank(self._count, math.inf)
             high = self._creep("peak", shown.current, powered, never, p, told=False)
-            self._over("current", shown.current, high, limits.current / 2)
+            self._over("current", shown.current, fed(array(high) * idle), limits.current / 2)
         if shown.voltage is not None and limits.power_cut:
             volts = limits.nominal_voltage
             behind = np.where(cut, shown.voltage, np.nan)
             high = blank(self._count, limits.voltage_live * volts)
             self._over("voltage", behind, high, limits.voltage_dead * volts)
+
+    def _idle(self, shown: Signals) -> Floats:
+        """By what the limit of the current is multiplied: without active power it is a transformer's noise at most."""
+        none = False if shown.power is None else shown.power < self._limits.power / 2
+        return np.where(none, _WITHOUT_POWER, np.ones(self._count))
 
     def registers(self, shown: Signals, allowed: Column) -> None:
         """Energy, and water where it was cut."""
@@ -297,8 +303,8 @@ class _Run:
         return np.where(np.arange(self._count) < first, np.nan, wrong)
 
 
-_LEAST_CURRENT = 0.0025
-"""Share of the rated current that is tolerated for any length of time: coarse displays step by as much."""
+_LEAST_CURRENT = 0.0025  # of the rated current, tolerated for any length of time: coarse displays step by as much
+_WITHOUT_POWER = 2.5  # times the limit of a current without power: clamps stand at 0.6 % of what they are made for
 Words = Callable[[Witness, float, RegisterRules], tuple[str, Mapping[str, float | str]]]
 _UNITS = {"power": ("active_power", "W"), "current": ("current", "A"), "voltage": ("voltage", "V")}
 _CONTACT_WORDS = {

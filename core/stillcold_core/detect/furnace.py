@@ -48,7 +48,7 @@ class FurnaceRules:
     limits: MeltLimits = field(default_factory=MeltLimits)
     spectral: float = 7.0
     power_only: float = 9.5
-    line_frequency: float = 6.0
+    line_frequency: float = 5.5
     noise: float = 4.0
     rest: float = 12 * 3600.0
 

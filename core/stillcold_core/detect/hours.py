@@ -14,7 +14,7 @@ _AT_WORK = 0.05  # of a load's power, by which a plant takes more while it works
 _UNUSUAL, _MOST_UNUSUAL = 1.3, 2.4  # times the most before that is unusual; what it weighs at most
 _USUAL = -1.5  # weight of hours at which as much was there before
 _QUIET, _BUSY = 0.35, 0.6  # of the way from the quietest hour to the busiest
-_RESTS, _WORKS = 2.0, -0.5  # weight of hours at which the plant rests, or works
+_RESTS, _WORKS = 1.5, -0.5  # weight of hours at which the plant rests, or works
 _FADING = 0.5 ** (1 / 14)  # of what an hour of the day has seen, a day
 
 
