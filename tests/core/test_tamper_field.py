@@ -167,3 +167,13 @@ def test_a_reversed_transformer_is_found_by_a_meter_that_shows_only_the_sum_of_p
     first = found(times, {q: v for q, v in columns.items() if q != "active_energy_import"})[0]
     assert (first.kind, first.point) == ("tamper.ct", "p")
     assert first.detected - 1e9 - 2 * DAY <= max(HEAT, 48 * every)
+
+
+@pytest.mark.requirement("tamper.honest")
+def test_a_compressor_that_is_seen_at_rest_for_days_shows_no_power_without_current() -> None:
+    times, columns = furnace(900, 20)
+    mean, loaded = 200e3, times < 8 * DAY
+    columns = {q: v for q, v in columns.items() if q.startswith("volt")} | {"active_power": np.full(len(times), mean)}
+    columns |= {f"current_l{i}": np.where(loaded, 330.0, 110.0) for i in (1, 2, 3)}
+    columns |= {"power_factor": np.full(len(times), 0.88)}
+    assert [f for f in found(times, columns) if f.kind == "tamper.ct"] == []

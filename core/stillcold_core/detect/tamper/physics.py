@@ -25,7 +25,7 @@ _APPARENT = 1.8  # U·I over √(P² + Q²) that no distortion explains: √(1 +
 _ACTIVE = 1.2  # P over U·I
 _FACTORS = (0.3, 0.65, 1.5)  # least power factor that is compared, and P over U·I times it, least and most
 _MIXED = 150.0  # s between samples from which power may be a mean and current a moment
-_LITTLE, _MUCH = 8, 16  # times as many such samples in succession; a load that cycles may be seen at rest for long
+_AGAIN = 8  # times as many such samples in succession, and only of too little: a load may be seen at rest for days
 _AGREES, _MOST_ODD = 24, 1 / 3  # samples that must have agreed by then; those that did not, to one that did, at most
 _REMEMBERED = 96.0  # of the last ones that agreed
 _PASSIVE = 0.5  # power factor that a phase may have backwards: a coil between two phases has no more than that
@@ -172,8 +172,8 @@ def lasting(  # noqa: C901, PLR0912, PLR0915
             way, held, holds = toward, now if held < 0 else held, holds + 1
             enough, agreed = samples, True
             if toward != 0 and now - held >= _MIXED * (holds - 1):
-                enough = samples * (_LITTLE if toward < 0 else _MUCH)
-                agreed = count >= _AGREES and odd <= _MOST_ODD * min(float(count), _REMEMBERED)
+                enough = _AGAIN * samples
+                agreed = toward < 0 and count >= _AGREES and odd <= _MOST_ODD * min(float(count), _REMEMBERED)
             if agreed and holds >= enough and now - held >= seconds:
                 event, raised, clear, clears = RAISED, True, -1.0, 0
         if event != 0:
