@@ -92,6 +92,23 @@ def test_a_new_converter_is_found_in_its_first_heat_where_the_feeder_is_known() 
     assert found[0].evidence["weight_new_on_this_feeder"] == 2.5
 
 
+@pytest.mark.requirement("furnace.hours")
+def test_a_new_converter_in_the_night_is_found_while_its_first_heat_goes_on() -> None:
+    begin = 71 * HOUR  # the quiet base has no hours of work
+    found = raised(feeder(heats(sharp, 1, begin, 70 * 60), 74, 60))
+    assert [f.evidence["weight_plant_at_rest"] > 0 for f in found] == [True]
+    assert begin + 40 * 60 <= found[0].detected < begin + 60 * 60
+
+
+@pytest.mark.requirement("furnace.new-converter")
+def test_a_heat_is_told_from_a_smaller_load_that_was_switched_on_before_it() -> None:
+    begin = 72 * HOUR
+    heat, small = heats(sharp, 1, begin, 70 * 60), heats(lambda age: 0.2, 1, begin - HOUR, 5 * HOUR)
+    found = raised(feeder(lambda t: heat(t) + small(t), 74, 60))
+    assert [abs(f.began - begin) <= 120 for f in found] == [True]
+    assert found[0].evidence["active_power"] == pytest.approx(600e3, rel=0.05)
+
+
 def usual(age: float) -> float:
     """A heat that goes up at once: an hour with three pauses for charging, 8 min of hold at a fifth, 8 min of tap."""
     if age >= 66 * 60:
