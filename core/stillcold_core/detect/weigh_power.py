@@ -1,7 +1,8 @@
 """Evidence for a furnace by power alone: equal heats that repeat, at hours at which the feeder never took so much.
 
-The weights are the coefficients of a logistic regression over simulated feeders: each is the natural logarithm of how
-much likelier its sign is with a furnace than without, beside all the others.
+The weights are natural logarithms of how much likelier a sign is with a furnace than without: coefficients of a
+logistic regression over rows of heats of simulated feeders, or by the sign's shares among them. Those of the feeder's
+history are less than found, as simulated feeders keep regular hours.
 """
 
 import math
