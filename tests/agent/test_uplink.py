@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from stillcold_core.evidence.keys import Ed25519PrivateKey
 from support import Authority, Mosquitto, wait_for
 from support.acker import Acker, accept
 from support.authority import Certificate
+from support.waiting import LONG
 
 KEY = Ed25519PrivateKey.generate()
 GATEWAY = "gw-1"
@@ -103,7 +105,7 @@ def test_what_is_not_acknowledged_is_sent_again_until_it_is(tmp_path: Path, mosq
             return None
         return accept(batch, envelope)
 
-    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=0.3) as one:
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=3.0) as one:
         far.reply = reply
         one.add(4)
         one.wait_until_empty()
@@ -139,9 +141,12 @@ def test_a_refused_batch_does_not_stop_the_others(tmp_path: Path, mosquitto: Mos
             return Acknowledgement(batch.epoch, refused={2: "unknown_point"})
         return accept(batch, envelope)
 
-    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=0.2) as one:
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=2.0) as one:
         far.reply = reply
         one.add(2 * WINDOW)
+        one.wait_until_empty()
+        time.sleep(3.0)  # longer than its patience
+        one.add(1)
         one.wait_until_empty()
         assert far.sequences.count(2) == 1
         assert one.counts.totals()["refused_by_server"] == 1
@@ -167,7 +172,7 @@ def test_a_broker_that_restarts_loses_nothing(tmp_path: Path, mosquitto: Mosquit
 
 def test_what_was_on_the_way_to_a_dying_broker_is_sent_once_by_one_owner(tmp_path: Path, mosquitto: Mosquitto) -> None:
     """The MQTT library would send it again too."""
-    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=2.0) as one:
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=6.0) as one:
         one.add(1)
         one.wait_until_empty()
         os.kill(mosquitto.pid, signal.SIGSTOP)
@@ -210,7 +215,7 @@ def test_stopping_gives_the_server_time_to_acknowledge(tmp_path: Path, mosquitto
     with acker(mosquitto) as far, line(tmp_path, mosquitto.port) as one:
         wait_for(lambda: far.statuses)
         one.add(3)
-        one.uplink._drain(10.0)
+        one.uplink._drain(LONG)
         assert one.journal.count_pending() == 0
 
 
