@@ -89,6 +89,11 @@ class Heat(msgspec.Struct, frozen=True):
         """s"""
         return self.ended - self.began
 
+    @property
+    def told(self) -> bool:
+        """Whether its full power is over, so that its length is known."""
+        return not self.open or self.fell < self.ended
+
 
 class Tracking(msgspec.Struct, frozen=True):
     """Where the segmentation stands.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, added, graded, heat_sized, summed
+from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, added, again, graded, heat_sized, summed
 from stillcold_core.detect.heat import Heat
 from stillcold_core.detect.hours import Past, weights
 
@@ -21,6 +21,7 @@ _ENERGY = ((0.06, 1.0), (0.15, 0.5), (0.3, 0.0), (math.inf, -1.0))
 _DRIVE = ((0.31, 0.0), (0.36, -0.5), (math.inf, -1.0))
 _LEVEL = ((0.08, 0.5), (0.15, 0.0), (math.inf, -1.5))
 _LONG = 2400.0  # s of a run that goes on after which it is none of a charger or a drive that is started
+_UNEQUAL = 1.6  # times the least energy of several heats, that a furnace's heats do not exceed
 _ROUGH = 0.02  # ripple of a drive rather than of a furnace
 _SINGLE = -3.0  # weight of a single heat that is a handful of readings: it has no shape
 
@@ -103,7 +104,7 @@ def weigh(heats: Sequence[Heat], known: Sequence[Known], past: Past, *, between:
         total["single_heat"] = _SINGLE
     added(total, heats, lambda heat: _alone(heat, slow), _repeated)
     total |= {name: min(total[name], most) for name, most in _MOST.items() if name in total}
-    total |= _history(heats[0], known, past)
+    total |= _lengths([h for h in heats if h.told], slow) | _history(heats[0], known, past)
     total |= weights(past)
     return summed(total)
 
@@ -124,15 +125,25 @@ def _alone(heat: Heat, slow: bool) -> list[tuple[str, float]]:
     ]
     if not slow:
         parts.append(("charging_dips", 1.0 if 2 <= heat.dips <= 7 else -1.0 if heat.dips > 9 else 0.0))
-    if not heat.open or heat.fell < heat.ended:
+    if heat.told:
         held = 150 <= heat.hold <= 1500 and 0.07 <= heat.level <= 0.45
-        length = graded(heat.lasted / _MINUTE, _LENGTH)
         parts += [
-            ("heat_length", max(length, 0.5) if soft else length),
             ("hold", (2.0 if heat.deep >= 0.85 else 0.5) if held else 0.0),
             ("falls_to_nothing", 0.5 if heat.deep >= 0.85 else -0.5 if not heat.open else 0.0),
         ]
     return parts
+
+
+def _lengths(heats: Sequence[Heat], slow: bool) -> dict[str, float]:
+    """Of all heats together: a heater's runs are of any length, a furnace's take what a charge takes."""
+    if not heats:
+        return {}
+    each = [graded(h.lasted / _MINUTE, _LENGTH) for h in heats]
+    each = [max(w, 0.5) if not slow and _soft_start(h) else w for w, h in zip(each, heats, strict=True)]
+    energies = sorted(h.energy for h in heats)[:-1]  # the first one heats the lining too
+    unequal = len(energies) >= 3 and energies[-1] > _UNEQUAL * energies[0]
+    length = sum(each) / len(each) * (1 + again(1) * (len(each) > 1))
+    return {"heat_length": length, "unequal_heats": -2.0 if unequal else 0.0}
 
 
 def _steady(heat: Heat) -> float:
