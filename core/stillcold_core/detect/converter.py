@@ -76,7 +76,7 @@ def advance(state: Converters, stretches: Sequence[Stretch], limits: MeltLimits,
     tracking, heat = track(state.tracking, stretches, MeltRules(limits.power * limits.converter, noise))
     state = msgspec.structs.replace(state, tracking=tracking)
     if heat is not None:
-        return _closed(state, heat, limits, first, slow=now.length >= SLOW)
+        return _closed(state, heat, limits, first, now.length)
     if (
         tracking.melting.began is None
         or now.length >= SLOW
@@ -88,17 +88,17 @@ def advance(state: Converters, stretches: Sequence[Stretch], limits: MeltLimits,
     heat = measured(tracking, stretches, now.time, goes_on=True)
     if heat is None or not weigh.fits(heat, limits, slow=False):
         return Seen(state)
-    return _weighed(state, heat, limits, first, slow=False)
+    return _weighed(state, heat, limits, first, now.length)
 
 
-def _closed(state: Converters, heat: Heat, limits: MeltLimits, first: float, *, slow: bool) -> Seen:
-    if not weigh.fits(heat, limits, slow):
+def _closed(state: Converters, heat: Heat, limits: MeltLimits, first: float, length: float) -> Seen:
+    if not weigh.fits(heat, limits, length >= SLOW):
         if max(heat.ratio, heat.ratio_apart) < limits.converter:
             return Seen(state)
         return Seen(
             msgspec.structs.replace(state, known=weigh.remembered(state.known, heat, limits.memory, other=True))
         )
-    told = _weighed(state, heat, limits, first, slow=slow)
+    told = _weighed(state, heat, limits, first, length)
     known = weigh.remembered(state.known, heat, limits.memory, other=False)
     heats = (*together(state.heats, heat, limits), heat)[-_HEATS:]
     hours = state.hours
@@ -107,12 +107,12 @@ def _closed(state: Converters, heat: Heat, limits: MeltLimits, first: float, *, 
     return told._replace(state=msgspec.structs.replace(state, heats=heats, known=known, hours=hours))
 
 
-def _weighed(state: Converters, heat: Heat, limits: MeltLimits, first: float, *, slow: bool) -> Seen:
+def _weighed(state: Converters, heat: Heat, limits: MeltLimits, first: float, length: float) -> Seen:
     heats = (*together(state.heats, heat, limits), heat)
     near = [i for i, h in enumerate(heats) if abs(h.power / heat.power - 1) <= _APART]
     between, heats = len(heats) - near[0] - len(near), tuple(heats[i] for i in near)
     past = _past(state, heats[-1], heats[0].began - first)
-    return Seen(state, heats, weigh.weigh(heats, state.known, past, between=between, slow=slow))
+    return Seen(state, heats, weigh.weigh(heats, state.known, past, between=between, length=length))
 
 
 def _learned(hours: Hours, stretches: Sequence[Stretch]) -> Hours:

@@ -13,6 +13,7 @@ _ENOUGH = 6  # hours by which a first day can be judged
 _AT_WORK = 0.05  # of a load's power, by which a plant takes more while it works, at least
 _UNUSUAL, _MOST_UNUSUAL = 1.3, 2.4  # times the most before that is unusual; what it weighs at most
 _USUAL = -1.5  # weight of hours at which as much was there before
+_AT_WORK_TOO = 0.5  # of that weight, while the plant works
 _QUIET, _BUSY = 0.35, 0.6  # of the way from the quietest hour to the busiest
 _RESTS, _WORKS = 1.5, -0.5  # weight of hours at which the plant rests, or works
 _FADING = 0.5 ** (1 / 14)  # of what an hour of the day has seen, a day
@@ -124,6 +125,11 @@ class Past(NamedTuple):
         """Whether such a load at these hours is neither usual nor expected."""
         return self.unusual is not None and self.unusual > _UNUSUAL and (self.working or 0.0) <= _QUIET
 
+    @property
+    def at_work(self) -> bool:
+        """Whether the plant is usually busy at these hours, so that what is new there was bought for its work."""
+        return self.working is not None and self.working > _BUSY
+
 
 def at(hours: Hours, times: Iterable[float]) -> list[UsualHour]:
     """Those hours of the day that hold some moments (s)."""
@@ -160,9 +166,9 @@ def weights(past: Past) -> dict[str, float]:
     parts = {}
     if past.unusual is not None:
         often = _USUAL if past.unusual < 1 else 0.0
-        new = min(_MOST_UNUSUAL, math.log(1 + past.observed / DAY))
+        new = min(_MOST_UNUSUAL, math.log(1 + past.observed / DAY)) * (_AT_WORK_TOO if past.at_work else 1)
         parts["unusual_hour"] = new if past.unusual > _UNUSUAL else often
     if past.working is not None:
         rests = past.working <= _QUIET and (past.unusual is None or past.quiet)
-        parts["plant_at_rest"] = _RESTS if rests else _WORKS if past.working > _BUSY else 0.0
+        parts["plant_at_rest"] = _RESTS if rests else _WORKS if past.at_work else 0.0
     return parts

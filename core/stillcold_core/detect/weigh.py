@@ -8,6 +8,7 @@ import msgspec
 from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, added, again, graded, heat_sized, summed
 from stillcold_core.detect.heat import Heat
 from stillcold_core.detect.hours import Past, weights
+from stillcold_core.detect.minutes import SLOW
 
 _HOUR, _MINUTE = 3600.0, 60.0
 _STEADY = 2.75 * _HOUR  # s that no heat lasts, and a heater does
@@ -23,7 +24,7 @@ _LEVEL = ((0.08, 0.5), (0.15, 0.0), (math.inf, -1.5))
 _LONG = 2400.0  # s of a run that goes on after which it is none of a charger or a drive that is started
 _UNEQUAL = 1.6  # times the least energy of several heats, that a furnace's heats do not exceed
 _ROUGH = 0.02  # ripple of a drive rather than of a furnace
-_SINGLE = -3.0  # weight of a single heat that is a handful of readings: it has no shape
+_NO_SHAPE, _SINGLE = 600.0, -3.0  # s of a stretch from which on a heat has no shape, and weight of a single one then
 
 _MOST = {"equal_plateau": 1.0, "tap": 4.0, "equal_energy": 2.0}  # what repetition weighs at most
 
@@ -83,7 +84,7 @@ def _same(known: Known, heat: Heat, alike: float) -> bool:
     return abs(heat.power / known.power - 1) <= alike and abs(heat.ratio / known.ratio - 1) <= _ALIKE_SPECTRUM
 
 
-def weigh(heats: Sequence[Heat], known: Sequence[Known], past: Past, *, between: int, slow: bool) -> Weighed:
+def weigh(heats: Sequence[Heat], known: Sequence[Known], past: Past, *, between: int, length: float) -> Weighed:
     """Evidence of heats that may belong together.
 
     Parameters
@@ -96,11 +97,12 @@ def weigh(heats: Sequence[Heat], known: Sequence[Known], past: Past, *, between:
         What the feeder took before.
     between : int
         Runs of another size among the heats.
-    slow : bool
-        Whether the meter is read so seldom that a heat is a handful of readings.
+    length : float
+        s of a stretch.
     """
     total: dict[str, float] = {"unlike_between": -1.0 * between}
-    if slow and len(heats) == 1:
+    slow = length >= SLOW
+    if length >= _NO_SHAPE and len(heats) == 1:
         total["single_heat"] = _SINGLE
     added(total, heats, lambda heat: _alone(heat, slow), _repeated)
     total |= {name: min(total[name], most) for name, most in _MOST.items() if name in total}
