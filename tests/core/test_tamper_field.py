@@ -92,6 +92,16 @@ def test_a_register_set_back_by_what_it_counts_in_minutes_is_found() -> None:
     assert [f.kind for f in found(times, columns)] == ["tamper.rollback"]
 
 
+@pytest.mark.requirement("tamper.single-bad-reading")
+@pytest.mark.parametrize("load", [0.0, 1.0])
+@pytest.mark.parametrize("high", [655.36e3, 1e6])
+def test_a_bad_reading_that_the_line_could_have_taken_is_followed_by_no_rollback(load: float, high: float) -> None:
+    times, columns = furnace(900, 4)
+    columns["active_energy_import"] = np.floor(load * (columns["active_energy_import"] - 3e8)) + 772_278e3
+    columns["active_energy_import"][[120, 260]] += high
+    assert found(times, {"active_energy_import": columns["active_energy_import"]}) == []
+
+
 @pytest.mark.requirement("tamper.ratio")
 @pytest.mark.parametrize(("factor", "said"), [(0.5, ["tamper.ratio"]), (2.0, ["tamper.ratio"]), (0.95, [])])
 def test_power_that_does_not_fit_the_register_any_more_is_found_every_quarter_of_an_hour(
@@ -177,3 +187,16 @@ def test_a_compressor_that_is_seen_at_rest_for_days_shows_no_power_without_curre
     columns |= {f"current_l{i}": np.where(loaded, 330.0, 110.0) for i in (1, 2, 3)}
     columns |= {"power_factor": np.full(len(times), 0.88)}
     assert [f for f in found(times, columns) if f.kind == "tamper.ct"] == []
+
+
+@pytest.mark.requirement("tamper.honest")
+@pytest.mark.parametrize("every", [30, 60])
+def test_welders_on_two_phases_of_a_balanced_line_are_no_transformer_that_was_shorted(every: float) -> None:
+    rng = np.random.default_rng(11)
+    times = steps(int(12 * DAY / every), every)
+    day = (times % DAY > DAY / 3) & (times % DAY < 2 * DAY / 3)
+    base = 260 * (1 + 0.15 * np.sin(times / 3000)) * rng.normal(1, 0.01, len(times))
+    spared = rng.integers(0, 3, len(times))
+    welded = np.where(day & (rng.random(len(times)) < 0.8), 250.0, 0.0)
+    amperes = {f"current_l{i + 1}": base + np.where(spared == i, 0.0, welded) for i in range(3)}
+    assert found(times, amperes | {f"voltage_l{i}": 225 + rng.normal(0, 1, len(times)) for i in (1, 2, 3)}) == []

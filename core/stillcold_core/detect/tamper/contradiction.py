@@ -61,6 +61,9 @@ class Contradiction(msgspec.Struct, frozen=True):
         Loaded samples that contradicted something and were not believed, of as many as are remembered.
     way : int
         Whether power is too little for U·I in what contradicts, -1, or too much, 1.
+    low, behind : int, float
+        The phase of least current in the first sample that contradicted, -1 where it is power that does not fit, and
+        its current over the largest.
     """
 
     since: float = 0.0
@@ -78,6 +81,8 @@ class Contradiction(msgspec.Struct, frozen=True):
     exports: bool = False
     odd: float = 0.0
     way: int = 0
+    low: int = 0
+    behind: float = 1.0
 
 
 def observe(
@@ -105,7 +110,7 @@ def observe(
         if event:
             findings.append((i, _told(watched, table, i, event, int(codes[i]), int(phases[i]), scalars)))
             if event == ENDED:
-                scalars = (*scalars[:6], -1.0, 0, False, -1.0, 0, *scalars[11:14], 0)
+                scalars = (*scalars[:6], -1.0, 0, False, -1.0, 0, *scalars[11:14], 0, 0, 1.0)
             i += 1
     return _state(scalars), findings
 
@@ -142,17 +147,17 @@ def _scalars(state: Contradiction) -> Scalars:
     s = state
     return (
         s.since, s.time, s.count, s.mean, s.spread, s.level, s.held, s.holds, s.raised, s.clear, s.clears, s.begun,
-        s.exports, s.odd, s.way,
+        s.exports, s.odd, s.way, s.low, s.behind,
     )  # fmt: skip
 
 
 def _state(scalars: Scalars) -> Contradiction:
     """As plain numbers: those of an array cannot be saved."""
-    since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports, odd, way = scalars
+    since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports, odd, way = scalars[:15]
     return Contradiction(
         float(since), float(time), int(count), float(mean), float(spread), float(level), float(held), int(holds),
         bool(raised), float(clear), int(clears), float(begun), bool(exports), float(odd),
-        int(way),
+        int(way), int(scalars[15]), float(scalars[16]),
     )  # fmt: skip
 
 

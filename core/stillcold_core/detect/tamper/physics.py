@@ -21,6 +21,8 @@ _SOON, _TWICE = 900.0, 2.0  # s after which a fall that is so many times larger 
 _LIKE = 0.5  # of the usual current from which phases are compared with what is usual
 _ALIKE = 1.5  # of the usual current up to which they are, as long as little is known
 _SPREADS = 8.0  # mean deviations by which the phases must differ more than usual
+_STAYS = (0.05, 4.0)  # by which the share of the phase that fell may change, least and mean deviations: loads on two
+# phases come and go between others, a transformer shows the same part of all of them
 _APPARENT = 1.8  # U·I over √(P² + Q²) that no distortion explains: √(1 + THD²) of a THD of 150 %
 _ACTIVE = 1.2  # P over U·I
 _FACTORS = (0.3, 0.65, 1.5)  # least power factor that is compared, and P over U·I times it, least and most
@@ -32,7 +34,9 @@ _PASSIVE = 0.5  # power factor that a phase may have backwards: a coil between t
 _FIRST = 1800.0  # s: a line whose power flows backwards within them is one that generates
 
 
-Scalars = tuple[float, float, int, float, float, float, float, int, bool, float, int, float, bool, float, int]
+Scalars = tuple[
+    float, float, int, float, float, float, float, int, bool, float, int, float, bool, float, int, int, float
+]
 Codes = npt.NDArray[np.int8]
 
 
@@ -120,7 +124,8 @@ def lasting(  # noqa: C901, PLR0912, PLR0915
         As in :class:`.contradiction.Contradiction`.
     """
     generates, samples, seconds, rest, fall = limits
-    (since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports, odd, way) = scalars
+    (since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports, odd, way,
+     low, behind) = scalars  # fmt: skip
     event, i = 0, first
     while i < len(times):
         now = times[i]
@@ -135,13 +140,15 @@ def lasting(  # noqa: C901, PLR0912, PLR0915
             if exports or generates:
                 code = NOTHING
         a, b, c = amperes[0, i], amperes[1, i], amperes[2, i]
+        share = 1.0
         if code == NOTHING and a + b + c > 0:
             most = max(a, b, c)
             share = min(a, b, c) / most
             if count >= _KNOWN_SAMPLES and most > _LIKE * level:
                 fallen, needed = mean - share, max(fall, _SPREADS * spread)
                 soon = now - since >= _SOON and fallen > _TWICE * needed and most <= _ALIKE * level
-                if soon or (now - since >= _KNOWN_SECONDS and fallen > needed):
+                known = soon or (now - since >= _KNOWN_SECONDS and fallen > needed)
+                if known and share * most < mean * level:
                     code = UNEVEN
             if code == UNEVEN:
                 codes[i] = UNEVEN
@@ -167,8 +174,12 @@ def lasting(  # noqa: C901, PLR0912, PLR0915
             held, holds, way = -1.0, 0, 0
         else:
             toward = phases[i] if code in (TOO_LITTLE, TOO_MUCH, FACTOR) else 0
-            if toward * way < 0:
+            lowest = -1 if toward != 0 else 0 if a <= b and a <= c else 1 if b <= c else 2
+            moved = lowest != low or abs(share - behind) > max(_STAYS[0], _STAYS[1] * spread)
+            if toward * way < 0 or (code == UNEVEN and moved) or (toward != 0 and way == 0):
                 odd, held, holds = odd + holds, -1.0, 0
+            if holds == 0:
+                low, behind = lowest, share
             way, held, holds = toward, now if held < 0 else held, holds + 1
             enough, agreed = samples, True
             if toward != 0 and now - held >= _MIXED * (holds - 1):
@@ -180,5 +191,6 @@ def lasting(  # noqa: C901, PLR0912, PLR0915
             break
         i += 1
     return (event, i,
-            (since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports, odd, way),
+            (since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports, odd, way, low,
+             behind),
             )  # fmt: skip

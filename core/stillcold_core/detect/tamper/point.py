@@ -17,7 +17,7 @@ from stillcold_core.detect.tamper.watched import WatchedPoint, credible
 from stillcold_core.readings import Sample
 from stillcold_core.samples import Samples, by_columns
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 
 
 class PointState(msgspec.Struct, frozen=True):

@@ -56,11 +56,14 @@ class Register(msgspec.Struct, frozen=True):
         Wh and s of the last reading that was believed.
     doubt : Doubt, optional
         Readings that are not believed yet.
+    before : float, optional
+        Wh from which the register rose to the last reading that was believed.
     """
 
     reading: float | None = None
     time: float = 0.0
     doubt: Doubt | None = None
+    before: float | None = None
 
 
 def observe(
@@ -96,10 +99,12 @@ def observe(
     i = 0
     while i < len(times):
         if state.reading is not None and state.doubt is None:
-            i, reading, time = _following(
-                readings, times, table.judged, orders, repeated, believed, i, state.reading, state.time, rate, lost
-            )
-            state = Register(float(reading), float(time))
+            before = math.nan if state.before is None else state.before
+            i, reading, time, before = _following(
+                readings, times, table.judged, orders, repeated, believed, i, state.reading, state.time, before, rate,
+                lost,
+            )  # fmt: skip
+            state = Register(float(reading), float(time), None, None if math.isnan(before) else float(before))
         if i < len(times):
             state, said = _odd(watched, state, table, readings, orders, repeated, history, i)
             believed[i] = table.judged[i] and not repeated[i] and state.doubt is None
@@ -119,9 +124,10 @@ def _following(
     first: int,
     reading: float,
     time: float,
+    before: float,
     rate: float,
     lost: float,
-) -> tuple[int, float, float]:
+) -> tuple[int, float, float, float]:
     """Over all readings that follow from the ones before."""
     i = first
     while i < len(times):
@@ -132,10 +138,11 @@ def _following(
             change = now - reading
             if not -lost <= change <= rate * (times[i] - time) + _ALLOWANCE:
                 break
+            before = reading if change > 0 else before
             reading, time = now, times[i]
         believed[i] = judged[i] and not repeated[i]
         i += 1
-    return i, reading, time
+    return i, reading, time, before
 
 
 def _unpowered(watched: WatchedPoint, table: Table) -> Flags:
@@ -165,12 +172,13 @@ def _odd(
     doubt = state.doubt
     counts = doubt is not None and _counts_on(watched, doubt, time, reading)
     if state.reading is None or (not counts and _follows(watched, state.time, state.reading, time, reading)):
-        return Register(reading, time), []
+        rose = state.reading is not None and reading > state.reading
+        return Register(reading, time, before=state.reading if rose else state.before), []
     if doubt is None or not _follows(watched, doubt.last, doubt.reading, time, reading):
-        return Register(state.reading, state.time, Doubt(reading, time, reading, time)), []
+        return msgspec.structs.replace(state, doubt=Doubt(reading, time, reading, time)), []
     doubt = Doubt(doubt.first, doubt.time, reading, time, doubt.count + 1)
     if not _confirmed(doubt):
-        return Register(state.reading, state.time, doubt), []
+        return msgspec.structs.replace(state, doubt=doubt), []
     return Register(reading, time), _decided(watched, state, doubt, known_at(history, i), table.point)
 
 
@@ -198,6 +206,8 @@ def _decided(watched: WatchedPoint, state: Register, doubt: Doubt, identity: Ide
     told = _swap_is_told(identity, state.time)
     if told or watched.was_reported(state.time, doubt.last) or _rolled_over(watched, state, doubt, identity):
         return []
+    if _was_too_high(state, first):
+        return []
     evidence = {"active_energy_import": first, "from_reading": before, "change": first - before}
     if first < before:
         reason = f"energy register fell from {before / 1000:.2f} to {first / 1000:.2f} kWh"
@@ -207,6 +217,11 @@ def _decided(watched: WatchedPoint, state: Register, doubt: Doubt, identity: Ide
         f"which a line of {watched.rated_power / 1000:.0f} kW cannot take"
     )
     return [found(watched, point, doubt.last, "meter_changed", state.time, reason, evidence)]
+
+
+def _was_too_high(state: Register, first: float) -> bool:
+    """Whether the last reading was a bad one: the register has fallen back to where it rose from, or little above."""
+    return state.before is not None and state.before <= first <= (state.before + (state.reading or 0.0)) / 2
 
 
 def _swap_is_told(identity: Identity, since: float) -> bool:
