@@ -49,7 +49,9 @@ KINDS = (
 )
 """Of the design's list, those that something says."""
 WEIGHTS = {
-    w for f in (*DETECT.glob("weigh*.py"), DETECT / "hours.py") for w in re.findall(r'["(]([a-z]+(?:_[a-z]+)*)"(?:,|: | \]|\])', f.read_text())
+    w
+    for f in (*DETECT.glob("weigh*.py"), DETECT / "hours.py")
+    for w in re.findall(r'["(]([a-z]+(?:_[a-z]+)*)"(?:,|: | \]|\])', f.read_text())
 }
 EMITTED = {
     name
