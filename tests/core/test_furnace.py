@@ -96,7 +96,7 @@ def test_a_new_converter_is_found_in_its_first_heat_where_the_feeder_is_known() 
 def test_a_new_converter_in_the_night_is_found_while_its_first_heat_goes_on() -> None:
     begin = 71 * HOUR  # the quiet base has no hours of work
     found = raised(feeder(heats(sharp, 1, begin, 70 * 60), 74, 60))
-    assert [f.evidence["weight_plant_at_rest"] > 0 for f in found] == [True]
+    assert [f.evidence["weight_plant_at_rest"] for f in found] == [1.5]
     assert begin + 40 * 60 <= found[0].detected < begin + 60 * 60
 
 
