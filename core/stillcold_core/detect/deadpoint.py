@@ -213,7 +213,7 @@ class _Run:
 
     def _idle(self, shown: Signals) -> Floats:
         """By what the limit of the current is multiplied: without active power it is a transformer's noise at most."""
-        none = False if shown.power is None else shown.power < self._limits.power / 2
+        none = False if shown.power is None else shown.power < _NO_POWER * self._limits.power
         return np.where(none, _WITHOUT_POWER, np.ones(self._count))
 
     def registers(self, shown: Signals, allowed: Column) -> None:
@@ -304,7 +304,7 @@ class _Run:
 
 
 _LEAST_CURRENT = 0.0025  # of the rated current, tolerated for any length of time: coarse displays step by as much
-_WITHOUT_POWER = 2.5  # times the limit of a current without power: clamps stand at 0.6 % of what they are made for
+_WITHOUT_POWER, _NO_POWER = 2.5, 0.1  # times a current's limit without power (clamps' floor), and power's that is none
 Words = Callable[[Witness, float, RegisterRules], tuple[str, Mapping[str, float | str]]]
 _UNITS = {"power": ("active_power", "W"), "current": ("current", "A"), "voltage": ("voltage", "V")}
 _CONTACT_WORDS = {
