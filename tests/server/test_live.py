@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 from stillcold_server.live import Events, Hub
+from support.waiting import LONG
 
 
 async def test_a_topic_reaches_every_subscriber_from_any_thread() -> None:
@@ -12,13 +13,13 @@ async def test_a_topic_reaches_every_subscriber_from_any_thread() -> None:
     with hub.subscribe() as one, hub.subscribe() as two:
         thread = threading.Thread(target=hub.publish, args=("alerts",))
         thread.start()
-        assert await asyncio.wait_for(anext(one), 60) == "alerts"
-        assert await asyncio.wait_for(anext(two), 60) == "alerts"
+        assert await asyncio.wait_for(anext(one), LONG) == "alerts"
+        assert await asyncio.wait_for(anext(two), LONG) == "alerts"
         thread.join()
     hub.publish("alerts")
     with hub.subscribe() as late:
         hub.publish("lines")
-        assert await asyncio.wait_for(anext(late), 60) == "lines"
+        assert await asyncio.wait_for(anext(late), LONG) == "lines"
 
 
 async def test_a_slow_subscriber_holds_each_topic_once() -> None:
@@ -30,7 +31,7 @@ async def test_a_slow_subscriber_holds_each_topic_once() -> None:
             hub.publish("alerts")
         assert [await anext(events), await anext(events)] == ["lines", "alerts"]
         hub.publish("alerts")
-        assert await asyncio.wait_for(anext(events), 60) == "alerts"
+        assert await asyncio.wait_for(anext(events), LONG) == "alerts"
 
 
 async def test_closing_ends_every_subscription() -> None:
@@ -44,6 +45,6 @@ async def test_closing_ends_every_subscription() -> None:
         waiting = asyncio.create_task(listen(events))
         await asyncio.sleep(0)
         hub.close()
-        assert await asyncio.wait_for(waiting, 60) == []
+        assert await asyncio.wait_for(waiting, LONG) == []
     with hub.subscribe() as events:
-        assert await asyncio.wait_for(listen(events), 60) == []
+        assert await asyncio.wait_for(listen(events), LONG) == []

@@ -8,7 +8,7 @@ from typing import Any
 
 from support.ports import accepts, free_port
 from support.process import Process, require_program
-from support.waiting import wait_for
+from support.waiting import LONG, wait_for
 
 
 class VictoriaMetrics(Process):
@@ -46,5 +46,5 @@ class VictoriaMetrics(Process):
         return [json.loads(line) for line in lines]
 
     def _get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=LONG) as answer:
             return bytes(answer.read())

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from stillcold_sim.scenario import Scenario
 from stillcold_sim.serve import Served, serving
+from support.waiting import LONG
 
 Load = Callable[[str], Scenario]
 
@@ -44,14 +45,14 @@ class Wire:
 
     async def frame(self) -> tuple[int, int, bytes]:
         """Transaction, unit and PDU of the next frame."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(LONG):
             tid, protocol, length, unit = struct.unpack(">HHHB", await self._reader.readexactly(7))
             assert protocol == 0
             return tid, unit, await self._reader.readexactly(length - 1)
 
     async def some(self) -> bytes:
         """Whatever comes next; nothing once the far end has closed or broken off."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(LONG):
             try:
                 return await self._reader.read(300)
             except ConnectionResetError:

@@ -11,6 +11,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from support import MailServer, Mosquitto, VictoriaMetrics, WebhookReceiver, wait_for
+from support.waiting import LONG
 
 
 def test_mosquitto_passes_a_message_and_comes_back_after_a_kill_and_a_restart(mosquitto: Mosquitto) -> None:
@@ -32,7 +33,7 @@ def _echo(port: int) -> bytes:
     client.connect("127.0.0.1", port)
     client.loop_start()
     client.subscribe("a", 1)
-    assert subscribed.wait(60)
+    assert subscribed.wait(LONG)
     client.publish("a", b"hello", 1)
     wait_for(lambda: got)
     client.disconnect()

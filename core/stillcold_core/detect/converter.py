@@ -8,7 +8,7 @@ import msgspec
 from stillcold_core.detect import weigh
 from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, together
 from stillcold_core.detect.heat import Heat, Tracking, anchored, measured, track
-from stillcold_core.detect.hours import UNKNOWN, Hours, Past, at, learned, unlearned, working, working_today
+from stillcold_core.detect.hours import UNKNOWN, Hours, Past, at, learned, moments, unlearned, working, working_today
 from stillcold_core.detect.melt import MeltRules
 from stillcold_core.detect.minutes import SLOW, Stretch
 from stillcold_core.detect.weigh import Known
@@ -103,7 +103,7 @@ def _closed(state: Converters, heat: Heat, limits: MeltLimits, first: float, len
     heats = (*together(state.heats, heat, limits), heat)[-_HEATS:]
     hours = state.hours
     if told.weighed is not None and told.weighed.score >= _SUSPECT:
-        hours = unlearned(hours, _moments(heat))
+        hours = unlearned(hours, moments(heat.began, heat.fell))
     return told._replace(state=msgspec.structs.replace(state, heats=heats, known=known, hours=hours))
 
 
@@ -128,11 +128,6 @@ def _past(state: Converters, heat: Heat, observed: float) -> Past:
         powers = [h.power for h in state.heats] + [k.power for k in state.known]
         first = max(powers, default=0.0) <= _APART * heat.power
         return Past(observed, working=working_today(state.hours, heat.began, heat.base, heat.power) if first else None)
-    most = max(1.0, *(hour.most for hour in at(state.hours, _moments(heat))))
+    most = max(1.0, *(hour.most for hour in at(state.hours, moments(heat.began, heat.fell))))
     shown = heat.floor + heat.power * heat.ratio
     return Past(observed, shown / most, working(state.hours, heat.began, heat.fell, heat.power))
-
-
-def _moments(heat: Heat) -> tuple[float, ...]:
-    """s, some in each hour of its full power."""
-    return tuple(t for t in (heat.began + 1, (heat.began + heat.fell) / 2, heat.fell))

@@ -225,16 +225,18 @@ def _reference(shape: _Shape, until: float) -> Stretch:
 def _fallen(state: Tracking, stretches: Sequence[Stretch], rules: MeltRules) -> Tracked:
     """On the plateau: is the full power over?"""
     shape = _shape(state, stretches)
+    if shape is None:
+        below = all(_va(s) < state.melting.floor for s in stretches[-3:])
+        return Tracked(_closed(state, stretches[-1].time) if below else state)
     # Three stretches that are low tell it, and two in which nothing is left.
     for width, over in ((1, _low),) if stretches[-1].length >= SLOW else ((2, _gone), (3, _low)):
-        if shape is None or len(shape.run) <= width:
+        if len(shape.run) <= width:
             break
         fell = shape.run[-width].time - shape.run[-width].length
         reference = _reference(shape, fell)
         if all(over(*shape.left(s, reference)) for s in shape.run[-width:]):
             return _tail(msgspec.structs.replace(state, fell=fell), stretches, rules)
-    below = all(_va(s) < state.melting.floor for s in stretches[-3:])
-    return Tracked(_closed(state, stretches[-1].time) if shape is None and below else state)
+    return Tracked(state)
 
 
 def _low(power: float, distortion: float) -> bool:

@@ -136,13 +136,18 @@ def at(hours: Hours, times: Iterable[float]) -> list[UsualHour]:
     return [hours[number_of(t) % 24] for t in times]
 
 
+def moments(begin: float, end: float) -> tuple[float, float, float]:
+    """s, some in each hour of what runs from ``begin`` to ``end``, as long as a heat is."""
+    return (begin + 1, (begin + end) / 2, end)
+
+
 def working(hours: Hours, begin: float, end: float, power: float) -> float:
     """How far the plant is usually at work while a load of ``power`` W runs, and for two hours after it.
 
     An hour before the shift begins is none of rest.
     """
     usual = [hour.usual for hour in hours]
-    times = (begin + 1, (begin + end) / 2, end, end + HOUR, end + 2 * HOUR)
+    times = (*moments(begin, end), end + HOUR, end + 2 * HOUR)
     return max(_share(hour.usual, usual, power) for hour in at(hours, times))
 
 

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from stillcold_core.detect import habit
 from stillcold_core.detect.cycles import Block, Cycle, Cycles, cycles
 from stillcold_core.detect.evidence import Weighed
-from stillcold_core.detect.habit import Habit, known, learned
+from stillcold_core.detect.habit import Habit
+from stillcold_core.detect.hours import UNKNOWN, Hours, at, learned, unlearned
 from stillcold_core.detect.minutes import Stretch
 from stillcold_core.detect.spectrum import Seen
 from stillcold_core.detect.weigh_power import Past, row, shape, weigh
@@ -23,33 +25,8 @@ _GAP = 3600.0  # s without power shown after which heats are not counted on
 _SCREEN, _JUST = 24e3, 3600.0  # W that the power has fallen by, within so many s, where a heat may be over
 _WINDOW = 9000.0  # s back in which the other loads' least is looked for; twice and four times as far too
 _KNOWN = 2.2 * 86400.0  # s of watching from which on the hours are known
-_HOUR = 3600.0
-_FADING = 0.5 ** (1 / 14)  # of what an hour of the day has seen, a day
 _SUSPECT = 2.0  # below the threshold by so much, and heats do not teach what is usual
 _CYCLIC = 5.0  # weight of what heats look like from which on such cycles are known
-
-
-class UsualHour(msgspec.Struct, frozen=True):
-    """What a feeder takes at one hour of the day.
-
-    Attributes
-    ----------
-    number : int
-        Hours since 1970-01-01 of the last one.
-    newest, energy, length : float
-        Of the last one: W at most, Ws, s.
-    most : float
-        W at most in those before; halves in two weeks.
-    usual : float
-        W, mean of those before, the newer the more.
-    """
-
-    number: int = -1
-    newest: float = 0.0
-    energy: float = 0.0
-    length: float = 0.0
-    most: float = 0.0
-    usual: float = 0.0
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -94,7 +71,7 @@ class PowerState(msgspec.Struct, frozen=True):
     first: float | None = None
     part: Part = Part()
     blocks: tuple[Block, ...] = ()
-    hours: tuple[UsualHour, ...] = (UsualHour(),) * 24
+    hours: Hours = UNKNOWN
     habits: tuple[Habit, ...] = ()
 
 
@@ -135,7 +112,7 @@ def follow(state: PowerState, stretch: Stretch, threshold: float) -> tuple[Power
     state, block = _gathered(state, stretch)
     if block is None:
         return state, None
-    hours = _learned(state.hours, block)
+    hours = learned(state.hours, block.time, block.length, block.power, block.power)
     state = msgspec.structs.replace(state, first=state.first or block.time, blocks=_kept(state, block), hours=hours)
     shown = _shown(state)
     return (state, None) if shown is None else (_taught(state, shown, threshold), shown)
@@ -197,39 +174,15 @@ def _kept(state: PowerState, block: Block) -> tuple[Block, ...]:
     return (*state.blocks[bisect_left(state.blocks, block.time - _SPAN, key=_time) :], block)
 
 
-def _learned(hours: tuple[UsualHour, ...], block: Block) -> tuple[UsualHour, ...]:
-    number = _hour(block)
-    old = hours[number % 24]
-    if number != old.number:
-        old = _over(old, number)
-    new = msgspec.structs.replace(
-        old,
-        newest=max(old.newest, block.power),
-        energy=old.energy + block.power * block.length,
-        length=old.length + block.length,
-    )
-    return _put(hours, new)
-
-
-def _over(hour: UsualHour, number: int) -> UsualHour:
-    """An hour of the day begins again: what it took the last time is usual from now on."""
-    if hour.length == 0:
-        return msgspec.structs.replace(hour, number=number)
-    mean = hour.energy / hour.length
-    step = 0.2 * max(hour.usual, 1e3)
-    usual = mean if hour.most == 0 else hour.usual + max(-step, min(step, 0.3 * (mean - hour.usual)))
-    return UsualHour(number, most=max(hour.newest, hour.most * _FADING), usual=usual)
-
-
 def _taught(state: PowerState, shown: Shown, threshold: float) -> PowerState:
     """What may be a furnace vouches for none; what else works in such cycles does."""
     if shown.weighed.score >= threshold - _SUSPECT:
-        state = msgspec.structs.replace(state, hours=_unlearned(state.hours, shown.heats))
+        state = msgspec.structs.replace(state, hours=unlearned(state.hours, _ends(shown.heats)))
         if _hours_known(state):
             return state
     if shape(shown.weighed) < _CYCLIC:
         return state
-    habits = learned(state.habits, *_size(shown.heats), state.blocks[-1].time)
+    habits = habit.learned(state.habits, *_size(shown.heats), state.blocks[-1].time)
     return msgspec.structs.replace(state, habits=habits)
 
 
@@ -238,29 +191,14 @@ def _size(heats: Sequence[Cycle]) -> tuple[float, float]:
     return heats[-1].power, sum(h.full for h in heats) / len(heats)
 
 
+def _ends(heats: Sequence[Cycle]) -> Iterator[float]:
+    """s, in the first and in the last hour of each."""
+    return (t for h in heats for t in (h.began + 1, h.ended))
+
+
 def _hours_known(state: PowerState) -> bool:
     now = state.blocks[-1].time
     return now - (now if state.first is None else state.first) >= _KNOWN
-
-
-def _unlearned(hours: tuple[UsualHour, ...], heats: Sequence[Cycle]) -> tuple[UsualHour, ...]:
-    """What may be a furnace's vouches for none."""
-    for number in {int(t // _HOUR) for h in heats for t in (h.began, h.ended - 1)}:
-        hour = hours[number % 24]
-        if hour.number == number and hour.most:
-            hours = _put(
-                hours, msgspec.structs.replace(hour, newest=min(hour.newest, hour.most), energy=0.0, length=0.0)
-            )
-    return hours
-
-
-def _put(hours: tuple[UsualHour, ...], hour: UsualHour) -> tuple[UsualHour, ...]:
-    i = hour.number % 24
-    return (*hours[:i], hour, *hours[i + 1 :])
-
-
-def _hour(block: Block) -> int:
-    return int((block.time - 1) // _HOUR)
 
 
 def _shown(state: PowerState) -> Shown | None:
@@ -293,21 +231,21 @@ def _bases(state: PowerState, hours: bool) -> Iterator[list[float]]:
             seen.add(least)
             yield [least] * len(blocks)
     if hours:
-        yield [state.hours[_hour(b) % 24].usual for b in blocks]
+        yield [hour.usual for hour in at(state.hours, (b.time for b in blocks))]
 
 
 def _past(state: PowerState, found: Cycles, hours: bool) -> Past:
     heats = row(found.heats)
-    habit = known(state.habits, *_size(heats), heats[-1].began)
+    seen_before = habit.known(state.habits, *_size(heats), heats[-1].began)
     if not hours:
-        return Past(habit)
+        return Past(seen_before)
     blocks = state.blocks
     powers = [blocks[bisect_left(blocks, h.ended, key=_time)].power for h in found.heats]
     unusual = [
-        power / max(1.0, *(state.hours[int(t // _HOUR) % 24].most for t in (h.began, h.ended - 1)))
+        power / max(1.0, *(hour.most for hour in at(state.hours, _ends([h]))))
         for power, h in zip(powers, found.heats, strict=True)
     ]
-    return Past(habit, unusual, powers[0] / max(1.0, *(h.most for h in state.hours)))
+    return Past(seen_before, unusual, powers[0] / max(1.0, *(h.most for h in state.hours)))
 
 
 def _time(block: Block) -> float:

@@ -116,10 +116,7 @@ def _alone(heat: Heat, slow: bool) -> list[tuple[str, float]]:
     parts = [
         ("converter_spectrum", 0.5),
         ("size", graded(heat.power, _SIZE)),
-        (
-            "steady_plateau",
-            0.5 if slow or (heat.ripple <= 0.012 and heat.flat >= 0.75) else -0.5 * (heat.ripple > 0.02),
-        ),
+        ("steady_plateau", 0.5 if slow else _steady(heat)),
         ("power_factor", 0.5 if heat.factor is not None and 0.7 <= heat.factor <= 0.985 else 0.0),
         ("drive_spectrum", graded(heat.ratio, _DRIVE)),
         ("weak_spectrum", -1.0 if max(heat.ratio, heat.ratio_apart) < 0.1 else 0.0),

@@ -1,6 +1,7 @@
 """Current transformers and voltage leads: currents, voltages and powers of one moment that contradict each other."""
 
 import math
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -85,6 +86,9 @@ class Contradiction(msgspec.Struct, frozen=True):
     behind: float = 1.0
 
 
+_KINDS: tuple[type[Any], ...] = tuple(type(number) for number in msgspec.structs.astuple(Contradiction()))
+
+
 def observe(
     watched: WatchedPoint, state: Contradiction, table: Table
 ) -> tuple[Contradiction, list[tuple[int, Finding]]]:
@@ -104,7 +108,7 @@ def observe(
         table.row("power_factor"), loaded, codes, phases, limits,
     )  # fmt: skip
     held = (watched.generates, rules.hold_samples, rules.hold_seconds, rules.rest, rules.balance_fall)
-    scalars, i, event = _scalars(state), 0, RAISED
+    scalars, i, event = msgspec.structs.astuple(state), 0, RAISED
     while event:
         event, i, scalars = lasting(codes, phases, amperes, loaded, table.judged, table.times, i, held, scalars)
         if event:
@@ -143,22 +147,9 @@ def _gives(table: Table) -> bool:
     return bool((given >= np.fmax(_FED_BACK[0], _FED_BACK[1] * taken)).any())
 
 
-def _scalars(state: Contradiction) -> Scalars:
-    s = state
-    return (
-        s.since, s.time, s.count, s.mean, s.spread, s.level, s.held, s.holds, s.raised, s.clear, s.clears, s.begun,
-        s.exports, s.odd, s.way, s.low, s.behind,
-    )  # fmt: skip
-
-
 def _state(scalars: Scalars) -> Contradiction:
     """As plain numbers: those of an array cannot be saved."""
-    since, time, count, mean, spread, level, held, holds, raised, clear, clears, begun, exports, odd, way = scalars[:15]
-    return Contradiction(
-        float(since), float(time), int(count), float(mean), float(spread), float(level), float(held), int(holds),
-        bool(raised), float(clear), int(clears), float(begun), bool(exports), float(odd),
-        int(way), int(scalars[15]), float(scalars[16]),
-    )  # fmt: skip
+    return Contradiction(*(kind(number) for kind, number in zip(_KINDS, scalars, strict=True)))
 
 
 def _told(watched: WatchedPoint, table: Table, i: int, event: int, code: int, phase: int, scalars: Scalars) -> Finding:
