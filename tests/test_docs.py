@@ -162,7 +162,7 @@ def test_the_tester_s_files_do_what_the_page_says(tmp_path: Path) -> None:
     assert load_proxy(tmp_path / "bad-network.toml").route
     assert load_server_config(tmp_path / "server.toml").mqtt.port
     measured = [tmp_path / "measured.csv"]
-    assert scan_files(load_registry(tmp_path / "registry.toml"), measured, tmp_path / "alerts.jsonl") == 1
+    assert scan_files(load_registry(tmp_path / "registry.toml"), measured, tmp_path / "alerts.jsonl").alerts == 1
     alert = msgspec.json.decode((tmp_path / "alerts.jsonl").read_bytes())
     for key in ("id", "kind", "reason"):
         assert f'"{key}": "{alert[key]}"' in text_of("tester.md")

@@ -210,7 +210,7 @@ def test_scan_finds_over_files_what_live_finds(
     send(engine, gateway, story())
     follow(engine).catch_up()
     save_registry(plant, tmp_path / "registry.toml")
-    count = scan_files(plant, [write_csv(tmp_path / "m.csv", story(), DEAD)], tmp_path / "alerts.jsonl")
+    count = scan_files(plant, [write_csv(tmp_path / "m.csv", story(), DEAD)], tmp_path / "alerts.jsonl").alerts
     lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
     with read(engine) as connection:
         live = {r.id: (r.kind, r.reason, r.evidence) for r in connection.execute(select(schema.alert))}
@@ -224,4 +224,4 @@ def test_scan_finds_over_files_what_live_finds(
 def test_a_scan_writes_nothing_that_a_permit_covers(plant: Registry, tmp_path: Path) -> None:
     start = plant.permit[0].start.timestamp()
     moved = [Sample(s.point, s.time - START + start + 3600, s.values) for s in story()]
-    assert scan_files(plant, [write_csv(tmp_path / "m.csv", moved, DEAD)], tmp_path / "alerts.jsonl") == 0
+    assert scan_files(plant, [write_csv(tmp_path / "m.csv", moved, DEAD)], tmp_path / "alerts.jsonl").alerts == 0

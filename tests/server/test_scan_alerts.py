@@ -4,10 +4,12 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillcold_core.detect.findings import Finding, followed
+from stillcold_core.detect.tamper import fleet
 from stillcold_core.files import BadFile
 from stillcold_core.readings import Sample
 from stillcold_core.registry import Line, Permit, Point, Registry, Site, save_registry
@@ -111,7 +114,7 @@ def write_parquet(path: Path, rows: Sequence[Row]) -> Path:
 
 
 def alerts_of(folder: Path, files: Sequence[Path], jobs: int = 1) -> list[dict[str, object]]:
-    count = scan_files(plants(), files, folder / "alerts.jsonl", jobs=jobs)
+    count = scan_files(plants(), files, folder / "alerts.jsonl", jobs=jobs).alerts
     alerts = [json.loads(line) for line in (folder / "alerts.jsonl").read_text().splitlines()]
     assert count == len(alerts)
     return alerts
@@ -184,6 +187,26 @@ def test_what_began_under_a_permit_is_left_out(tmp_path: Path) -> None:
     scan_files(registry, [file], tmp_path / "alerts.jsonl")
     lines = {json.loads(line)["line"] for line in (tmp_path / "alerts.jsonl").read_text().splitlines()}
     assert lines == {str(a["line"]) for a in expected()} - {permit.line}
+
+
+@pytest.mark.requirement("scan.failure")
+def test_a_detector_that_fails_is_said_and_the_other_alerts_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_registry(plants(), tmp_path / "r.toml")
+    file = write_csv(tmp_path / "m.csv", [row for rows in STORY.values() for row in rows])
+    others = [a for a in expected() if not str(a["kind"]).startswith("tamper.genset")]
+    monkeypatch.setattr(fleet, "DETECTOR", replace(fleet.DETECTOR, advance=fail))
+    command = ["scan", "-r", str(tmp_path / "r.toml"), "-m", str(file), "-o", str(tmp_path / "alerts.jsonl"), "-j", "1"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "a detector failed on " in result.stderr
+    told = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    assert told == others != expected()
+
+
+def fail(*_: object) -> NoReturn:
+    raise ZeroDivisionError
 
 
 @pytest.mark.requirement("scan.ahead")

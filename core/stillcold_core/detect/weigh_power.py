@@ -34,7 +34,8 @@ _TOPS: Table = ((0.05, 0.0), (0.08, -0.4), (math.inf, -1.0))
 _FACTOR: Table = ((0.835, -2.5), (0.983, 0.2), (math.inf, -3.7))
 _NEW_FACTOR: Table = ((0.835, -2.5), (0.983, 1.0), (math.inf, -3.7))
 _SWING: Table = ((0.02, 0.5), (0.04, 0.0), (math.inf, -2.5))
-_BEYOND, _MORE = 2.0, 1.1  # weight of so many times as much as the feeder ever took at any hour
+# Weights by how many times as much as the feeder ever took at any hour.
+_BEYOND: Table = ((1.1, 0.0), (2.5, 2.0), (math.inf, 2.8))
 _UNLIKE, _OLDER = -1.2, 2  # weight of an older heat in the same row that is unlike; how many are looked at
 _PAUSED = 50 * _MINUTE  # of full power that are missing between two heats that are not of one row
 _FEW, _HIGH = 4, 0.85  # means of which the tops are told; share of them that the tops exceed
@@ -112,7 +113,7 @@ def _history(past: Past, number: int) -> Iterator[tuple[str, float]]:
         yield "known_cycles", _NEW_HABIT * past.habit
         return
     yield "unusual_hour", graded(min(past.unusual[:number]), _UNUSUAL)
-    yield "beyond_any_hour", _BEYOND if past.beyond > _MORE else 0.0
+    yield "beyond_any_hour", graded(past.beyond, _BEYOND)
     yield ("known_cycles", _HABIT) if past.habit else ("new_cycles", _NEW)
 
 

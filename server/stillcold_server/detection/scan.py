@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,7 +15,7 @@ from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.files import BadFile
 from stillcold_core.registry import Registry
 from stillcold_server.detection.compiled import compile_detectors
-from stillcold_server.detection.scan_work import Part, Work
+from stillcold_server.detection.scan_work import Judged, Part, Work
 from stillcold_server.measurements.files import check_measurements, find_measurements, read_measurements
 from stillcold_server.measurements.spool import Spool, SpoolWriter
 
@@ -27,6 +28,21 @@ _WORTH_PROCESSES = 500_000  # rows; a process takes a second or two to start
 _LOOK = 0.3  # s between two looks at what the processes have done
 
 
+class Scanned(NamedTuple):
+    """What became of a scan.
+
+    Attributes
+    ----------
+    alerts : int
+        Alerts that were written.
+    failed : int
+        Blocks of samples that a detector failed on and left out: above 0, an alert may be missing.
+    """
+
+    alerts: int
+    failed: int
+
+
 @contextmanager
 def unwatched(_stage: str, _amount: int) -> Iterator[Told]:
     """Nobody watches the progress."""
@@ -35,7 +51,7 @@ def unwatched(_stage: str, _amount: int) -> Iterator[Told]:
 
 def scan_files(
     registry: Registry, measurements: Sequence[Path], alerts: Path, *, jobs: int = 1, watch: Watch = unwatched
-) -> int:
+) -> Scanned:
     """Judge files of measurements and write what was found.
 
     The alerts are the same however the rows lie in the files and whatever ``jobs`` is. Rows are put into order by point
@@ -59,8 +75,8 @@ def scan_files(
 
     Returns
     -------
-    int
-        How many alerts were written.
+    Scanned
+        How many alerts were written, and whether a detector failed.
 
     Raises
     ------
@@ -72,11 +88,11 @@ def scan_files(
         check_measurements(path)
     with _written(alerts) as (folder, out):
         spool = _spooled(registry, files, folder / "rows", watch)
-        found = _judged(registry, spool, folder, jobs, watch)
-        told = [f for f in found if not registry.permitted(f.line, f.kind, f.began)]
+        judged = _judged(registry, spool, folder, jobs, watch)
+        told = [f for part in judged for f in part.findings if not registry.permitted(f.line, f.kind, f.began)]
         told.sort(key=lambda f: (f.detected, f.id))
         out.write_bytes(b"".join(msgspec.json.encode(alert_record(f)) + b"\n" for f in told))
-    return len(told)
+    return Scanned(len(told), sum(part.failed for part in judged))
 
 
 def alert_record(finding: Finding) -> dict[str, object]:
@@ -122,7 +138,7 @@ def _spooled(registry: Registry, files: Sequence[Path], path: Path, watch: Watch
         return writer.finish()
 
 
-def _judged(registry: Registry, spool: Spool, folder: Path, jobs: int, watch: Watch) -> list[Finding]:
+def _judged(registry: Registry, spool: Spool, folder: Path, jobs: int, watch: Watch) -> list[Judged]:
     work = Work(registry, spool)
     parts = work.parts()
     rows = sum(p.rows for p in parts)
@@ -130,11 +146,11 @@ def _judged(registry: Registry, spool: Spool, folder: Path, jobs: int, watch: Wa
         if rows >= _WORTH_COMPILING:
             compile_detectors()  # once; processes then load what was compiled
         if min(jobs, len(parts)) <= 1 or rows < _WORTH_PROCESSES:
-            return [f for part in parts for f in work.judge(part, told)]
+            return [work.judge(part, told) for part in parts]
         return _judged_apart(work, parts, folder / "done", min(jobs, len(parts)), told)
 
 
-def _judged_apart(work: Work, parts: Sequence[Part], path: Path, jobs: int, told: Told) -> list[Finding]:
+def _judged_apart(work: Work, parts: Sequence[Part], path: Path, jobs: int, told: Told) -> list[Judged]:
     """Each part by one of several processes; each counts in a file of its own place what it has done."""
     done = np.memmap(path, np.int64, "w+", shape=(len(parts),))
     seen = 0
@@ -146,7 +162,7 @@ def _judged_apart(work: Work, parts: Sequence[Part], path: Path, jobs: int, told
             now = int(done.sum())
             told(now - seen)
             seen = now
-        return [finding for future in futures for finding in future.result()]
+        return [future.result() for future in futures]
 
 
 _of_this_process: list[tuple[Work, Path]] = []
@@ -159,7 +175,7 @@ def _begin(work: Work, done: Path) -> None:
     _of_this_process.append((work, done))
 
 
-def _judge(number: int, part: Part) -> list[Finding]:
+def _judge(number: int, part: Part) -> Judged:
     work, path = _of_this_process[-1]
     done = np.memmap(path, np.int64, "r+")
 

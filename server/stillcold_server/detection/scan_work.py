@@ -32,6 +32,21 @@ class Part(NamedTuple):
     rows: int
 
 
+class Judged(NamedTuple):
+    """What was found in a part.
+
+    Attributes
+    ----------
+    findings : list of Finding
+        Each once, as it was said last.
+    failed : int
+        Blocks of samples that a detector failed on and left out.
+    """
+
+    findings: list[Finding]
+    failed: int
+
+
 class Work:
     """Everything that is to be judged.
 
@@ -57,8 +72,8 @@ class Work:
         everybody = [Part(None, int(self._spool.counts.sum()))] if sites else []
         return everybody + sorted(sites, key=lambda p: -p.rows)
 
-    def judge(self, part: Part, told: Callable[[int], None]) -> list[Finding]:
-        """What is found in one part: each finding once, as it was said last.
+    def judge(self, part: Part, told: Callable[[int], None]) -> Judged:
+        """What is found in one part.
 
         Parameters
         ----------
@@ -81,7 +96,7 @@ class Work:
         told(left)  # those of points that nothing watches
         permits = self._registry.permit
         newest = newest_of(judge.states, {p.line for p in permits})
-        return [*found.values(), *overruns(found.values(), permits, newest)]
+        return Judged([*found.values(), *overruns(found.values(), permits, newest)], judge.failed.total())
 
     def _samples(self, reader: SpoolReader, part: Part, subjects: Subjects) -> Iterator[Samples]:
         codes = [c for cs in self._codes.values() for c in cs] if part.site is None else self._codes[part.site]

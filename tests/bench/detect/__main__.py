@@ -36,26 +36,31 @@ class Job(NamedTuple):
 
 def jobs(size: int) -> list[Job]:
     """All of them, the longest first."""
-    plan: list[tuple[Callable[[str, str, str, int], Iterator[Trace]], list[tuple[str, str]], Split, int]] = [
-        (tampers.honest, [("", "")], "test", size),
-        (furnaces.simulated, furnaces.SIMULATED, "test", size),
-        (furnaces.simulated, furnaces.SIMULATED, "calibrate", size),
-        (furnaces.simulated, furnaces.LINE, "test", size),
-        (tampers.evaded, [(kind, "") for kind in tampers.EVASIONS], "test", size),
-        (cold.evaded, cold.EVASIONS, "test", 1),
-        (cold.lit, cold.FURNACES, "test", size),
-        (furnaces.by_power, furnaces.PROFILES, "calibrate", size),
-        (furnaces.by_power, furnaces.PROFILES, "test", 2 * size),
-        (restarts.dead, [("", "")], "calibrate", size),
-        (restarts.dead, [("", "")], "test", 2 * size),
-        (restarts.restarted, list(restarts.JOBS), "test", 5 * size),
-        (cold.live, [("", "")], "test", 10 * size),
+    test = {n: sites("test", n * size) for n in (1, 2, 5, 10, 16)}
+    calibrate = sites("calibrate", size)
+    legal, hidden = [k for k in furnaces.SIMULATED if k[0] == "legal"], furnaces.HIDDEN
+    plan: list[tuple[Callable[[str, str, str, int], Iterator[Trace]], list[tuple[str, str]], Split, range]] = [
+        (tampers.honest, [("", "")], "test", test[1]),
+        (furnaces.simulated, furnaces.SIMULATED, "test", test[1]),
+        (furnaces.simulated, furnaces.SIMULATED, "calibrate", calibrate),
+        (furnaces.compared, legal, "test", test[5][size:]),
+        (furnaces.compared, hidden, "test", test[16][size:]),
+        (furnaces.simulated, furnaces.LINE, "test", test[1]),
+        (tampers.evaded, [(kind, "") for kind in tampers.EVASIONS], "test", test[1]),
+        (cold.evaded, cold.EVASIONS, "test", sites("test", 1)),
+        (cold.lit, cold.FURNACES, "test", test[1]),
+        (furnaces.by_power, furnaces.PROFILES, "calibrate", calibrate),
+        (furnaces.by_power, furnaces.PROFILES, "test", test[2]),
+        (restarts.dead, [("", "")], "calibrate", calibrate),
+        (restarts.dead, [("", "")], "test", test[2]),
+        (restarts.restarted, list(restarts.JOBS), "test", test[5]),
+        (cold.live, [("", "")], "test", test[10]),
     ]
     return [
         Job(run, kind, name, split, n)
-        for run, kinds, split, count in plan
+        for run, kinds, split, numbers in plan
         for kind, name in kinds
-        for n in sites(split, count)
+        for n in numbers
     ]
 
 

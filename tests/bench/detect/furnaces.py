@@ -34,6 +34,16 @@ def simulated(kind: str, name: str, split: str, number: int) -> Iterator[Trace]:
             yield from baselines(known)
 
 
+def compared(kind: str, name: str, split: str, number: int) -> Iterator[Trace]:
+    """A feeder of the simulators, judged on the meters that all judges are compared on."""
+    site = _site(kind, name, number)
+    record = play(site)
+    for view, every in COMPARED:
+        known = _known(kind, name, split, site, record, view, every)
+        yield furnace(known, FACTORS)
+        yield from baselines(known)
+
+
 def _site(kind: str, name: str, number: int) -> Site:
     if kind == "legal":
         return legal(name, number, _LEGAL_DAYS)
@@ -94,6 +104,7 @@ def by_power(kind: str, name: str, split: str, number: int) -> Iterator[Trace]:
             yield from baselines(known)
 
 
-SIMULATED = [("legal", name) for name in LEGAL] + [("furnace", name) for name in BESIDE]
+HIDDEN = [("furnace", name) for name in BESIDE]
+SIMULATED = [("legal", name) for name in LEGAL] + HIDDEN
 LINE = [("line frequency", name) for name in ("motors", "oven", "shop")]
 PROFILES = [("legal", name) for name in power_profiles.HONEST] + [("furnace", name) for name in power_profiles.BESIDE]

@@ -9,6 +9,7 @@ from stillcold_core.samples import Floats
 
 DAY, YEAR = 86400.0, 365.25
 OURS = "Stillcold"
+_TAPPING = 180.0  # s that a charge is being tapped, at least
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ class Trace:
         return next((t for t, score in self.rise if score >= threshold), None)
 
     def within(self, threshold: float, heats: int) -> bool:
-        """Whether it was found by the second reading after the end of so many heats."""
+        """Whether it was found by the second reading after the end of so many heats, or while the last was tapped."""
         delay = self.delay(threshold)
         if delay is None or not self.heats.times:
             return False
         ended = self.heats.times[min(heats, len(self.heats.times)) - 1][1]
-        return delay <= ended + 2 * self.cadence
+        return delay <= ended + max(2 * self.cadence, _TAPPING)
 
 
 def daily(times: Floats, scores: Floats, days: float) -> list[float]:
