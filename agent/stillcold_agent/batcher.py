@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from stillcold_agent.config import Batch
 from stillcold_agent.edge import Verdict
@@ -9,6 +10,17 @@ from stillcold_core.readings import Sample
 
 MOST_VALUES = 80_000
 """Values in a batch. Even if none of them compressed, its envelope would stay under the wire's limit of 1 MiB."""
+
+
+class Importance(IntEnum):
+    """How much a batch matters; the most important sample in it decides."""
+
+    QUIET = 0
+    """Nothing happened."""
+    CHANGE = 1
+    """Something changed, and no sealed line shows life."""
+    LIVE = 2
+    """A sealed line shows life: evidence that an officer waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +33,13 @@ class Collected:
         By point, in order of time.
     reason : str
         Why it was closed: ``quiet``, ``change``, ``live``, ``full`` or ``stop``.
+    importance : Importance
+        Of what is in it, whatever closed it.
     """
 
     samples: Mapping[str, Sequence[Sample]]
     reason: str
+    importance: Importance
 
 
 class Batcher:
@@ -40,6 +55,7 @@ class Batcher:
         self._periods = periods
         self._samples: dict[str, list[Sample]] = {}
         self._values = 0
+        self._importance = Importance.QUIET
         self._deadline, self._reason = float("inf"), "quiet"
 
     def add(self, sample: Sample, verdict: Verdict, monotonic: float) -> Collected | None:
@@ -48,6 +64,7 @@ class Batcher:
             self._deadline, self._reason = monotonic + self._periods.quiet, "quiet"
         self._samples.setdefault(sample.point, []).append(sample)
         self._values += len(sample.values)
+        self._importance = max(self._importance, _importance(verdict))
         if verdict.deciding:
             return self.close("live")
         if verdict.live:
@@ -63,9 +80,16 @@ class Batcher:
     def close(self, reason: str) -> Collected | None:
         """The closed batch; None where nothing was collected."""
         samples, self._samples = self._samples, {}
+        importance, self._importance = self._importance, Importance.QUIET
         self._values, self._deadline = 0, float("inf")
-        return Collected(samples, reason) if samples else None
+        return Collected(samples, reason, importance) if samples else None
 
     def _close_by(self, deadline: float, reason: str) -> None:
         if deadline < self._deadline:
             self._deadline, self._reason = deadline, reason
+
+
+def _importance(verdict: Verdict) -> Importance:
+    if verdict.live:
+        return Importance.LIVE
+    return Importance.CHANGE if verdict.change else Importance.QUIET

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from stillcold_agent.batcher import MOST_VALUES, Batcher
+from stillcold_agent.batcher import MOST_VALUES, Batcher, Importance
 from stillcold_agent.config import Batch
 from stillcold_agent.edge import Change, Verdict, Watch
 from stillcold_core.profiles import Profile
@@ -169,6 +169,20 @@ def test_a_restart_is_told_at_once_and_then_every_few_seconds() -> None:
     found = closed_at(Batcher(Batch()), live, 60)
     assert found[0] == (30, "live", 31)
     assert found[1:4] == [(36, "live", 5), (41, "live", 5), (46, "live", 5)]
+
+
+@pytest.mark.requirement("agent.batch.importance")
+def test_the_most_important_sample_says_how_much_a_batch_matters() -> None:
+    """Whatever closed it; the next one begins anew."""
+    change, live = Verdict(change=Change.STEP), Verdict("power", change=Change.STEP)
+    batcher, found = Batcher(Batch()), []
+    for verdicts in ([QUIET, QUIET], [QUIET, change, QUIET], [change, live, QUIET], [QUIET]):
+        for verdict in verdicts:
+            batcher.add(Sample("p1", 0.0, DEAD), verdict, 0.0)
+        closed = batcher.close("stop")
+        assert closed
+        found.append(closed.importance)
+    assert found == [Importance.QUIET, Importance.CHANGE, Importance.LIVE, Importance.QUIET]
 
 
 def test_a_batch_never_outgrows_the_wire() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stillcold_agent.batcher import Collected
+from stillcold_agent.batcher import Collected, Importance
 from stillcold_agent.boot import Moment, boot_id, clock_is_synchronised, now
 from stillcold_agent.counts import Counts
 from stillcold_agent.journal import keeper as module
@@ -40,7 +40,7 @@ def keeper_of(
 
 def collected(profile: Profile, *moments: float) -> Collected:
     samples = [meter(profile).sample(Moment(t, t - 1e9), [(4998,), (1234,)]) for t in moments]
-    return Collected({"p1": samples}, "quiet")
+    return Collected({"p1": samples}, "quiet", Importance.QUIET)
 
 
 @pytest.mark.requirement("agent.batch.content")
@@ -54,7 +54,7 @@ def test_what_was_read_is_what_a_server_opens(two_blocks: Profile, journal: Jour
         one.sample(Moment(1.7e9 + 2, 52.0), [(65535,), Absence.EXCEPTION]),
     ]
     keeper.start()
-    keeper.put(Collected({"p1": samples}, "quiet"))
+    keeper.put(Collected({"p1": samples}, "quiet", Importance.QUIET))
     keeper.stop()
     envelope = journal.pending(0, 1)[0].envelope
     opened = open_envelope(envelope, content_type=CONTENT_TYPE, key_of={"gw-1": KEY.public_key()}.get)
@@ -122,7 +122,7 @@ def test_an_error_that_nobody_foresaw_is_reported(two_blocks: Profile, journal: 
     failures: queue.Queue[BaseException] = queue.Queue()
     keeper, _ = keeper_of(two_blocks, journal, Counts(), failures.put)
     keeper.start()
-    keeper.put(Collected({"a point that nobody reads": []}, "quiet"))
+    keeper.put(Collected({"a point that nobody reads": []}, "quiet", Importance.QUIET))
     assert isinstance(failures.get(timeout=60), KeyError)
     keeper.stop()
 
