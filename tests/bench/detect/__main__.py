@@ -57,10 +57,7 @@ def jobs(size: int) -> list[Job]:
         (cold.live, [("", "")], "test", test[10]),
     ]
     return [
-        Job(run, kind, name, split, n)
-        for run, kinds, split, numbers in plan
-        for kind, name in kinds
-        for n in numbers
+        Job(run, kind, name, split, n) for run, kinds, split, numbers in plan for kind, name in kinds for n in numbers
     ]
 
 
