@@ -1,6 +1,7 @@
 """One owner of a bus: order, dead slaves, lost connections, late answers."""
 
 import asyncio
+import dataclasses
 import os
 import tty
 
@@ -11,6 +12,7 @@ from stillcold_agent.config import RtuBus, TcpBus
 from stillcold_agent.meters import Meter
 from stillcold_agent.modbus.breaker import Breaker
 from stillcold_agent.modbus.bus import Bus
+from stillcold_agent.modbus.stats import BusStats
 from stillcold_core.profiles import Profile
 from stillcold_core.readings import Absence, Sample
 from support.meters import meter
@@ -79,6 +81,34 @@ async def test_a_dead_slave_costs_the_others_one_timeout_per_attempt(two_blocks:
     assert set(causes[2:]) == {Absence.BREAKER_OPEN}
     assert len([r for r in far.requests if r.unit == 1]) == 2
     assert far.connections == 1
+
+
+@pytest.mark.requirement("agent.bus.stats")
+async def test_a_bus_counts_what_it_did(two_blocks: Profile) -> None:
+    """Requests by what became of them, connections made again, meters left alone, and the time that it took."""
+    causes = {1: None, 2: b"\x83\x02", 3: b"\x04\x02\x00\x01"}
+
+    def respond(request: Request) -> bytes | None:
+        content = causes[request.unit]
+        return content and frame(request, content)
+
+    async with RawMeter(respond) as far:
+        meters = [meter(two_blocks, unit) for unit in (1, 2, 3)]
+        bus = Bus(settings(far.port, 0.3), meters)
+        for one in meters:
+            await bus.read(one)
+        first, busy = dataclasses.replace(bus.stats), bus.stats.busy
+        await far.stop()
+        await bus.read(meters[1])
+        await far.start()
+        far.respond = Registers(two_blocks, {"active_power": 5})
+        await until_all_show(5, bus, meters)
+        bus.close()
+    assert dataclasses.replace(first, busy=0) == BusStats(
+        "b", requests=4, timeouts=1, exceptions=2, bad_replies=1, breakers_open=2
+    )
+    assert busy > 0.29
+    assert (bus.stats.reconnects, bus.stats.breakers_open) == (1, 0)
 
 
 async def test_a_slave_that_comes_back_is_read_again(two_blocks: Profile) -> None:

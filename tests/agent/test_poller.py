@@ -35,7 +35,8 @@ async def test_readings_stand_at_whole_multiples_of_the_interval(two_blocks: Pro
     intervals = {"p1": 0.2, "p2": 0.6}
     async with RawMeter(Registers(two_blocks, {})) as far:
         meters = [meter(two_blocks, 1, interval=0.2), meter(two_blocks, 2, interval=0.6)]
-        poller = Poller(Bus(TcpBus("b", "127.0.0.1", far.port), meters), meters, samples.append, Counts())
+        bus = Bus(TcpBus("b", "127.0.0.1", far.port), meters)
+        poller = Poller(bus, meters, samples.append, Counts())
         await wait_for_async(lambda: 0.25 < time.time() % 0.6 < 0.35)  # in the middle of a slot of both
         work = asyncio.create_task(poller.run())
         await wait_for_async(lambda: [s.point for s in samples].count("p2") > 3)
@@ -47,6 +48,8 @@ async def test_readings_stand_at_whole_multiples_of_the_interval(two_blocks: Pro
         slots = [int(t // interval) for t in times]
         assert len(set(slots)) == len(slots)
         assert min(t - slot * interval for t, slot in zip(times, slots, strict=True)) < interval / 5
+    assert 0 < bus.stats.lateness_last <= bus.stats.lateness_max < 0.6  # the first reading came in the middle of a slot
+    assert bus.stats.lateness_max > 0.2
 
 
 def test_a_slot_is_read_once_and_a_clock_that_jumps_costs_none(

@@ -18,6 +18,11 @@ class Breaker:
         self._failures = 0
         self._asked_again = 0.0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it did not answer when it was asked last."""
+        return self._failures > 0
+
     def allows(self, monotonic: float) -> bool:
         """Whether it may be asked now."""
         return monotonic >= self._asked_again

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 
 from stillcold_agent.boot import Moment, now
@@ -10,6 +11,7 @@ from stillcold_agent.config import RtuBus
 from stillcold_agent.meters import Answer, Meter
 from stillcold_agent.modbus.breaker import Breaker
 from stillcold_agent.modbus.client import Client
+from stillcold_agent.modbus.stats import BusStats
 from stillcold_core.profiles import Read
 from stillcold_core.readings import Absence, Sample
 
@@ -27,14 +29,20 @@ class Bus:
         Where it leads.
     meters : sequence of Meter
         All meters on it.
+
+    Attributes
+    ----------
+    stats : BusStats
+        What it has done so far.
     """
 
     def __init__(self, settings: Settings, meters: Sequence[Meter]) -> None:
         self._settings, self._client = settings, Client(settings)
+        self.stats = BusStats(settings.id)
         serial = isinstance(settings, RtuBus)
         self._breakers = {m.unit: Breaker(settings.timeout if serial else 0.0) for m in meters}
         self._gap = _frame_gap(settings.baud_rate) if isinstance(settings, RtuBus) else 0.0
-        self._silent = 0
+        self._silent, self._was_connected = 0, False
         self._connect_after, self._wait = 0.0, 1.0
         self._said: dict[int, Absence | None] = {}
 
@@ -68,12 +76,16 @@ class Bus:
         # The rest is not asked: a meter that is silent costs the others one timeout, not one a request.
         answers += [answers[-1]] * (len(meter.reads) - len(answers))
         self._judge(breaker, answers[-1])
+        self.stats.breakers_open = sum(b.is_open for b in self._breakers.values())
         return answers
 
     async def _ask_once(self, unit: int, read: Read) -> Answer:
         if self._gap:
             await asyncio.sleep(self._gap)
-        return await self._client.read(unit, read.function, read.address, read.count)
+        began = time.monotonic()
+        answer = await self._client.read(unit, read.function, read.address, read.count)
+        self.stats.count(answer if isinstance(answer, Absence) else None, time.monotonic() - began)
+        return answer
 
     def _judge(self, breaker: Breaker, last: Answer) -> None:
         if last is Absence.DISCONNECTED:
@@ -94,6 +106,8 @@ class Bus:
             return
         if await self._client.connect():
             log.info("bus %s: connected", self._settings.id)
+            self.stats.reconnects += self._was_connected
+            self._was_connected = True
             self._silent, self._wait, self._connect_after = 0, 1.0, 0.0
             for breaker in self._breakers.values():
                 breaker.ask_soon(now().monotonic)

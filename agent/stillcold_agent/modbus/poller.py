@@ -38,6 +38,7 @@ class Poller:
             while True:
                 for meter in self._meters:
                     if self._is_due(meter):
+                        self._bus.stats.late(time.time() % meter.interval)
                         self._take(await self._bus.read(meter))
                 await asyncio.sleep(self._until_next())
         finally:
