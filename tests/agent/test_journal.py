@@ -4,6 +4,7 @@ import functools
 import random
 import sqlite3
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,25 @@ def test_a_full_journal_drops_the_oldest_and_counts_them(path: Path) -> None:
     journal, _ = opened(path, max_bytes=1000)
     fill(journal, 1)
     assert len(journal.pending(0, 99)) == 10
+    journal.close()
+
+
+@pytest.mark.requirement("agent.journal.stats")
+def test_the_journal_says_what_it_holds(path: Path) -> None:
+    """What waits, since when, what was dropped, and how long the server took."""
+    journal, _ = opened(path, max_bytes=1000)
+    empty, before = journal.stats(), time.time()
+    assert (empty.depth, empty.bytes, empty.kept_bytes, empty.oldest, empty.ack_lag) == (0, 0, 0, None, None)
+    made = fill(journal, 12)
+    journal.settle(Acknowledgement(journal.epoch, {12: digest(made[11])}, {11: "malformed"}))
+    stats = journal.stats()
+    assert (stats.depth, stats.bytes, stats.kept_bytes, stats.dropped) == (8, 800, 100, {"full": 2})
+    assert stats.oldest is not None
+    assert before - 0.001 <= stats.oldest <= time.time()
+    assert stats.ack_lag is not None
+    assert 0 <= stats.ack_lag < 60
+    assert stats.written_kb is not None
+    assert stats.written_kb >= (empty.written_kb or 0)
     journal.close()
 
 

@@ -8,12 +8,14 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from stillcold_agent.counts import Counts
+from stillcold_agent.journal.stats import JournalStats, written_kb
 from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.evidence.envelope import GENESIS, digest
 from stillcold_core.files import BadFile
@@ -25,13 +27,18 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS chain (one INTEGER PRIMARY KEY CHECK (one = 1), epoch BLOB NOT NULL,
                                   sequence INTEGER NOT NULL, hash BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (sequence INTEGER PRIMARY KEY, hash BLOB NOT NULL, envelope BLOB NOT NULL,
-                                  state INTEGER NOT NULL, reason TEXT NOT NULL DEFAULT '');
+                                  state INTEGER NOT NULL, reason TEXT NOT NULL DEFAULT '', written INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS batch_state ON batch (state DESC, sequence);
 """
 
 _DROP_OLDEST = """
 DELETE FROM batch WHERE sequence = (SELECT sequence FROM batch ORDER BY state DESC, sequence LIMIT 1)
 RETURNING length(envelope)
+"""
+_STATS = """
+SELECT count(*) FILTER (WHERE state = :pending), coalesce(sum(length(envelope)) FILTER (WHERE state = :pending), 0),
+       coalesce(sum(length(envelope)) FILTER (WHERE state <> :pending), 0),
+       min(written) FILTER (WHERE state = :pending) FROM batch
 """
 
 
@@ -74,6 +81,7 @@ class Journal:
     def __init__(self, path: Path, max_bytes: int, counts: Counts) -> None:
         self._max_bytes, self._counts = max_bytes, counts
         self._lock = threading.Lock()
+        self._ack_lag: float | None = None
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._open()
@@ -125,6 +133,20 @@ class Journal:
         with self._lock:
             return int(self._db.execute("SELECT count(*) FROM batch WHERE state = ?", (PENDING,)).fetchone()[0])
 
+    def stats(self) -> JournalStats:
+        """What it holds, and what became of the rest."""
+        with self._lock:
+            row = self._db.execute(_STATS, {"pending": PENDING}).fetchone()
+        return JournalStats(
+            depth=row[0],
+            bytes=row[1],
+            kept_bytes=row[2],
+            oldest=None if row[3] is None else row[3] / 1000,
+            written_kb=written_kb(),
+            dropped={"full": full} if (full := self._counts.totals().get("journal_full", 0)) else {},
+            ack_lag=self._ack_lag,
+        )
+
     def settle(self, ack: Acknowledgement) -> set[int]:
         """Forget what the server has on disk, keep aside what it refused, and give the sequences that were settled.
 
@@ -164,8 +186,8 @@ class Journal:
     def _insert(self, sequence: int, envelope: bytes) -> None:
         hash_ = digest(envelope)
         self._db.execute(
-            "INSERT INTO batch (sequence, hash, envelope, state) VALUES (?, ?, ?, ?)",
-            (sequence, hash_, envelope, PENDING),
+            "INSERT INTO batch (sequence, hash, envelope, state, written) VALUES (?, ?, ?, ?, ?)",
+            (sequence, hash_, envelope, PENDING, _now()),
         )
         self._db.execute("UPDATE chain SET sequence = ?, hash = ?", (sequence, hash_))
 
@@ -181,8 +203,9 @@ class Journal:
 
     def _forget(self, sequence: int, hash_: bytes) -> int:
         """Bytes of the batch that was forgotten; 0 where there is none, or it is another."""
-        query = "DELETE FROM batch WHERE sequence = ? AND hash = ? RETURNING length(envelope)"
+        query = "DELETE FROM batch WHERE sequence = ? AND hash = ? RETURNING length(envelope), written"
         if row := self._db.execute(query, (sequence, hash_)).fetchone():
+            self._ack_lag = max(_now() - row[1], 0) / 1000
             return int(row[0])
         if self._db.execute("SELECT 1 FROM batch WHERE sequence = ?", (sequence,)).fetchone():
             self._counts.add("ack_hash")
@@ -196,6 +219,11 @@ class Journal:
             self._counts.add("refused_by_server")
             log.error("the server refused batch %d (%s); it is kept and not sent again", sequence, reason)
         return bool(changed)
+
+
+def _now() -> int:
+    """UTC, ms."""
+    return time.time_ns() // 1_000_000
 
 
 class _Transaction:
