@@ -46,9 +46,11 @@ def rows_of(text: str) -> dict[str, str]:
 
 @pytest.mark.requirement("docs.profiles")
 def test_every_profile_is_documented() -> None:
-    """A row each, with its title, and no other row."""
+    """A row each, with title, kind, number of quantities and source, and no other row."""
     models, _, _ = text_of("profiles.md").partition("## The file")
-    assert rows_of(models) == {name: load_profile(name).title for name in profile_names()}
+    rows = re.findall(r"^\| `.+ \|$", models, re.MULTILINE)
+    profiles = [load_profile(name) for name in profile_names()]
+    assert rows == [f"| `{p.model}` | {p.title} | {p.kind} | {len(p.register)} | {p.source} |" for p in profiles]
 
 
 @pytest.mark.requirement("docs.profiles")

@@ -41,9 +41,9 @@ def _values_for(profile: Profile) -> str:
 @pytest.mark.requirement("sim.profile.round-trip")
 @pytest.mark.parametrize("model", profile_names())
 def test_meter_of_each_profile_shows_what_it_measures(scenario: Load, model: str) -> None:
-    """Each quantity is decoded to within a step of its register."""
+    """Each quantity is decoded to within a step of its register, at a load that the smallest meter can show."""
     profile = load_profile(model)
-    load = 'load = { kind = "furnace" }' if profile.kind == "meter" else ""
+    load = 'load = { kind = "furnace", power = 10e3 }' if profile.kind == "meter" else ""
     meter = _plant(
         scenario(f"""
 [[meter]]

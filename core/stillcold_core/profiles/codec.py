@@ -31,8 +31,8 @@ def decode(profile: Profile, register: Register, words: Sequence[int], ratios: R
     Returns
     -------
     float or Absence
-        ``out_of_range`` where the number is NaN, infinite or not plausible, or where every bit of a gauge's unsigned
-        one is set.
+        ``out_of_range`` where the number is NaN, infinite or not plausible, or a gauge's integer stands at an end of
+        its type.
 
     Examples
     --------
@@ -48,17 +48,28 @@ def decoder(profile: Profile, register: Register, ratios: Ratios = NO_RATIOS) ->
     """:func:`decode` of one register, with what does not change from value to value worked out before."""
     number, exponent = _unrounded(profile, register, ratios), register.exponent
     low, high = QUANTITIES[register.quantity].low, QUANTITIES[register.quantity].high
-    # Every bit set: what meters show of a value that they do not have, or that is larger than the register.
-    gauge = QUANTITIES[register.quantity].kind is Kind.GAUGE
-    nothing = (0xFFFF,) * register.words if gauge and register.type.startswith("uint") else None
+    nothing = _nothing(profile, register)
 
     def value(words: Sequence[int]) -> Value:
-        if tuple(words) == nothing:
+        if tuple(words) in nothing:
             return Absence.OUT_OF_RANGE
         rounded = _round(number(words), exponent)
         return rounded if low <= rounded <= high else Absence.OUT_OF_RANGE
 
     return value
+
+
+def _nothing(profile: Profile, register: Register) -> frozenset[tuple[int, ...]]:
+    """Words with which a meter says that it does not have a value, or that it does not fit the register.
+
+    Every bit of an unsigned integer (ABB, SunSpec); of a signed one the greatest (ABB) and the least (SunSpec).
+    """
+    kind = register.type
+    if QUANTITIES[register.quantity].kind is not Kind.GAUGE or kind == "bit" or kind.startswith("float"):
+        return frozenset()
+    low, high = _limits(kind)
+    ends = (high,) if kind.startswith("uint") else (low, high)
+    return frozenset(map(_arranger(kind, profile.orders(register)), ends))
 
 
 def unrounded(profile: Profile, register: Register, words: Sequence[int], ratios: Ratios = NO_RATIOS) -> float:
@@ -100,12 +111,14 @@ def modulus(register: Register) -> float:
 
     Notes
     -----
-    A float register loses steps before it rolls over, so only a stated modulus counts there.
+    A float register loses steps before it rolls over, so only a stated modulus counts there. A type that ends far
+    beyond the quantity's bounds, as 64 bits do, is never filled.
     """
     if register.modulus:
         return register.modulus / register.scale
-    if QUANTITIES[register.quantity].kind == "register" and register.type.startswith("uint"):
-        return float(2 ** (16 * register.words))
+    quantity, counts = QUANTITIES[register.quantity], 2.0 ** (16 * register.words)
+    if quantity.kind == "register" and register.type.startswith("uint") and counts * register.step <= quantity.high:
+        return counts
     return 0.0
 
 
@@ -154,9 +167,14 @@ def _limiter(kind: Type) -> Callable[[float], int]:
     """From any number to the nearest that an integer type holds."""
     if kind == "bit":
         return lambda number: int(number >= 0.5)
-    bits = 8 * struct.calcsize(">" + _FORMAT[kind])
-    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if kind.startswith("int") else (0, (1 << bits) - 1)
+    low, high = _limits(kind)
     return lambda number: high if math.isnan(number) else min(max(round(number), low), high)
+
+
+def _limits(kind: Type) -> tuple[int, int]:
+    """Least and greatest count of an integer type."""
+    bits = 8 * struct.calcsize(">" + _FORMAT[kind])
+    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if kind.startswith("int") else (0, (1 << bits) - 1)
 
 
 def _unfold(number: float) -> float:
