@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stillcold_agent.batcher import Batcher, Collected
 from stillcold_agent.boot import now
-from stillcold_agent.config import Config
+from stillcold_agent.config import Config, listen_address
 from stillcold_agent.counts import Counts
 from stillcold_agent.edge import Watch
 from stillcold_agent.identity import load_or_make_key
@@ -21,6 +21,10 @@ from stillcold_agent.journal.store import JOURNAL_FILE, Journal
 from stillcold_agent.meters import Meter, meters_of
 from stillcold_agent.modbus.bus import Bus
 from stillcold_agent.modbus.poller import Poller
+from stillcold_agent.observe.http import Listener
+from stillcold_agent.observe.pages import pages
+from stillcold_agent.observe.progress import Progress
+from stillcold_agent.observe.snapshot import Observer
 from stillcold_agent.uplink.uplink import Uplink
 from stillcold_core.files import BadFile
 from stillcold_core.readings import Sample
@@ -69,6 +73,10 @@ class Agent:
             counts=self._counts,
         )
         self._pollers = _pollers(config, list(meters.values()), self._take, self._counts)
+        self._progress = Progress(config.bus, meters.values(), now().monotonic)
+        buses = [p.stats for p in self._pollers]
+        self._observer = Observer(self._counts, self._progress, buses, self._journal, self._uplink.stats)
+        self._listeners = _listeners(config, self._observer, self._counts)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set: sinks start before sources, and stop after them.
@@ -81,7 +89,8 @@ class Agent:
         self._failure = asyncio.get_running_loop().create_future()
         self._uplink.start()
         self._keeper.start()
-        work = [*(p.run() for p in self._pollers), self._close_when_due(), _until(stop)]
+        sources = [*(p.run() for p in self._pollers), *(one.run() for one in self._listeners)]
+        work = [*sources, self._close_when_due(), _until(stop)]
         tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(w) for w in work]
         try:
             done, _ = await asyncio.wait({self._failure, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -101,6 +110,7 @@ class Agent:
         log.info("stopped; counted: %s", self._counts.totals() or "nothing")
 
     def _take(self, sample: Sample) -> None:
+        self._progress.take(sample, now().monotonic)
         verdict = self._watches[sample.point].judge(sample)
         if verdict.began:
             log.warning("%s: the sealed line is not dead (%s)", sample.point, verdict.live)
@@ -137,6 +147,12 @@ def _pollers(config: Config, meters: list[Meter], take: Callable[[Sample], None]
         if mine:
             pollers.append(Poller(Bus(settings, mine), mine, take, counts))
     return pollers
+
+
+def _listeners(config: Config, observer: Observer, counts: Counts) -> list[Listener]:
+    if not config.observe.listen:
+        return []
+    return [Listener(*listen_address(config.observe.listen), pages(observer), counts)]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The agent's one configuration file, ``agent.toml``."""
 
+import ipaddress
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -47,6 +48,13 @@ class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is kept until the server has it."""
 
     max_megabytes: Annotated[int, Meta(ge=1, le=1_000_000)] = 1024
+
+
+class Observe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the gateway tells of itself."""
+
+    listen: str = ""
+    """Address and port of ``/metrics`` and ``/health``; nothing listens where it is empty."""
 
 
 class TcpBus(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="tcp"):
@@ -103,6 +111,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mqtt: Mqtt = Mqtt()
     batch: Batch = Batch()
     journal: Journal = Journal()
+    observe: Observe = Observe()
     bus: tuple[Bus, ...] = ()
     device: tuple[Device, ...] = ()
 
@@ -118,6 +127,7 @@ def load_config(path: Path) -> Config:
     file = TomlFile(path)
     config = _anchored(file.convert(Config), path.resolve().parent)
     _check_mqtt(file, config.mqtt)
+    _check_observe(file, config.observe)
     _check_buses(file, config)
     _check_devices(file, config)
     return config
@@ -156,6 +166,36 @@ def _check_readable(file: TomlFile, steps: list[Step], path: Path) -> None:
         read_text(path)
     except BadFile as error:
         raise file.bad(steps, f"{path}: {error.expected}") from error
+
+
+def listen_address(listen: str) -> tuple[str, int]:
+    """Host and port of an address like ``127.0.0.1:9464`` or ``[::1]:9464``.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+
+    Examples
+    --------
+    >>> listen_address("[::1]:9464")
+    ('::1', 9464)
+    """
+    host, _, port = listen.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise ValueError(listen)
+    bare = host.removeprefix("[").removesuffix("]")
+    if (ipaddress.ip_address(bare).version == 6) != (host == f"[{bare}]"):
+        raise ValueError(listen)
+    return bare, int(port)
+
+
+def _check_observe(file: TomlFile, observe: Observe) -> None:
+    try:
+        if observe.listen:
+            listen_address(observe.listen)
+    except ValueError as error:
+        raise file.bad(["observe", "listen"], "expected an address and a port, e.g. 127.0.0.1:9464") from error
 
 
 def _check_buses(file: TomlFile, config: Config) -> None:

@@ -3,6 +3,22 @@
 import threading
 from collections import Counter
 
+REASONS = (
+    "ack_full",
+    "ack_hash",
+    "ack_malformed",
+    "http_bad_request",
+    "http_refused",
+    "journal_full",
+    "keeper_full",
+    "keeper_stopped",
+    "publish_refused",
+    "reading_skipped",
+    "refused_by_server",
+    "sent_again",
+)
+"""Every reason; docs/agent-metrics.md says what each means."""
+
 
 class Counts:
     """Counters by reason, shared by the threads of one agent."""

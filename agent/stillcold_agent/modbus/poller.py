@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from stillcold_agent.counts import Counts
 from stillcold_agent.meters import Meter
 from stillcold_agent.modbus.bus import Bus
+from stillcold_agent.modbus.stats import BusStats
 from stillcold_core.readings import Sample
 
 _CLOCK_JUMP = 60
@@ -31,6 +32,11 @@ class Poller:
     def __init__(self, bus: Bus, meters: Sequence[Meter], take: Callable[[Sample], None], counts: Counts) -> None:
         self._bus, self._meters, self._take, self._counts = bus, meters, take, counts
         self._slots: dict[str, int] = {}
+
+    @property
+    def stats(self) -> BusStats:
+        """What its bus has done so far."""
+        return self._bus.stats
 
     async def run(self) -> None:
         """Read until cancelled."""

@@ -17,6 +17,7 @@ from stillcold_agent.counts import Counts
 from stillcold_agent.journal.store import Journal, Kept
 from stillcold_agent.threads import reporting
 from stillcold_agent.uplink.client import make_client
+from stillcold_agent.uplink.stats import UplinkStats
 from stillcold_core.contract.messages import BadMessage, Status, decode_ack, encode_status
 from stillcold_core.contract.topics import ack_topic, batch_topic, status_topic
 
@@ -57,6 +58,11 @@ class Uplink:
         Seconds in which at least one batch leaves; said in the status, so that the server knows what silence is.
     patience : float
         Seconds after which a batch without the server's acknowledgement is published again. This is the only retry.
+
+    Attributes
+    ----------
+    stats : UplinkStats
+        What it has done so far.
     """
 
     def __init__(
@@ -72,6 +78,7 @@ class Uplink:
     ) -> None:
         self._config, self._gateway, self._journal, self._counts = config, gateway, journal, counts
         self._heartbeat, self._patience = heartbeat, patience
+        self.stats = UplinkStats()
         self._heard = False
         self._since = datetime.now(UTC).isoformat(timespec="seconds")
         self._wake = threading.Event()
@@ -130,6 +137,7 @@ class Uplink:
             log.error("the broker refused the login: %s", reason)
             return
         log.info("connected to the broker at %s:%s", self._config.host, self._config.port)
+        self.stats.connected = True
         client.drop_out_messages()  # what was on the way is published anew from the journal, by one owner
         client.subscribe(ack_topic(self._gateway), qos=1)
         self._publish_status("online")
@@ -140,7 +148,9 @@ class Uplink:
         log.warning("cannot reach the broker at %s:%s", self._config.host, self._config.port)
 
     def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        was_connected, self.stats.connected = self.stats.connected, False
         if not self._stopping.is_set():
+            self.stats.disconnects += was_connected
             log.warning("lost the broker: %s", reason)
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
@@ -207,5 +217,7 @@ class Uplink:
         info = self._client.publish(batch_topic(self._gateway), kept.envelope, qos=1)
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
             return False  # not connected: it is published when we are again
+        self.stats.published += 1
+        self.stats.published_bytes += len(kept.envelope)
         self._window[kept.sequence] = _Sent(kept, info.mid, time.monotonic() + self._patience)
         return True
