@@ -193,6 +193,26 @@ def point(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def gap_record(value: dict[str, Any]) -> dict[str, Any]:
+    """One gap record of a batch; what it does not say is None."""
+    first, until, begun, ended = value["first"], value["until"], value.get("from"), value.get("to")
+    need(1 <= first <= until + 1 <= 2**63, "no range, nor an empty one")
+    period: list[Any] = [] if begun is None and ended is None else [0, begun, ended, 253_402_300_799_999]
+    need(None not in period and period == sorted(period), "no period")
+    epoch, points = value.get("epoch"), value.get("points", [])
+    need(epoch is None or len(epoch) == 8, "not an epoch")
+    need(len(points) <= 1024, "too many points")
+    return {
+        "reason": name(value["reason"]),
+        "first": first,
+        "until": until,
+        "epoch": None if epoch is None else epoch.hex(),
+        "from": begun,
+        "to": ended,
+        "points": [name(p) for p in points],
+    }
+
+
 def decode(envelope: bytes, public_key: str) -> dict[str, Any]:
     """An envelope as plain lists and numbers; bytes as hexadecimal text."""
     gateway, payload = open_envelope(envelope, public_key)
@@ -202,6 +222,8 @@ def decode(envelope: bytes, public_key: str) -> dict[str, Any]:
     need(content["v"] == 1 and content["gateway"] == gateway, "another version or gateway")
     points = [point(p) for p in content["points"]]
     need(len({p["point"] for p in points}) == len(points), "a point twice")
+    gaps = [gap_record(g) for g in content.get("gaps", [])]
+    need(len(gaps) <= 256, "too many gap records")
     return {
         "gateway": gateway,
         "epoch": content["epoch"].hex(),
@@ -211,5 +233,6 @@ def decode(envelope: bytes, public_key: str) -> dict[str, Any]:
         "synced": content["synced"],
         "profiles": content["profiles"],
         "points": points,
+        "gaps": gaps,
         "hash": digest(envelope),
     }

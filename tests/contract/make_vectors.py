@@ -5,14 +5,22 @@ They change only when the wire does, or when another libzstd compresses otherwis
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import independent_decoder
 
 from stillcold_core.contract.batch import CONTENT_TYPE, Batch, Block, block_of, encode_batch
-from stillcold_core.contract.messages import Acknowledgement, Status, encode_ack, encode_status
+from stillcold_core.contract.losses import Gap
+from stillcold_core.contract.messages import (
+    Acknowledgement,
+    ReplayRequest,
+    Status,
+    encode_ack,
+    encode_replay,
+    encode_status,
+)
 from stillcold_core.evidence.envelope import GENESIS, digest, seal
 from stillcold_core.evidence.keys import Ed25519PrivateKey, format_public_key
 from stillcold_core.profiles import load_profile
@@ -24,10 +32,18 @@ EPOCH, BOOT = bytes.fromhex("0102030405060708"), bytes(range(16, 32))
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
 
-def envelope(sequence: int, previous: bytes, blocks: list[Block], *, synced: bool = True) -> bytes:
+LOST = (
+    Gap("full", 2, 3, None, round(START * 1000), round(START * 1000) + 3_599_000, ("kc-017-p1", "kc-017-p2")),
+    Gap("damaged", 1, 9, b"\x08" * 8),
+)
+
+
+def envelope(
+    sequence: int, previous: bytes, blocks: list[Block], *, synced: bool = True, gaps: Sequence[Gap] = ()
+) -> bytes:
     """A signed batch of ``gw-1``."""
     profiles = {b.profile: load_profile(b.profile).version for b in blocks}
-    batch = Batch("gw-1", EPOCH, sequence, previous, BOOT, synced, profiles, blocks)
+    batch = Batch("gw-1", EPOCH, sequence, previous, BOOT, synced, profiles, blocks, gaps)
     return seal(encode_batch(batch), kid="gw-1", content_type=CONTENT_TYPE, key=KEY)
 
 
@@ -93,9 +109,13 @@ def vectors() -> Iterator[tuple[str, str, bytes]]:
     yield "batch-gaps", "absences, contacts, clock not synchronised", second
     third = envelope(3, digest(second), [wide_numbers()])
     yield "batch-wide", "wide numbers", third
-    yield "batch-empty", "a batch without points", envelope(4, digest(third), [])
+    fourth = envelope(4, digest(third), [])
+    yield "batch-empty", "a batch without points", fourth
+    yield "batch-lost", "gap records", envelope(5, digest(fourth), [], gaps=LOST)
     ack = Acknowledgement(EPOCH, {1: digest(first), 2: digest(second)}, {3: "fork"})
     yield "ack", "two stored, one refused", encode_ack(ack)
+    replay = ReplayRequest(EPOCH, [(1, 1440), (2000, 2000)])
+    yield "replay", "a day of batches and one more are wanted again", encode_replay(replay)
     yield "status", "an online gateway", encode_status(Status("online", "0.1.0", EPOCH.hex(), "2026-01-01T00:00:00Z"))
 
 

@@ -1,4 +1,4 @@
-"""Bytes that are no acknowledgement or no status."""
+"""Bytes that are no acknowledgement, no request for a replay or no status."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hostile import bounded_memory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillcold_core.contract.messages import BadMessage, decode_ack, decode_status
+from stillcold_core.contract.messages import BadMessage, decode_ack, decode_replay, decode_status
 
 ACK: dict[str, Any] = {"v": 1, "epoch": bytes(8), "stored": {1: bytes(32)}, "refused": {2: "fork"}}
 ACK_CHANGES: list[dict[str, Any]] = [
@@ -22,6 +22,17 @@ BAD_ACKS = [
     cbor2.dumps(ACK)[:-1],
     *(cbor2.dumps({k: v for k, v in ACK.items() if k != key}) for key in ACK),
     *(cbor2.dumps(ACK | change) for change in ACK_CHANGES),
+]
+REPLAY: dict[str, Any] = {"v": 1, "epoch": bytes(8), "ranges": [[1, 5]]}
+REPLAY_CHANGES: list[dict[str, Any]] = [
+    {"v": 2}, {"epoch": bytes(7)}, {"ranges": {}}, {"ranges": [1]}, {"ranges": [[1]]}, {"ranges": [[0, 5]]},
+    {"ranges": [[5, 4]]}, {"ranges": [[True, 5]]}, {"ranges": [[1, 2**63]]}, {"ranges": [[1, 5]] * 65},
+]  # fmt: skip
+BAD_REPLAYS = [
+    b"",
+    b"\x81" * 100_000,
+    *(cbor2.dumps({k: v for k, v in REPLAY.items() if k != key}) for key in REPLAY),
+    *(cbor2.dumps(REPLAY | change) for change in REPLAY_CHANGES),
 ]
 BAD_STATUSES = [
     b"",
@@ -46,6 +57,15 @@ def test_what_is_no_acknowledgement_is_refused(data: bytes) -> None:
     """A gateway forgets nothing on account of it."""
     with bounded_memory(), pytest.raises(BadMessage):
         decode_ack(data)
+
+
+@pytest.mark.requirement("wire.hostile-message")
+@pytest.mark.parametrize("data", BAD_REPLAYS, ids=range(len(BAD_REPLAYS)))
+def test_what_is_no_request_for_a_replay_is_refused(data: bytes) -> None:
+    """Nothing is sent again on account of it."""
+    assert decode_replay(cbor2.dumps(REPLAY)).ranges == ((1, 5),)
+    with bounded_memory(), pytest.raises(BadMessage):
+        decode_replay(data)
 
 
 @pytest.mark.requirement("wire.hostile-message")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stillcold_core.contract.arrays import BadBatch
 from stillcold_core.contract.batch import MAX_PAYLOAD, MAX_POINTS, MAX_VALUES, Batch, decode_batch
+from stillcold_core.contract.losses import MOST_GAPS, MOST_NAMED, Gap
 from stillcold_core.evidence.envelope import stored_payload
 
 PAYLOAD = stored_payload(GOOD)
@@ -56,6 +57,11 @@ def content(**changes: Any) -> dict[str, Any]:
     return good | changes
 
 
+def gap(**changes: Any) -> dict[str, Any]:
+    """A good gap record, but for the changes."""
+    return {"reason": "full", "first": 3, "until": 5} | changes
+
+
 def columned(**changes: Any) -> dict[str, Any]:
     """A good batch but for its one column."""
     return content(points=[point(columns={"active_power": series(3, 5) | {"exp": 0} | changes})])
@@ -79,6 +85,8 @@ def test_the_content_that_the_tests_change_is_good() -> None:
     words = typed(40, [[3, 2], typed(69, bytes(12))])
     raw = decode_batch(packed(content(points=[point(raw={"active_power": words})]))).blocks[0].raw
     assert raw["active_power"].shape == (3, 2)
+    lost = decode_batch(packed(content(gaps=[gap(until=2, epoch=bytes(8), points=["p"]) | {"from": 5, "to": 5}]))).gaps
+    assert lost == (Gap("full", 3, 2, bytes(8), 5, 5, ("p",)),)
 
 
 TYPES: tuple[Any, ...] = (
@@ -194,6 +202,22 @@ MALFORMED = {
     "a regular expression": cbor2.dumps(content(boot=cbor2.CBORTag(35, "("))),
     "a huge bigfloat": cbor2.dumps(content(boot=cbor2.CBORTag(5, [10**9, 3]))),
     "a fraction by zero": cbor2.dumps(content(boot=cbor2.CBORTag(30, [1, 0]))),
+    "gaps no list": content(gaps={}),
+    "gap no map": content(gaps=[1]),
+    "gap without reason": content(gaps=[without(gap(), "reason")]),
+    "gap without first": content(gaps=[without(gap(), "first")]),
+    "gap without until": content(gaps=[without(gap(), "until")]),
+    "gap from zero": content(gaps=[gap(first=0)]),
+    "gap from true": content(gaps=[gap(first=True)]),
+    "gap that ends before it begins": content(gaps=[gap(until=1)]),
+    "gap beyond 63 bits": content(gaps=[gap(until=2**63)]),
+    "gap with a sentence for a reason": content(gaps=[gap(reason="the disk is full")]),
+    "gap of a long epoch": content(gaps=[gap(epoch=bytes(9))]),
+    "gap of half a period": content(gaps=[gap(to=5)]),
+    "gap of a period backwards": content(gaps=[gap() | {"from": 6, "to": 5}]),
+    "gap before 1970": content(gaps=[gap() | {"from": -1, "to": 5}]),
+    "gap of text for points": content(gaps=[gap(points="p1")]),
+    "gap of a point with a blank": content(gaps=[gap(points=["p 1"])]),
     "a cycle": b"\xd8\x1c\x81\xd8\x1d\x00",
     "claims of length": b"\xbb\x00\xff\xff\xff\xff\xff\xff\xff",
     "nothing": b"",
@@ -223,6 +247,8 @@ TOO_LARGE: dict[str, Callable[[], bytes]] = {
     "many long constants": lambda: packed(
         content(points=[point(point=f"p{i}", time=series(MAX_VALUES // 100)) for i in range(200)])
     ),
+    "many gaps": lambda: packed(content(gaps=[gap()] * (MOST_GAPS + 1))),
+    "a gap of many points": lambda: packed(content(gaps=[gap(points=["p"] * (MOST_NAMED + 1))])),
     "huge n": lambda: packed(content(points=[point(time=series(2**62))])),
 }
 

@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillcold_core.contract.batch import CAUSES, CONTENT_TYPE, Batch, Block, Column, decode_batch, encode_batch
-from stillcold_core.contract.messages import Acknowledgement, Status, decode_ack, decode_status
+from stillcold_core.contract.losses import Gap
+from stillcold_core.contract.messages import (
+    Acknowledgement,
+    ReplayRequest,
+    Status,
+    decode_ack,
+    decode_replay,
+    decode_status,
+)
 from stillcold_core.evidence.envelope import digest, open_envelope, seal
 from stillcold_core.evidence.keys import format_public_key, parse_public_key
 from stillcold_core.readings import Absence
@@ -35,6 +43,7 @@ def ours(envelope: bytes) -> dict[str, Any]:
         "synced": batch.synced,
         "profiles": dict(batch.profiles),
         "points": [_plain(block) for block in batch.blocks],
+        "gaps": [_plain_gap(gap) for gap in batch.gaps],
         "hash": digest(envelope).hex(),
     }
 
@@ -50,6 +59,18 @@ def _plain(block: Block) -> dict[str, Any]:
             n: [v.value if isinstance(v, Absence) else v for v in (s.values[n] for s in samples)] for n in block.columns
         },
         "raw": {n: words.tolist() for n, words in block.raw.items()},
+    }
+
+
+def _plain_gap(gap: Gap) -> dict[str, Any]:
+    return {
+        "reason": gap.reason,
+        "first": gap.first,
+        "until": gap.until,
+        "epoch": gap.epoch and gap.epoch.hex(),
+        "from": gap.begun,
+        "to": gap.ended,
+        "points": list(gap.points),
     }
 
 
@@ -82,15 +103,25 @@ def test_the_vectors_hold_what_the_page_describes() -> None:
     assert FILES["batch-quiet"]["decoded"]["previous"] == "00" * 32
     used = {v for p in gaps["points"] for c in p["columns"].values() for v in c if isinstance(v, str)}
     assert used == {a.value for a in CAUSES}
+    full, damaged = FILES["batch-lost"]["decoded"]["gaps"]
+    period = {"from": 1767225600000, "to": 1767229199000}
+    known = {"reason": "full", "first": 2, "until": 3, "epoch": None, "points": ["kc-017-p1", "kc-017-p2"]}
+    assert full == known | period
+    unknown: dict[str, Any] = {"from": None, "to": None, "points": []}
+    assert damaged == {"reason": "damaged", "first": 1, "until": 9, "epoch": "08" * 8} | unknown
 
 
 def test_the_small_messages_read_back() -> None:
-    """Acknowledgement and status."""
+    """Acknowledgement, request for a replay and status."""
     ack = decode_ack(bytes.fromhex(FILES["ack"]["hex"]))
     hashes = {n: bytes.fromhex(FILES[f]["decoded"]["hash"]) for n, f in ((1, "batch-quiet"), (2, "batch-gaps"))}
     assert ack == Acknowledgement(make_vectors.EPOCH, hashes, {3: "fork"})
     plain = independent_decoder.whole(bytes.fromhex(FILES["ack"]["hex"]))
     assert plain == {"v": 1, "epoch": make_vectors.EPOCH, "stored": hashes, "refused": {3: "fork"}}
+    replay = bytes.fromhex(FILES["replay"]["hex"])
+    assert decode_replay(replay) == ReplayRequest(make_vectors.EPOCH, ((1, 1440), (2000, 2000)))
+    ranges = [[1, 1440], [2000, 2000]]
+    assert independent_decoder.whole(replay) == {"v": 1, "epoch": make_vectors.EPOCH, "ranges": ranges}
     status = bytes.fromhex(FILES["status"]["hex"])
     assert decode_status(status) == Status("online", "0.1.0", "0102030405060708", "2026-01-01T00:00:00Z")
     assert json.loads(status)["state"] == "online"
@@ -124,6 +155,16 @@ def blocks(draw: st.DrawFn, point: str) -> Block:
 
 
 @st.composite
+def gaps(draw: st.DrawFn) -> Gap:
+    """Any gap record."""
+    first, count = draw(st.integers(1, 2**62)), draw(st.integers(0, 2**62))
+    begun, length = draw(st.integers(0, 2**41)), draw(st.integers(0, 2**41))
+    period = draw(st.sampled_from([(None, None), (begun, begun + length)]))
+    epoch = draw(st.none() | st.binary(min_size=8, max_size=8))
+    return Gap(draw(NAMES), first, first + count - 1, epoch, *period, tuple(draw(st.lists(NAMES, max_size=3))))
+
+
+@st.composite
 def batches(draw: st.DrawFn) -> Batch:
     """Any batch."""
     points = draw(st.lists(NAMES, unique=True, max_size=3))
@@ -136,6 +177,7 @@ def batches(draw: st.DrawFn) -> Batch:
         draw(st.booleans()),
         draw(st.dictionaries(NAMES, NAMES, max_size=3)),
         [draw(blocks(point)) for point in points],
+        draw(st.lists(gaps(), max_size=3)),
     )
 
 
@@ -148,6 +190,7 @@ def test_an_independent_decoder_agrees_on_any_batch(batch: Batch) -> None:
     theirs = independent_decoder.decode(envelope, PUBLIC)
     assert theirs == ours(envelope)
     assert theirs["sequence"] == batch.sequence
+    assert theirs["gaps"] == [_plain_gap(gap) for gap in batch.gaps]
     for block, point in zip(batch.blocks, theirs["points"], strict=True):
         assert point["time"] == block.times.tolist()
         for name, column in block.columns.items():

@@ -82,7 +82,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "gateway_status.": ("online", "offline"),
     "follower.": ("detection", "rollup", "mirror"),
     "refused.": REASONS,
-    "chain_note.": ("gap", "fork", "broken"),
+    "chain_note.": ("gap", "lost", "unwritten", "fork", "broken"),
     "nav.": ("alerts", "lines", "system", "users"),
     "age.": ("now", "second", "minute", "hour", "day"),
     "duration.": ("second", "minute", "minutes", "hour", "hours", "day"),

@@ -12,7 +12,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from stillcold_core.contract.batch import MAX_ENVELOPE
-from stillcold_core.contract.topics import ack_topic, batch_topic, status_topic
+from stillcold_core.contract.topics import ack_topic, batch_topic, replay_topic, status_topic
 from support import Authority, Mosquitto, wait_for
 
 SERVER = "stillcold-server"
@@ -99,7 +99,8 @@ def test_a_gateway_publishes_for_itself_only(clients: dict[str, Client]) -> None
     gateway, server = clients["gw-1"], clients[SERVER]
     assert server.subscribe(batch_topic("+")) == 1
     assert server.subscribe(status_topic("+")) == 1
-    for topic in (batch_topic("gw-2"), status_topic("gw-2"), ack_topic("gw-1"), ack_topic("gw-2"), "elsewhere"):
+    foreign = (batch_topic("gw-2"), status_topic("gw-2"), ack_topic("gw-2"), replay_topic("gw-2"))
+    for topic in (*foreign, ack_topic("gw-1"), replay_topic("gw-1"), "elsewhere"):
         assert gateway.publish(topic) == NOT_AUTHORISED, topic
     assert gateway.publish(batch_topic("gw-1"), b"mine") == 0
     assert gateway.publish(status_topic("gw-1"), b"online", retain=True) == 0
@@ -109,15 +110,19 @@ def test_a_gateway_publishes_for_itself_only(clients: dict[str, Client]) -> None
 
 @pytest.mark.requirement("broker.own-acks-only")
 def test_a_gateway_hears_its_own_acknowledgements_only(clients: dict[str, Client]) -> None:
-    """Also when it asks for everybody's with a wildcard."""
+    """And requests for its own batches; also when it asks for everybody's with a wildcard."""
     gateway, server = clients["gw-1"], clients[SERVER]
     for topic in ("#", "stillcold/v1/#", ack_topic("+"), ack_topic("gw-2"), ack_topic("gw-1"), batch_topic("gw-2")):
         gateway.subscribe(topic)
+    for topic in (replay_topic("+"), replay_topic("gw-2"), replay_topic("gw-1")):
+        gateway.subscribe(topic)
     clients["gw-2"].publish(batch_topic("gw-2"), b"private")
     server.publish(ack_topic("gw-2"), b"not yours")
+    server.publish(replay_topic("gw-2"), b"not yours")
+    server.publish(replay_topic("gw-1"), b"yours too")
     server.publish(ack_topic("gw-1"), b"yours")
-    wait_for(lambda: gateway.messages)
-    assert set(gateway.messages) == {(ack_topic("gw-1"), b"yours")}
+    wait_for(lambda: (ack_topic("gw-1"), b"yours") in gateway.messages)
+    assert set(gateway.messages) == {(ack_topic("gw-1"), b"yours"), (replay_topic("gw-1"), b"yours too")}
 
 
 @pytest.mark.requirement("broker.no-takeover")

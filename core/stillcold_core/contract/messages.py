@@ -1,12 +1,15 @@
-"""The two small messages beside the batch: the server's acknowledgement and a gateway's status."""
+"""The small messages beside the batch: the server's acknowledgement and request for a replay, a gateway's status."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import cbor2
 import msgspec
 from msgspec import Meta
+
+MOST_RANGES = 64
+"""Ranges in a request for a replay."""
 
 
 class BadMessage(ValueError):
@@ -45,15 +48,46 @@ def decode_ack(payload: bytes) -> Acknowledgement:
     BadMessage
         When it is none.
     """
-    try:
-        content: Any = cbor2.loads(payload)
-    except (cbor2.CBORDecodeError, ValueError, OverflowError, TypeError, RecursionError) as error:
-        raise BadMessage("not CBOR") from error
-    match content:
+    match _load(payload):
         case {"v": 1, "epoch": bytes(epoch), "stored": dict(stored), "refused": dict(refused)}:
             if _typed(stored, int, bytes) and _typed(refused, int, str):
                 return Acknowledgement(epoch, stored, refused)
     raise BadMessage("expected an acknowledgement")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """The server has lost what it had acknowledged, and wants it again.
+
+    Attributes
+    ----------
+    epoch : bytes, 8
+        The epoch that the sequences belong to.
+    ranges : sequence of (int, int)
+        First and last sequence of each.
+    """
+
+    epoch: bytes
+    ranges: Sequence[tuple[int, int]]
+
+
+def encode_replay(request: ReplayRequest) -> bytes:
+    """CBOR of a request for a replay."""
+    return cbor2.dumps({"v": 1, "epoch": request.epoch, "ranges": [list(r) for r in request.ranges]})
+
+
+def decode_replay(payload: bytes) -> ReplayRequest:
+    """Read a request for a replay.
+
+    Raises
+    ------
+    BadMessage
+        When it is none.
+    """
+    match _load(payload):
+        case {"v": 1, "epoch": bytes(epoch), "ranges": list(ranges)} if len(epoch) == 8 and len(ranges) <= MOST_RANGES:
+            return ReplayRequest(epoch, tuple(_range(r) for r in ranges))
+    raise BadMessage("expected a request for a replay")
 
 
 class Status(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -93,6 +127,20 @@ def decode_status(payload: bytes) -> Status:
         return msgspec.json.decode(payload, type=Status)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise BadMessage(f"expected a status: {error}") from error
+
+
+def _load(payload: bytes) -> Any:
+    try:
+        return cbor2.loads(payload)
+    except (cbor2.CBORDecodeError, ValueError, OverflowError, TypeError, RecursionError) as error:
+        raise BadMessage("not CBOR") from error
+
+
+def _range(content: Any) -> tuple[int, int]:
+    match content:
+        case [int(first), int(last)] if 0 < first <= last < 2**63 and first is not True:
+            return first, last
+    raise BadMessage("expected the first and the last sequence of a range")
 
 
 def _typed(mapping: dict[Any, Any], key: type, value: type) -> bool:

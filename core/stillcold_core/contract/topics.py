@@ -13,6 +13,11 @@ def ack_topic(gateway: str) -> str:
     return f"{ROOT}/{gateway}/ack"
 
 
+def replay_topic(gateway: str) -> str:
+    """Where the server asks for batches that it had acknowledged and has lost."""
+    return f"{ROOT}/{gateway}/replay"
+
+
 def status_topic(gateway: str) -> str:
     """Where a gateway says, retained, that it is online; its last will says offline."""
     return f"{ROOT}/{gateway}/status"

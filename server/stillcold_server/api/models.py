@@ -183,11 +183,12 @@ class Refusal(Answer):
 
 
 class ChainNote(Answer):
-    """Something wrong in a gateway's chain of batches: a gap that is open, a fork or a broken link."""
+    """Something wrong in a gateway's chain of batches: an open gap, what the gateway says it has lost, a fork
+    or a broken link."""
 
     gateway: str
     epoch: str
-    kind: Literal["gap", "fork", "broken"]
+    kind: Literal["gap", "lost", "unwritten", "fork", "broken"]
     sequence: int
     until: int
     detail: str

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from stillcold_server.ingest.verify import Verified
 from stillcold_server.store.schema import batch, chain_note
@@ -28,21 +28,6 @@ def place(connection: Connection, verified: Verified, now: int) -> Place:
     _look_back(connection, verified, now)
     _look_ahead(connection, verified, now)
     return "new"
-
-
-def close_gaps(connection: Connection, verified: Verified, now: int) -> None:
-    """Close the gaps that are filled now that the batch is stored."""
-    b = verified.batch
-    gaps = connection.execute(
-        select(chain_note).where(
-            _chain(chain_note, verified), chain_note.c.kind == "gap", chain_note.c.closed_at.is_(None),
-            chain_note.c.sequence <= b.sequence, chain_note.c.until >= b.sequence,
-        )
-    ).all()  # fmt: skip
-    for gap in gaps:
-        here = and_(_chain(batch, verified), batch.c.sequence.between(gap.sequence, gap.until))
-        if connection.scalar(select(func.count()).where(here)) == gap.until - gap.sequence + 1:
-            connection.execute(update(chain_note).where(chain_note.c.id == gap.id).values(closed_at=now))
 
 
 def _look_back(connection: Connection, verified: Verified, now: int) -> None:

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.evidence.keys import Ed25519PublicKey, parse_public_key
-from stillcold_server.ingest.chain import close_gaps, place
+from stillcold_server.ingest.chain import place
+from stillcold_server.ingest.losses import close_notes, note_losses
 from stillcold_server.ingest.verify import Refused, Verified, verify
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
@@ -85,7 +86,8 @@ class Writer:
                 self._metrics.doubled()
             case "new":
                 insert_batch(connection, verified, now)
-                close_gaps(connection, verified, now)
+                close_notes(connection, verified.batch.gateway, verified.batch.epoch, sequence, sequence, now)
+                note_losses(connection, verified, now)
                 reply.stored[sequence] = verified.hash
                 self._metrics.stored(sum(len(b.times) for b in verified.batch.blocks))
 

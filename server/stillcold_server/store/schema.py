@@ -98,8 +98,9 @@ chain_note = Table(
     _time("noted_at"), _time("closed_at", nullable=True),
     UniqueConstraint("gateway", "epoch", "kind", "sequence"),
 )  # fmt: skip
-"""``kind``: gap (``sequence`` to ``until`` are missing; closed when they have come), fork (a second envelope for one),
-broken (a batch does not name the hash of the one before it)."""
+"""``kind``: gap (``sequence`` to ``until`` are missing; closed when each has come or is in a lost), lost (what is
+not stored of them never will be, says the gateway), unwritten (readings that never had a sequence are lost, before
+``sequence``), fork (a second envelope for one), broken (a batch does not name the hash of the one before it)."""
 
 refusal = Table(
     "refusal", metadata,
