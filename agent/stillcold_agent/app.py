@@ -25,6 +25,7 @@ from stillcold_agent.observe.http import Listener
 from stillcold_agent.observe.pages import pages
 from stillcold_agent.observe.progress import Progress
 from stillcold_agent.observe.snapshot import Observer
+from stillcold_agent.observe.systemd import Systemd
 from stillcold_agent.uplink.uplink import Uplink
 from stillcold_core.files import BadFile
 from stillcold_core.readings import Sample
@@ -76,6 +77,7 @@ class Agent:
         self._progress = Progress(config.bus, meters.values(), now().monotonic)
         buses = [p.stats for p in self._pollers]
         self._observer = Observer(self._counts, self._progress, buses, self._journal, self._uplink.stats)
+        self._systemd = Systemd(os.environ, self._counts)
         self._listeners = _listeners(config, self._observer, self._counts)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -92,12 +94,15 @@ class Agent:
         sources = [*(p.run() for p in self._pollers), *(one.run() for one in self._listeners)]
         work = [*sources, self._close_when_due(), _until(stop)]
         tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(w) for w in work]
+        feeding = asyncio.ensure_future(self._systemd.feed(self._progress))  # may end at once
+        self._systemd.say("READY=1")
         try:
             done, _ = await asyncio.wait({self._failure, *tasks}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            await self._stop(tasks)
+            self._systemd.say("STOPPING=1")
+            await self._stop([feeding, *tasks])
 
     async def _stop(self, tasks: list[asyncio.Future[None]]) -> None:
         for task in tasks:

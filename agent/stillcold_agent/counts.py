@@ -12,6 +12,7 @@ REASONS = (
     "journal_full",
     "keeper_full",
     "keeper_stopped",
+    "notify_failed",
     "publish_refused",
     "reading_skipped",
     "refused_by_server",
