@@ -15,8 +15,8 @@ import stillcold_agent
 from stillcold_agent.app import Agent, make_data_dir, sole_use
 from stillcold_agent.config import Config, load_config
 from stillcold_agent.identity import load_or_make_key
-from stillcold_agent.meters import meters_of
-from stillcold_agent.report import plan_lines, read_once, registry_lines, table
+from stillcold_agent.tools.plan import keeps_intervals, plan_lines
+from stillcold_agent.tools.reading import read_once, registry_lines, table
 from stillcold_agent.uplink.client import tls_context
 from stillcold_core.files import BadFile
 
@@ -69,16 +69,36 @@ def run(path: Path) -> None:
 @_config
 @_clear_errors
 def check_config(path: Path) -> None:
-    """Check the file, and print what would be read and how the server must register this gateway.
+    """Check the file, and print how the server must register this gateway.
 
     The gateway's key is made if there is none.
     """
     config = _load(path)
     make_data_dir(Path(config.data_dir))
     key = load_or_make_key(Path(config.data_dir))
-    click.echo("\n".join(plan_lines(meters_of(config))))
+    click.echo(f"{path}: good, {len(config.device)} meters on {len(config.bus)} buses")
     click.echo("\n# for the server's registry.toml")
     click.echo(registry_lines(config.gateway, key))
+
+
+@main.command()
+@_config
+@click.option(
+    "--answer-time",
+    type=click.FloatRange(0, 10),
+    default=0.02,
+    show_default=True,
+    help="s that a meter takes to begin its answer.",
+)
+@_clear_errors
+def plan(path: Path, answer_time: float) -> None:
+    """Print every request that would be sent, and how busy it keeps each bus; exit code 1 if one cannot keep up.
+
+    Nothing is opened or made.
+    """
+    config = _load(path)
+    click.echo("\n".join(plan_lines(config, answer_time)))
+    sys.exit(0 if keeps_intervals(config, answer_time) else 1)
 
 
 @main.command("read-once")

@@ -27,20 +27,14 @@ def configured(folder: Path, port: int, rest: str) -> Path:
     return folder / "agent.toml"
 
 
-@pytest.mark.requirement("agent.check-config.plan")
-def test_check_config_prints_the_plan_and_the_registry_entry(tmp_path: Path) -> None:
-    """The entry can be put into a registry file as it stands; the key is made once."""
-    device = DEVICE + 'unit = 1\npoint = "p1"\nsealed = true\nrated_power = 1e3\nonly = ["frequency", "voltage_l1"]\n'
-    file = configured(tmp_path, 502, device)
+@pytest.mark.requirement("agent.check-config.registry")
+def test_check_config_prints_the_registry_entry(tmp_path: Path) -> None:
+    """It can be put into a registry file as it stands; the key is made once."""
+    file = configured(tmp_path, 502, DEVICE + 'unit = 1\npoint = "p1"\n')
     outputs = [CliRunner().invoke(main, ["check-config", "--config", str(file)]) for _ in range(2)]
     assert [o.exit_code for o in outputs] == [0, 0]
     assert outputs[0].stdout == outputs[1].stdout
     lines = outputs[0].stdout.splitlines()
-    assert lines[:3] == [
-        "p1: eastron-sdm630 at b unit 1, every 1 s, sealed, 2 requests, 2 quantities",
-        "  function 4      0 +2   voltage_l1",
-        "  function 4     70 +2   frequency",
-    ]
     (tmp_path / "registry.toml").write_text("\n".join(lines[lines.index("[[gateway]]") :]))
     (gateway,) = load_registry(tmp_path / "registry.toml").gateway
     assert gateway.id == "gw-1"

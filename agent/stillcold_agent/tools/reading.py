@@ -1,4 +1,4 @@
-"""What the command line prints for the person who mounts the gateway."""
+"""``read-once``: one reading of every meter, and the entry that makes a server take this gateway."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -24,19 +24,6 @@ class Reading:
     def answered(self) -> bool:
         """Whether any number came."""
         return any(not isinstance(v, Absence) for v in self.sample.values.values())
-
-
-def plan_lines(meters: Sequence[Meter]) -> Iterator[str]:
-    """What is asked of each meter: requests, registers and what lies in them."""
-    for meter in meters:
-        sealed = ", sealed" if meter.limits else ""
-        yield (
-            f"{meter.point}: {meter.profile.model} at {meter.bus} unit {meter.unit}, every {meter.interval:g} s{sealed}"
-            f", {len(meter.reads)} requests, {len(meter.exponents)} quantities"
-        )
-        for read in meter.reads:
-            names = " ".join(register.quantity for register, _ in read.registers)
-            yield f"  function {read.function}  {read.address:5} +{read.count:<3} {names}"
 
 
 def registry_lines(gateway: str, key: Ed25519PrivateKey) -> str:

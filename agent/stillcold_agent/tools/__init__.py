@@ -1,0 +1,1 @@
+"""What the person who mounts a gateway has: one room a command."""
