@@ -5,9 +5,10 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import click
 
@@ -16,9 +17,12 @@ from stillcold_agent.app import Agent, make_data_dir, sole_use
 from stillcold_agent.config import Config, load_config
 from stillcold_agent.identity import load_or_make_key
 from stillcold_agent.tools.plan import keeps_intervals, plan_lines
+from stillcold_agent.tools.probe.search import Search, Task
+from stillcold_agent.tools.probe.target import BAUD_RATES, PARITIES, buses_of, units_of
 from stillcold_agent.tools.reading import read_once, registry_lines, table
 from stillcold_agent.uplink.client import tls_context
 from stillcold_core.files import BadFile
+from stillcold_core.profiles import load_profile, load_profile_file, profile_names
 
 P = ParamSpec("P")
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -101,6 +105,37 @@ def plan(path: Path, answer_time: float) -> None:
     sys.exit(0 if keeps_intervals(config, answer_time) else 1)
 
 
+@main.command()
+@click.argument("target")
+@click.option("--units", default="1-32", show_default=True, help="Addresses to ask: 5, 1-32 or 1-8,20.")
+@click.option("--baud-rate", type=int, multiple=True, default=BAUD_RATES, show_default=True, help="Serial: to try.")
+@click.option("--parity", type=click.Choice(["N", "E", "O"]), multiple=True, default=PARITIES, show_default=True)
+@click.option("--stop-bits", type=click.Choice([1, 2]), default=1, show_default=True)
+@click.option("--timeout", type=click.FloatRange(0.05, 30), help="s to wait for an answer.  [default: 0.2; host: 1]")
+@click.option(
+    "--function", type=click.Choice([1, 2, 3, 4]), default=3, show_default=True, help="Of the first question."
+)
+@click.option("--profile", multiple=True, type=click.Path(path_type=Path), help="Files of profiles to compare too.")
+@click.option("--orders", is_flag=True, help="Try other orders of bytes and words, and neighbouring addresses.")
+@_clear_errors
+def probe(target: str, units: str, profile: tuple[Path, ...], function: int, orders: bool, **line: Any) -> None:
+    """Find meters at TARGET, a serial device or HOST[:PORT], and the profile that fits each. It only reads.
+
+    Ctrl-C ends it with what was found so far; exit code 1 if that is nothing.
+    """
+    _log_at("error")
+    buses = buses_of(target, line["baud_rate"], line["parity"], line["stop_bits"], line["timeout"])
+    profiles = [*map(load_profile, profile_names()), *map(load_profile_file, profile)]
+    search = Search(Task(buses, units_of(units), function, profiles, orders), click.echo, _progress)
+    opened = True
+    with suppress(KeyboardInterrupt):
+        opened = asyncio.run(search.run())
+    if not opened:
+        raise BadFile(target, "cannot be opened; expected a line or host that no other program, nor the agent, uses")
+    search.conclude()
+    sys.exit(0 if search.units else 1)
+
+
 @main.command("read-once")
 @_config
 @_clear_errors
@@ -118,6 +153,12 @@ def _load(path: Path) -> Config:
     config = load_config(path)
     tls_context(config.mqtt)
     return config
+
+
+def _progress(text: str) -> None:
+    """Say how it goes on, in place, to somebody who waits."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{text} ", err=True, nl=False)
 
 
 async def _run(agent: Agent) -> None:

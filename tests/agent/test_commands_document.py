@@ -24,6 +24,8 @@ def default_of(parameter: click.Parameter) -> str:
     if isinstance(parameter, click.Option) and parameter.is_flag:
         return "off"
     default = parameter.to_info_dict()["default"]
+    if isinstance(default, tuple | list):
+        return f"`{', '.join(map(str, default))}`" if default else "none"
     return "none" if default is None else f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 

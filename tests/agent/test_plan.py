@@ -60,7 +60,7 @@ def test_what_is_read_over_and_what_a_socket_carries_is_counted() -> None:
     ("meters", "answer_time", "said", "code"),
     [
         (2, 0.02, [], 0),
-        (2, 0.06, ["hardly time for a meter that does not answer (1 s)"], 0),
+        (2, 0.08, ["hardly time for a meter that does not answer (1 s)"], 0),
         (8, 0.02, ["this bus cannot keep its intervals"], 1),
     ],
 )

@@ -53,7 +53,7 @@ def cost_of(read: Read, bus: Bus, answer_time: float) -> Cost:
     frame = _RTU_FRAME if isinstance(bus, RtuBus) else _TCP_FRAME
     sent, received = _ASKED + frame, 3 + _content(read) + frame
     wanted = len({offset + i for register, offset in read.registers for i in range(register.words)})
-    wire = _wire_time(bus, sent + received) if isinstance(bus, RtuBus) else 0.0
+    wire = wire_time(bus, sent + received) if isinstance(bus, RtuBus) else 0.0
     return Cost(sent, received, read.count - wanted, wire + answer_time)
 
 
@@ -124,7 +124,15 @@ def _content(read: Read) -> int:
     return math.ceil(read.count / 8) if read.function in (1, 2) else 2 * read.count
 
 
-def _wire_time(bus: RtuBus, bytes_: int) -> float:
-    """Seconds for a request and its answer of so many bytes together."""
-    character = (1 + 8 + (bus.parity != "N") + bus.stop_bits) / bus.baud_rate
-    return bytes_ * character + 2 * max(3.5 * character, 0.00175)
+def wire_time(bus: RtuBus, bytes_: int) -> float:
+    """Seconds that a request and its answer of so many bytes together take the line."""
+    return bytes_ * _character(bus) + 2 * silence(bus)
+
+
+def silence(bus: RtuBus) -> float:
+    """Seconds of silence before a frame."""
+    return max(3.5 * _character(bus), 0.00175)
+
+
+def _character(bus: RtuBus) -> float:
+    return (1 + 8 + (bus.parity != "N") + bus.stop_bits) / bus.baud_rate

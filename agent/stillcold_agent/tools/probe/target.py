@@ -1,0 +1,65 @@
+"""What is searched: a serial device at several settings, or a socket."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+import click
+
+from stillcold_agent.config import Bus, RtuBus, TcpBus
+
+Parity = Literal["N", "E", "O"]
+BAUD_RATES = (9600, 19200, 4800, 2400, 38400, 115200)
+"""In the order in which meters are met in the field."""
+PARITIES: Sequence[Parity] = ("N", "E")
+SERIAL_TIMEOUT, SOCKET_TIMEOUT = 0.2, 1.0
+"""s; a meter on a line answers within 0.1 s, a converter first waits for the meter behind it."""
+_NAME = "found"
+_UNITS = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+def buses_of(
+    target: str, baud_rates: Sequence[int], parities: Sequence[Parity], stop_bits: Literal[1, 2], timeout: float | None
+) -> list[Bus]:
+    """One bus for each setting of a serial device, or the one of a socket.
+
+    Parameters
+    ----------
+    target : str
+        Path of a serial device (with ``/`` in it), else ``host`` or ``host:port``.
+
+    Raises
+    ------
+    click.BadParameter
+        When it is neither.
+    """
+    if "/" in target:
+        wait = timeout or SERIAL_TIMEOUT
+        return [RtuBus(_NAME, target, rate, parity, stop_bits, wait) for rate in baud_rates for parity in parities]
+    host, _, port = target.partition(":")
+    if not host or (port and not (port.isdecimal() and 1 <= int(port) <= 65535)):
+        raise click.BadParameter(f"got {target!r}; expected /dev/…, HOST or HOST:PORT with a port of 1 to 65535")
+    return [TcpBus(_NAME, host, int(port or 502), timeout or SOCKET_TIMEOUT)]
+
+
+def units_of(text: str) -> list[int]:
+    """Units of ``"5"``, ``"1-32"`` or ``"1-8,20"``, in order.
+
+    Raises
+    ------
+    click.BadParameter
+        When it is none of these, or a unit is not 0 to 255.
+
+    Examples
+    --------
+    >>> units_of("1-3,20")
+    [1, 2, 3, 20]
+    """
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        matched = _UNITS.fullmatch(part.strip())
+        first, last = (int(matched[1]), int(matched[2] or matched[1])) if matched else (1, 0)
+        if not 0 <= first <= last <= 255:
+            raise click.BadParameter(f"got {text!r}; expected units of 0 to 255 such as 5, 1-32 or 1-8,20")
+        found |= dict.fromkeys(range(first, last + 1))
+    return list(found)
