@@ -16,6 +16,8 @@ Seconds = Annotated[float, Meta(ge=0.05, le=3600)]
 Timeout = Annotated[float, Meta(ge=0.05, le=30)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Text = Annotated[str, Meta(min_length=1)]
+_LONGEST_PACKET = 64  # bytes of a registration or heartbeat
+Baud = Annotated[int, Meta(ge=300, le=1_000_000)]
 
 
 class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,13 +74,63 @@ class RtuBus(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     id: Id
     device: Text
     """Path; one of ``/dev/serial/by-id/`` stays the same when adapters are plugged in another order."""
-    baud_rate: Annotated[int, Meta(ge=300, le=1_000_000)] = 9600
+    baud_rate: Baud = 9600
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
     timeout: Timeout = 1.0
 
 
-Bus = TcpBus | RtuBus
+class RtuOverTcpBus(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rtu_over_tcp"):
+    """Meters on a serial line behind a transparent converter: frames of Modbus RTU over TCP."""
+
+    id: Id
+    host: Text
+    port: Port = 502
+    baud_rate: Baud = 9600
+    """Of the line behind the converter."""
+    timeout: Timeout = 1.0
+
+
+class DialInBus(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="dial_in"):
+    """Meters behind a transmitter on the mobile network that dials in."""
+
+    id: Id
+    listen_port: Port
+    listen: Text = "0.0.0.0"  # noqa: S104  # a transmitter comes from outside; see allow and registration
+    frames: Literal["rtu", "tcp"] = "rtu"
+    registration: str = ""
+    """What it sends first."""
+    heartbeat: str = ""
+    """What it sends now and then."""
+    allow: tuple[str, ...] = ()
+    """Networks that it may come from."""
+    baud_rate: Baud = 9600
+    """Of the line behind it."""
+    timeout: Timeout = 1.0
+
+
+Bus = TcpBus | RtuBus | RtuOverTcpBus | DialInBus
+
+
+def wire_bytes(text: str) -> bytes:
+    """Bytes that a transmitter sends: ``0x`` and hexadecimal digits, or the text itself.
+
+    Raises
+    ------
+    ValueError
+        When what follows ``0x`` is not whole bytes in hexadecimal.
+
+    Examples
+    --------
+    >>> wire_bytes("0xfe fe"), wire_bytes("KC-017")
+    (b'\\xfe\\xfe', b'KC-017')
+    """
+    return bytes.fromhex(text[2:]) if text.startswith("0x") else text.encode()
+
+
+def speaks_rtu(bus: Bus) -> bool:
+    """Whether its meters are on a serial line whose frames we make, with the addresses of one."""
+    return isinstance(bus, RtuBus | RtuOverTcpBus) or (isinstance(bus, DialInBus) and bus.frames == "rtu")
 
 
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -202,11 +254,46 @@ def _check_buses(file: TomlFile, config: Config) -> None:
     if not config.bus:
         raise file.bad(["bus"], "missing; expected at least one [[bus]]")
     _check_unique(file, "bus", "id", [b.id for b in config.bus])
-    places = [b.device if isinstance(b, RtuBus) else f"{b.host}:{b.port}" for b in config.bus]
+    places = [_place(b) for b in config.bus]
+    for i, (field, place) in enumerate(places):
+        if (first := places.index((field, place))) != i:
+            raise file.bad(["bus", i, field], f"must be unique; bus[{first}] is the same place")
     for i, bus in enumerate(config.bus):
-        field = "device" if isinstance(bus, RtuBus) else "host"
-        if places.index(places[i]) != i:
-            raise file.bad(["bus", i, field], f"must be unique; bus[{places.index(places[i])}] is the same place")
+        if isinstance(bus, DialInBus):
+            _check_dial_in(file, i, bus)
+
+
+def _place(bus: Bus) -> tuple[str, str]:
+    """The field that says where a bus leads, and the place: a device, an address, or a port of our own."""
+    match bus:
+        case RtuBus():
+            return "device", bus.device
+        case DialInBus():
+            return "listen_port", str(bus.listen_port)
+        case _:
+            return "host", f"{bus.host}:{bus.port}"
+
+
+def _check_dial_in(file: TomlFile, i: int, bus: DialInBus) -> None:
+    for j, network in enumerate(bus.allow):
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise file.bad(["bus", i, "allow", j], f"expected a network such as 10.8.0.0/16 ({error})") from error
+    for name in ("registration", "heartbeat"):
+        _check_wire_bytes(file, ["bus", i, name], getattr(bus, name))
+    if not bus.registration and not bus.allow:
+        raise file.bad(["bus", i, "registration"], "missing; without it and allow anybody could dial in")
+
+
+def _check_wire_bytes(file: TomlFile, steps: list[Step], text: str) -> None:
+    try:
+        size = len(wire_bytes(text))
+    except ValueError as error:
+        raise file.bad(steps, "expected text, or 0x and whole bytes in hexadecimal") from error
+    # A single byte could be the first one of an answer.
+    if text and not 2 <= size <= _LONGEST_PACKET:
+        raise file.bad(steps, f"expected 2 to {_LONGEST_PACKET} bytes")
 
 
 def _check_devices(file: TomlFile, config: Config) -> None:
@@ -218,7 +305,7 @@ def _check_devices(file: TomlFile, config: Config) -> None:
     for i, device in enumerate(config.device):
         if device.bus not in buses:
             raise file.bad(["device", i, "bus"], f"must be the id of a [[bus]]: {', '.join(buses)}")
-        if isinstance(buses[device.bus], RtuBus) and not 1 <= device.unit <= 247:
+        if speaks_rtu(buses[device.bus]) and not 1 <= device.unit <= 247:
             raise file.bad(["device", i, "unit"], "expected 1 to 247 on a serial line")
         if device.sealed and device.rated_power is None:
             raise file.bad(["device", i, "rated_power"], "missing; a sealed line needs its rated power in W")

@@ -2,11 +2,8 @@
 
 import asyncio
 import dataclasses
-import os
-import tty
 
 import pytest
-from pymodbus.framer import FramerRTU
 
 from stillcold_agent.config import RtuBus, TcpBus
 from stillcold_agent.meters import Meter
@@ -17,6 +14,7 @@ from stillcold_core.profiles import Profile
 from stillcold_core.readings import Absence, Sample
 from support.meters import meter
 from support.raw_meter import RawMeter, Registers, Request, frame
+from support.raw_rtu import RawRtu, RtuPty, as_rtu
 
 FAST = 0.6
 
@@ -165,60 +163,30 @@ async def test_a_connection_on_which_nobody_answers_is_made_anew(two_blocks: Pro
     assert far.connections == 2
 
 
-class SlowSlave:
-    """A meter on a pseudo-terminal that answers one request after another, the second one later than the bus waits.
-
-    Parameters
-    ----------
-    delay : float
-        s until the second answer.
-    """
-
-    def __init__(self, delay: float) -> None:
-        self._master, self._far = os.openpty()
-        tty.setraw(self._far)
-        os.set_blocking(self._master, False)
-        self.device = os.ttyname(self._far)
-        self._delays = [0.0, delay]
-        self._frames: asyncio.Queue[bytes] = asyncio.Queue()
-        asyncio.get_running_loop().add_reader(self._master, self._read)
-        self._work = asyncio.create_task(self._answer())
-
-    def close(self) -> None:
-        self._work.cancel()
-        asyncio.get_running_loop().remove_reader(self._master)
-        os.close(self._master)
-        os.close(self._far)
-
-    def _read(self) -> None:
-        data = os.read(self._master, 4096)
-        for start in range(0, len(data), 8):
-            self._frames.put_nowait(data[start : start + 8])
-
-    async def _answer(self) -> None:
-        while True:
-            request = await self._frames.get()
-            await asyncio.sleep(self._delays.pop(0) if self._delays else 0.0)
-            address = int.from_bytes(request[2:4], "big")
-            reply = request[:2] + b"\x02" + (5000 if address == 10 else 7777).to_bytes(2, "big")
-            os.write(self._master, reply + FramerRTU.compute_CRC(reply).to_bytes(2, "big"))
-
-
-@pytest.mark.requirement("agent.rtu.late-reply")
+@pytest.mark.requirement("agent.read.late-reply")
 async def test_a_late_answer_on_a_serial_line_is_not_taken_for_the_next_one(two_blocks: Profile) -> None:
     """Frames carry no number there, and both blocks are one register long: after a timeout the meter gets a rest."""
-    slave = SlowSlave(1.6 * FAST)
-    bus = Bus(RtuBus("b", slave.device, timeout=FAST), [meter(two_blocks)])
+    alive = as_rtu(Registers(two_blocks, {"frequency": 50.0, "active_power": 7777}))
+    slave = RawRtu()
+    late: list[bytes] = []
+
+    def respond(request: Request) -> bytes | None:
+        if len(slave.requests) == 2:
+            asyncio.get_running_loop().call_later(1.6 * FAST, lambda: late.append(pty.send(alive(request))))
+            return None
+        return alive(request)
+
+    slave.respond = respond
     samples: list[Sample] = []
-    try:
+    async with RtuPty(slave) as pty:
+        bus = Bus(RtuBus("b", pty.device, timeout=FAST), [meter(two_blocks)])
         while len(samples) < 4:
             sample = await bus.read(meter(two_blocks))
             if sample.values["frequency"] is Absence.BREAKER_OPEN:
                 await asyncio.sleep(0.01)
             else:
                 samples.append(sample)
-    finally:
         bus.close()
-        slave.close()
     assert [s.values["frequency"] for s in samples] == [50.0, 50.0, 50.0, 50.0]
     assert [s.values["active_power"] for s in samples] == [Absence.TIMEOUT, 7777, 7777, 7777]
+    assert len(late) == 1

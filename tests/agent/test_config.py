@@ -115,6 +115,39 @@ def test_what_is_wrong_is_named(file: Path, old: str, new: str, line: int, field
     assert expected in str(caught.value)
 
 
+_CALLER = 'kind = "dial_in"\nlisten_port = 15020\n'
+
+
+@pytest.mark.requirement("agent.config.clear-errors")
+@pytest.mark.parametrize(
+    ("keys", "field", "expected"),
+    [
+        (_CALLER, "registration", "without it and allow anybody could dial in"),
+        (_CALLER + 'registration = "x"', "registration", "expected 2 to 64 bytes"),
+        (_CALLER + 'registration = "0xabc"', "registration", "whole bytes in hexadecimal"),
+        (_CALLER + 'registration = "KC-1"\nheartbeat = "0xzz"', "heartbeat", "whole bytes in hexadecimal"),
+        (_CALLER + 'allow = ["10.8.0.1/16"]', "allow[0]", "a network such as 10.8.0.0/16"),
+        (_CALLER + 'allow = ["10.8.0.0/16"]\nframes = "ascii"', "frames", "rtu, tcp"),
+        ('kind = "dial_in"\nregistration = "KC-1"', "", "listen_port"),
+        ('kind = "rtu_over_tcp"\nhost = "h"\nparity = "N"', "parity", "unknown field"),
+    ],
+)
+def test_what_is_wrong_with_a_bus_is_named(file: Path, keys: str, field: str, expected: str) -> None:
+    """Of a transmitter that dials in, and of a converter."""
+    with pytest.raises(BadFile) as caught:
+        load_config(changed(file, 'kind = "rtu"\ndevice = "/dev/ttyUSB0"\n', keys + "\n"))
+    assert caught.value.field == ("bus[1]." + field).rstrip(".")
+    assert expected in str(caught.value)
+
+
+def test_two_transmitters_need_two_ports(file: Path) -> None:
+    """Who calls is known by the port."""
+    text = GOOD.replace('kind = "rtu"\ndevice = "/dev/ttyUSB0"\n', _CALLER + 'registration = "KC-1"\n')
+    file.write_text(text.replace('kind = "tcp"\nhost = "127.0.0.1"\n', _CALLER + 'registration = "KC-2"\n'))
+    with pytest.raises(BadFile, match=r"listen_port.*same place"):
+        load_config(file)
+
+
 def test_only_and_skip_exclude_each_other(file: Path) -> None:
     """Either says what is read."""
     both = 'rated_power = 750e3\nonly = ["frequency"]\nskip = ["active_power"]'

@@ -7,7 +7,9 @@ import pytest
 
 from stillcold_agent.config import RtuBus, TcpBus
 from stillcold_agent.meters import Answer
-from stillcold_agent.modbus.client import Client
+from stillcold_agent.modbus.connection import Connection
+from stillcold_agent.modbus.frames import question
+from stillcold_agent.modbus.lines import Line, line_of
 from stillcold_core.readings import Absence
 from stillcold_sim.scenario import load_scenario
 from stillcold_sim.serve import Served, serving
@@ -36,20 +38,31 @@ CASES = [
 ]
 
 
-async def _asked(client: Client, unit: int) -> Answer:
-    """One read as the agent's bus makes it: on a new connection after one that failed."""
-    if not client.connected:
-        await client.connect()
-    answer = await client.read(unit, 4, 70, 2)
-    if isinstance(answer, Absence) and answer is not Absence.EXCEPTION:
-        client.close()
-    return answer
+class Client:
+    """Asks one request at a time, on a new connection after one that failed."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._connection: Connection | None = None
+
+    async def ask(self, unit: int) -> Answer:
+        if self._connection is None or not self._connection.open:
+            self._connection = await self._line.connect()
+        assert self._connection is not None
+        answer = await self._connection.ask(question(unit, 4, 70, 2))
+        if isinstance(answer, Absence) and answer is not Absence.EXCEPTION:
+            self._connection.close()
+        return answer
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
 
 def _client(served: Served) -> Client:
     if served.scenario.file.port[0].kind == "rtu":
-        return Client(RtuBus("b", served.pty("bus"), timeout=0.3))
-    return Client(TcpBus("b", *served.tcp("bus"), 0.3))
+        return Client(line_of(RtuBus("b", served.pty("bus"), timeout=0.3)))
+    return Client(line_of(TcpBus("b", *served.tcp("bus"), 0.3)))
 
 
 @pytest.mark.requirement("sim.fault.agent")
@@ -60,9 +73,9 @@ async def test_no_fault_makes_a_wrong_number(kind: str, what: str, more: str, wr
     async with serving(load_scenario(write(text))) as served:
         client = _client(served)
         for _ in range(3):
-            answer = await _asked(client, 1)
+            answer = await client.ask(1)
             assert isinstance(answer, Absence) or answer == FIFTY
-            neighbour = [await _asked(client, 2) for _ in range(3)]
+            neighbour = [await client.ask(2) for _ in range(3)]
             assert all(isinstance(n, Absence) or n == FORTY_NINE for n in neighbour), (answer, neighbour)
             assert FORTY_NINE in neighbour, (answer, neighbour)
         client.close()

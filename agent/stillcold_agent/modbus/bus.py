@@ -1,23 +1,23 @@
 """The one owner of a serial line or socket: asks its meters in order, and keeps the connection."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Sequence
 
 from stillcold_agent.boot import Moment, now
 from stillcold_agent.config import Bus as Settings
-from stillcold_agent.config import RtuBus
+from stillcold_agent.config import speaks_rtu
 from stillcold_agent.meters import Answer, Meter
 from stillcold_agent.modbus.breaker import Breaker
-from stillcold_agent.modbus.client import Client
+from stillcold_agent.modbus.connection import Connection
+from stillcold_agent.modbus.frames import Question, question
+from stillcold_agent.modbus.lines import line_of
 from stillcold_agent.modbus.stats import BusStats
-from stillcold_core.profiles import Read
 from stillcold_core.readings import Absence, Sample
 
 log = logging.getLogger(__name__)
 _UNANSWERED = (Absence.TIMEOUT, Absence.BAD_REPLY)
-_LONGEST_WAIT = 30.0  # s between attempts to connect
+_GIVEN_UP = (*_UNANSWERED, Absence.DISCONNECTED)
 
 
 class Bus:
@@ -37,13 +37,15 @@ class Bus:
     """
 
     def __init__(self, settings: Settings, meters: Sequence[Meter]) -> None:
-        self._settings, self._client = settings, Client(settings)
+        self._settings, self._line = settings, line_of(settings)
+        self._connection: Connection | None = None
         self.stats = BusStats(settings.id)
-        serial = isinstance(settings, RtuBus)
-        self._breakers = {m.unit: Breaker(settings.timeout if serial else 0.0) for m in meters}
-        self._gap = _frame_gap(settings.baud_rate) if isinstance(settings, RtuBus) else 0.0
+        # Where frames have no number, a late answer may still come in that time and be taken for the next one's.
+        rest = settings.timeout if speaks_rtu(settings) else 0.0
+        self._breakers = {m.unit: Breaker(rest) for m in meters}
+        self._probes = {m.unit: _probe(m) for m in meters}
         self._silent, self._was_connected = 0, False
-        self._connect_after, self._wait = 0.0, 1.0
+        self._connect_after, self._wait, self._complained = 0.0, 1.0, False
         self._said: dict[int, Absence | None] = {}
 
     async def read(self, meter: Meter) -> Sample:
@@ -54,67 +56,103 @@ class Bus:
         """The moment of a reading, and an answer to each of its requests."""
         await self._connect_if_due()
         moment = now()
-        answers = await self._ask(meter)
+        answers = await self._ask(meter, moment.monotonic)
         self._say(meter, answers)
         return moment, answers
 
     def close(self) -> None:
         """Give the connection up."""
-        self._client.close()
+        self._hang_up()
+        self._line.close()
 
-    async def _ask(self, meter: Meter) -> list[Answer]:
-        if not self._client.connected:
-            return [Absence.DISCONNECTED] * len(meter.reads)
-        breaker = self._breakers[meter.unit]
-        if not breaker.allows(now().monotonic):
-            return [Absence.BREAKER_OPEN] * len(meter.reads)
+    async def _ask(self, meter: Meter, monotonic: float) -> list[Answer]:
+        breaker, reads = self._breakers[meter.unit], meter.reads
+        if not self._connected:
+            return [Absence.DISCONNECTED] * len(reads)
+        if not breaker.allows(monotonic):
+            return [Absence.BREAKER_OPEN] * len(reads)
+        questions = [question(meter.unit, r.function, r.address, r.count) for r in reads]
+        # One small request tells whether a meter that was silent answers again.
+        last: Answer | None = await self._request(self._probes[meter.unit]) if breaker.is_open else None
         answers: list[Answer] = []
-        for read in meter.reads:
-            answers.append(await self._ask_once(meter.unit, read))
-            if answers[-1] in _UNANSWERED or answers[-1] is Absence.DISCONNECTED:
+        for asked in questions:
+            if last in _GIVEN_UP:
+                # The rest is not asked: a meter that is silent costs the others one timeout, not one a request.
                 break
-        # The rest is not asked: a meter that is silent costs the others one timeout, not one a request.
-        answers += [answers[-1]] * (len(meter.reads) - len(answers))
-        self._judge(breaker, answers[-1])
-        self.stats.breakers_open = sum(b.is_open for b in self._breakers.values())
-        return answers
+            last = await self._request(asked)
+            answers.append(last)
+        self._judge(breaker, last)
+        return answers + [last or Absence.TIMEOUT] * (len(reads) - len(answers))
 
-    async def _ask_once(self, unit: int, read: Read) -> Answer:
-        if self._gap:
-            await asyncio.sleep(self._gap)
+    async def _request(self, asked: Question) -> Answer:
+        if self._connection is None:
+            return Absence.DISCONNECTED
         began = time.monotonic()
-        answer = await self._client.read(unit, read.function, read.address, read.count)
+        answer = await self._connection.ask(asked)
         self.stats.count(answer if isinstance(answer, Absence) else None, time.monotonic() - began)
         return answer
 
-    def _judge(self, breaker: Breaker, last: Answer) -> None:
+    def _judge(self, breaker: Breaker, last: Answer | None) -> None:
         if last is Absence.DISCONNECTED:
             return
-        if last not in _UNANSWERED:
+        was_open = breaker.is_open
+        if last in _UNANSWERED:
+            breaker.failed(now().monotonic)
+            self._note_silence()
+        else:
             self._silent = 0
             breaker.succeeded()
-            return
-        breaker.failed(now().monotonic)
+        self.stats.breakers_open += breaker.is_open - was_open
+
+    def _note_silence(self) -> None:
         self._silent += 1
         if self._silent > len(self._breakers) + 2:
             # Not one meter has answered for more than a round: the far end may have restarted without telling us.
             log.warning("bus %s: no meter answers, connecting anew", self._settings.id)
-            self._client.close()
+            self._hang_up()
+
+    @property
+    def _connected(self) -> bool:
+        return self._connection is not None and self._connection.open
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     async def _connect_if_due(self) -> None:
-        if self._client.connected or now().monotonic < self._connect_after:
+        """The one place that connects, whatever the kind of bus and the reason that the connection was lost for."""
+        if self._connected or now().monotonic < self._connect_after:
             return
-        if await self._client.connect():
-            log.info("bus %s: connected", self._settings.id)
-            self.stats.reconnects += self._was_connected
-            self._was_connected = True
-            self._silent, self._wait, self._connect_after = 0, 1.0, 0.0
-            for breaker in self._breakers.values():
-                breaker.ask_soon(now().monotonic)
+        self._hang_up()
+        why = "nobody has dialled in yet"
+        try:
+            self._connection = await self._line.connect()
+        except OSError as error:
+            why = str(error) or type(error).__name__
+        if self._connection is not None:
+            self._begin()
             return
-        log.warning("bus %s: cannot connect, next attempt in %.0f s", self._settings.id, self._wait)
+        self._wait = min(self._wait, self._line.patience)
+        log.log(
+            logging.DEBUG if self._complained else logging.WARNING,
+            "bus %s: not connected (%s); tried again every %.0f s at most",
+            self._settings.id,
+            why,
+            self._line.patience,
+        )
+        self._complained = True
         self._connect_after = now().monotonic + self._wait
-        self._wait = min(2 * self._wait, _LONGEST_WAIT)
+        self._wait *= 2
+
+    def _begin(self) -> None:
+        """A connection has been made."""
+        log.info("bus %s: connected", self._settings.id)
+        self.stats.reconnects += self._was_connected
+        self._was_connected, self._complained = True, False
+        self._silent, self._wait, self._connect_after = 0, 1.0, 0.0
+        for breaker in self._breakers.values():
+            breaker.ask_soon(now().monotonic)
 
     def _say(self, meter: Meter, answers: Sequence[Answer]) -> None:
         """Log when a meter begins or ceases to answer, once each."""
@@ -128,6 +166,13 @@ class Bus:
             log.warning("bus %s unit %d (%s): %s", self._settings.id, meter.unit, meter.point, cause)
 
 
-def _frame_gap(baud_rate: int) -> float:
-    """Seconds of silence before a frame: 3.5 characters, 1.75 ms at least (Modbus over Serial Line V1.02, 2.5.1.1)."""
-    return max(3.5 * 11 / baud_rate, 0.00175)
+def _probe(meter: Meter) -> Question:
+    """The smallest request that a meter answers; of another length than its readings' where it has one.
+
+    So a late answer to a reading is not taken for the probe's, nor the probe's for a reading's, where frames have no
+    number.
+    """
+    sizes = {(r.function, r.count) for r in meter.reads}
+    places = [(r.function, r.address + offset, register.words) for r in meter.reads for register, offset in r.registers]
+    function, address, count = min(places, key=lambda p: ((p[0], p[2]) in sizes, p[2]))
+    return question(meter.unit, function, address, count)
