@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from stillcold_agent.config import Bus, Config, RtuBus
+from stillcold_agent.config import Bus, Config, DialInBus, RtuBus
 from stillcold_agent.meters import Meter, meters_of
 from stillcold_core.profiles import Read
 
@@ -109,6 +109,8 @@ def _sum(costs: Sequence[Cost]) -> str:
 def _place(bus: Bus) -> str:
     if isinstance(bus, RtuBus):
         return f"{bus.device}\n  {bus.baud_rate} baud 8{bus.parity}{bus.stop_bits}"
+    if isinstance(bus, DialInBus):
+        return f"dials in at {bus.listen}:{bus.listen_port}"
     return f"{bus.host}:{bus.port}"
 
 

@@ -1,18 +1,22 @@
 """One connection on which questions are asked in turn, each question once."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from stillcold_agent.config import Bus, RtuBus
+from stillcold_agent.config import RtuBus, TcpBus
 from stillcold_agent.meters import Answer
-from stillcold_agent.modbus.client import Client
-from stillcold_agent.tools.plan import silence
+from stillcold_agent.modbus.connection import Connection
+from stillcold_agent.modbus.frames import question
+from stillcold_agent.modbus.lines import line_of
 from stillcold_core.readings import Absence
 
 Heard = Callable[[], None]
+ProbedBus = RtuBus | TcpBus
+"""What can be probed: a device, or an address."""
 
 
 class Line:
@@ -20,29 +24,30 @@ class Line:
 
     Parameters
     ----------
-    settings : Bus
+    settings : RtuBus or TcpBus
         Where it leads.
     asked : callable
         Called after each question, for whoever shows progress.
     """
 
-    def __init__(self, settings: Bus, asked: Heard) -> None:
-        self._client, self._asked = Client(settings), asked
-        self._gap = silence(settings) if isinstance(settings, RtuBus) else 0.0
+    def __init__(self, settings: ProbedBus, asked: Heard) -> None:
+        self._line, self._asked = line_of(settings), asked
+        self._connection: Connection | None = None
         self._timeout = settings.timeout
         self._known: dict[tuple[int, int, int, int], Answer] = {}
 
     async def __aenter__(self) -> Self:
-        await self._client.connect()
+        await self._connect()
         return self
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._client.close()
+        if self._connection is not None:
+            self._connection.close()
 
     @property
     def connected(self) -> bool:
         """Whether there is anything at the other end."""
-        return self._client.connected
+        return self._connection is not None and self._connection.open
 
     async def ask(self, unit: int, function: int, address: int, count: int) -> tuple[Answer, float]:
         """The answer, and the seconds that it took.
@@ -58,16 +63,20 @@ class Line:
 
     async def words(self, unit: int, function: int, address: int, count: int) -> Answer:
         """The answer to a question that may have been asked before."""
-        question = unit, function, address, count
-        if question not in self._known:
-            self._known[question], _ = await self.ask(*question)
-        return self._known[question]
+        asked = unit, function, address, count
+        if asked not in self._known:
+            self._known[asked], _ = await self.ask(*asked)
+        return self._known[asked]
 
     async def _ask(self, unit: int, function: int, address: int, count: int) -> tuple[Answer, float]:
-        if not self._client.connected:
-            await self._client.connect()
-        if self._gap:
-            await asyncio.sleep(self._gap)
+        if not self.connected:
+            await self._connect()
+        if self._connection is None:
+            return Absence.DISCONNECTED, 0.0
         began = time.monotonic()
-        answer = await self._client.read(unit, function, address, count)
+        answer = await self._connection.ask(question(unit, function, address, count))
         return answer, time.monotonic() - began
+
+    async def _connect(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection = await self._line.connect()

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 
-from stillcold_agent.config import Bus, RtuBus
+from stillcold_agent.config import RtuBus
 from stillcold_agent.tools.plan import wire_time
 from stillcold_agent.tools.probe.fit import Fit, best_of
+from stillcold_agent.tools.probe.line import ProbedBus
 from stillcold_agent.tools.probe.orders import Variant
 from stillcold_agent.tools.probe.scan import Unit
 
@@ -21,7 +22,7 @@ def unit_line(unit: Unit) -> str:
     return f"unit {unit.number}: answers after {max(took, 0.001):.3f} s"
 
 
-def setting_of(bus: Bus) -> str:
+def setting_of(bus: ProbedBus) -> str:
     """A serial line's settings, or a socket's address."""
     if isinstance(bus, RtuBus):
         return f"{bus.device}, {bus.baud_rate} baud 8{bus.parity}{bus.stop_bits}"
@@ -51,7 +52,7 @@ def verdict(fits: Sequence[Fit]) -> str:
     return f"a tie: {names} fit equally well; see the name plate" if len(best) > 1 else f"it is {names}"
 
 
-def paste_lines(bus: Bus, suggested: Mapping[int, Sequence[Fit]]) -> Iterator[str]:
+def paste_lines(bus: ProbedBus, suggested: Mapping[int, Sequence[Fit]]) -> Iterator[str]:
     """The configuration's lines for what was found."""
     yield "[[bus]]"
     yield f'id = "{bus.id}"'

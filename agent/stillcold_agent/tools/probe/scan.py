@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stillcold_agent.config import Bus
-from stillcold_agent.tools.probe.line import Heard, Line
+from stillcold_agent.tools.probe.line import Heard, Line, ProbedBus
 from stillcold_core.readings import Absence
 
 _NOBODY = (Absence.TIMEOUT, Absence.DISCONNECTED)
@@ -16,7 +15,7 @@ class Unit:
 
     Attributes
     ----------
-    bus : Bus
+    bus : ProbedBus
         The settings at which it does.
     number : int
         Its address.
@@ -26,14 +25,14 @@ class Unit:
         From the question to the whole answer.
     """
 
-    bus: Bus
+    bus: ProbedBus
     number: int
     clear: bool
     seconds: float
 
 
 async def scan(
-    buses: Sequence[Bus], units: Sequence[int], function: int, found: Callable[[Unit], None], asked: Heard
+    buses: Sequence[ProbedBus], units: Sequence[int], function: int, found: Callable[[Unit], None], asked: Heard
 ) -> bool:
     """Ask each unit for one register, setting after setting until one brings a clear answer: a line has one speed.
 
@@ -55,7 +54,7 @@ async def scan(
 
 
 async def _units(
-    line: Line, bus: Bus, units: Sequence[int], function: int, found: Callable[[Unit], None]
+    line: Line, bus: ProbedBus, units: Sequence[int], function: int, found: Callable[[Unit], None]
 ) -> list[Unit]:
     here = []
     for number in units:

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from stillcold_agent.config import Bus
 from stillcold_agent.tools.probe.fit import Fit, best_of, fits_of
-from stillcold_agent.tools.probe.line import Heard, Line
+from stillcold_agent.tools.probe.line import Heard, Line, ProbedBus
 from stillcold_agent.tools.probe.orders import order_lines, variants_of
 from stillcold_agent.tools.probe.say import (
     duration,
@@ -28,7 +27,7 @@ class Task:
 
     Attributes
     ----------
-    buses : sequence of Bus
+    buses : sequence of ProbedBus
         Settings to try, in order.
     units : sequence of int
         Addresses to ask.
@@ -40,7 +39,7 @@ class Task:
         Whether to try other orders and addresses.
     """
 
-    buses: Sequence[Bus]
+    buses: Sequence[ProbedBus]
     units: Sequence[int]
     function: int
     profiles: Sequence[Profile]

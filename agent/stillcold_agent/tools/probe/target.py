@@ -6,7 +6,8 @@ from typing import Literal
 
 import click
 
-from stillcold_agent.config import Bus, RtuBus, TcpBus
+from stillcold_agent.config import RtuBus, TcpBus
+from stillcold_agent.tools.probe.line import ProbedBus
 
 Parity = Literal["N", "E", "O"]
 BAUD_RATES = (9600, 19200, 4800, 2400, 38400, 115200)
@@ -20,7 +21,7 @@ _UNITS = re.compile(r"(\d+)(?:-(\d+))?")
 
 def buses_of(
     target: str, baud_rates: Sequence[int], parities: Sequence[Parity], stop_bits: Literal[1, 2], timeout: float | None
-) -> list[Bus]:
+) -> list[ProbedBus]:
     """One bus for each setting of a serial device, or the one of a socket.
 
     Parameters
