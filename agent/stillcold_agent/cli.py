@@ -16,6 +16,8 @@ import stillcold_agent
 from stillcold_agent.app import Agent, make_data_dir, sole_use
 from stillcold_agent.config import Config, load_config
 from stillcold_agent.identity import load_or_make_key
+from stillcold_agent.tools.certificate import install
+from stillcold_agent.tools.enrol import request
 from stillcold_agent.tools.plan import keeps_intervals, plan_lines
 from stillcold_agent.tools.probe.search import Search, Task
 from stillcold_agent.tools.probe.target import BAUD_RATES, PARITIES, buses_of, units_of
@@ -83,6 +85,26 @@ def check_config(path: Path) -> None:
     click.echo(f"{path}: good, {len(config.device)} meters on {len(config.bus)} buses")
     click.echo("\n# for the server's registry.toml")
     click.echo(registry_lines(config.gateway, key))
+
+
+@main.command()
+@_config
+@click.option("--certificate", type=click.Path(path_type=Path), help="The certificate that came back, to install.")
+@click.option("--ca", type=click.Path(path_type=Path), help="The authority's certificate, to install with it.")
+@_clear_errors
+def enrol(path: Path, certificate: Path | None, ca: Path | None) -> None:
+    """Make this gateway's keys and the request for its certificate; with --certificate, check and install what came.
+
+    The keys never leave the gateway.
+    """
+    config = load_config(path, enrolled=False)
+    if certificate:
+        click.echo(install(config, certificate, ca))
+    elif ca:
+        raise click.UsageError("--ca needs --certificate")
+    else:
+        make_data_dir(Path(config.data_dir))
+        click.echo("\n".join(request(config)))
 
 
 @main.command()

@@ -168,8 +168,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device: tuple[Device, ...] = ()
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path, *, enrolled: bool = True) -> Config:
     """Read and check a configuration file; relative file names in it are taken from its folder.
+
+    Parameters
+    ----------
+    enrolled : bool
+        Whether the certificates and the key that it names must be there already.
 
     Raises
     ------
@@ -178,7 +183,7 @@ def load_config(path: Path) -> Config:
     """
     file = TomlFile(path)
     config = _anchored(file.convert(Config), path.resolve().parent)
-    _check_mqtt(file, config.mqtt)
+    _check_mqtt(file, config.mqtt, enrolled)
     _check_observe(file, config.observe)
     _check_buses(file, config)
     _check_devices(file, config)
@@ -202,13 +207,13 @@ def _is_path(profile: str) -> bool:
     return "/" in profile or profile.endswith(".toml")
 
 
-def _check_mqtt(file: TomlFile, mqtt: Mqtt) -> None:
+def _check_mqtt(file: TomlFile, mqtt: Mqtt, enrolled: bool) -> None:
     for name, needed in (("cert_file", "ca_file"), ("cert_file", "key_file"), ("key_file", "cert_file")):
         if getattr(mqtt, name) and not getattr(mqtt, needed):
             raise file.bad(["mqtt", needed], f"missing; {name} needs it")
     if mqtt.password_file and not mqtt.username:
         raise file.bad(["mqtt", "username"], "missing; password_file needs it")
-    for name in ("password_file", "ca_file", "cert_file", "key_file"):
+    for name in ("password_file", *(("ca_file", "cert_file", "key_file") if enrolled else ())):
         if getattr(mqtt, name):
             _check_readable(file, ["mqtt", name], Path(getattr(mqtt, name)))
 

@@ -32,17 +32,9 @@ def load_or_make_key(data_dir: Path) -> Ed25519PrivateKey:
 
 
 def _make_key(path: Path) -> None:
-    """Write a new key beside its place and move it in whole, so that a power cut leaves a key or none."""
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
-    sync_folder(path.parent)
+    write_whole(path, pem, 0o600)
 
 
 def _load_key(path: Path) -> Ed25519PrivateKey:
@@ -60,6 +52,28 @@ def _load_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise BadFile(path, "expected an Ed25519 key", value=type(key).__name__)
     return key
+
+
+def write_whole(path: Path, content: bytes, mode: int) -> None:
+    """Write a file beside its place and move it in whole, so that a power cut leaves the new one or what was there.
+
+    Raises
+    ------
+    BadFile
+        When it cannot be written.
+    """
+    draft = path.with_name(path.name + ".new")
+    try:
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), mode)  # whatever the umask says
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise BadFile(path, f"cannot be written ({error.strerror}); expected a folder to write to") from error
 
 
 def sync_folder(folder: Path) -> None:
