@@ -5,7 +5,7 @@ import fcntl
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from stillcold_agent.batcher import Batcher, Collected
 from stillcold_agent.boot import now
 from stillcold_agent.config import Config, listen_address
 from stillcold_agent.counts import Counts
-from stillcold_agent.edge import Watch
+from stillcold_agent.edge import Verdict, Watch
 from stillcold_agent.identity import load_or_make_key
 from stillcold_agent.journal.keeper import Keeper
 from stillcold_agent.journal.sealing import Sealer
@@ -26,6 +26,7 @@ from stillcold_agent.observe.pages import pages
 from stillcold_agent.observe.progress import Progress
 from stillcold_agent.observe.snapshot import Observer
 from stillcold_agent.observe.systemd import Systemd
+from stillcold_agent.thinning import Thinner
 from stillcold_agent.uplink.uplink import Uplink
 from stillcold_core.files import BadFile
 from stillcold_core.readings import Sample
@@ -55,6 +56,7 @@ class Agent:
         self._failure: asyncio.Future[None] | None = None
         meters = {m.point: m for m in meters_of(config)}
         self._watches = {point: Watch(meter) for point, meter in meters.items()}
+        self._thinners = {point: Thinner(m.quiet, m.interval) for point, m in meters.items() if m.quiet}
         self._batcher = Batcher(config.batch)
         sealer = Sealer(config.gateway, load_or_make_key(data_dir), meters)
         self._journal = Journal(data_dir / JOURNAL_FILE, config.journal.max_megabytes * 1_000_000, self._counts)
@@ -119,7 +121,11 @@ class Agent:
         verdict = self._watches[sample.point].judge(sample)
         if verdict.began:
             log.warning("%s: the sealed line is not dead (%s)", sample.point, verdict.live)
-        self._hand_over(self._batcher.add(sample, verdict, now().monotonic))
+        self._hand_over(self._batcher.add(self._kept(sample, verdict), verdict, now().monotonic))
+
+    def _kept(self, sample: Sample, verdict: Verdict) -> Sequence[Sample]:
+        thinner = self._thinners.get(sample.point)
+        return thinner.take(sample, verdict) if thinner else [sample]
 
     async def _close_when_due(self) -> None:
         while True:

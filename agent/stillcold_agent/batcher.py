@@ -58,12 +58,14 @@ class Batcher:
         self._importance = Importance.QUIET
         self._deadline, self._reason = float("inf"), "quiet"
 
-    def add(self, sample: Sample, verdict: Verdict, monotonic: float) -> Collected | None:
-        """Take a sample; the closed batch, when it must go out now."""
+    def add(self, samples: Sequence[Sample], verdict: Verdict, monotonic: float) -> Collected | None:
+        """Take samples of one point, the last of which has that verdict; the closed batch, when it must go out now."""
+        if not samples:
+            return None
         if not self._samples:
             self._deadline, self._reason = monotonic + self._periods.quiet, "quiet"
-        self._samples.setdefault(sample.point, []).append(sample)
-        self._values += len(sample.values)
+        self._samples.setdefault(samples[-1].point, []).extend(samples)
+        self._values += sum(len(s.values) for s in samples)
         self._importance = max(self._importance, _importance(verdict))
         if verdict.deciding:
             return self.close("live")

@@ -150,6 +150,10 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """V, phase to neutral"""
     power_cut: bool = True
     water_cut: bool = False
+    quiet_interval: Seconds | None = None
+    """s, most between two readings that are kept while the line is at rest; up to ``interval`` all are kept"""
+    deadband: dict[str, Annotated[float, Meta(ge=0)]] = {}
+    """By quantity, in its SI unit: by how much it moves at rest"""
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
 
@@ -314,6 +318,8 @@ def _check_devices(file: TomlFile, config: Config) -> None:
             raise file.bad(["device", i, "unit"], "expected 1 to 247 on a serial line")
         if device.sealed and device.rated_power is None:
             raise file.bad(["device", i, "rated_power"], "missing; a sealed line needs its rated power in W")
+        if device.quiet_interval is not None and device.rated_power is None:
+            raise file.bad(["device", i, "rated_power"], "missing; quiet_interval needs the line's rated power in W")
         _check_profile(file, i, device)
 
 
@@ -326,11 +332,13 @@ def _check_profile(file: TomlFile, i: int, device: Device) -> None:
         raise file.bad(["device", i, "profile"], error.expected) from error
     if device.only and device.skip:
         raise file.bad(["device", i, "skip"], "expected at most one of only and skip")
+    named: list[tuple[list[Step], str]] = [(["deadband", quantity], quantity) for quantity in device.deadband]
     for name in ("only", "skip"):
-        for j, quantity in enumerate(getattr(device, name)):
-            if quantity not in profile.by_quantity:
-                known = ", ".join(profile.by_quantity)
-                raise file.bad(["device", i, name, j], f"{profile.model} has only: {known}")
+        named += [([name, j], quantity) for j, quantity in enumerate(getattr(device, name))]
+    for steps, quantity in named:
+        if quantity not in profile.by_quantity:
+            known = ", ".join(profile.by_quantity)
+            raise file.bad(["device", i, *steps], f"{profile.model} has only: {known}")
     if set(device.skip) >= set(profile.by_quantity):
         raise file.bad(["device", i, "skip"], "leaves nothing to read")
 

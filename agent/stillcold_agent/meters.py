@@ -1,14 +1,17 @@
 """The meters of a configuration: what is asked of each, and how its answers become a sample."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stillcold_agent.boot import Moment
 from stillcold_agent.config import Config, Device, profile_of
+from stillcold_agent.deadbands import Quiet, default_deadbands
 from stillcold_core.detect.deadline import DeadLineLimits
 from stillcold_core.profiles import Profile, Ratios, Read, Register, decode, plan_reads
 from stillcold_core.readings import Absence, Sample, Value
 
+_QUIET = 10.0
+"""s between the readings that are kept of a sealed line at rest, where the configuration says nothing."""
 Answer = tuple[int, ...] | Absence
 """Register words (or bits) of one request, or why there are none."""
 
@@ -39,6 +42,8 @@ class Meter:
         Of the sealed line that it watches.
     rated_power : float or None
         W
+    quiet : Quiet or None
+        How the line is recorded at rest; None where every reading is kept.
     """
 
     point: str
@@ -51,6 +56,7 @@ class Meter:
     exponents: Mapping[str, int]
     limits: DeadLineLimits | None = None
     rated_power: float | None = None
+    quiet: Quiet | None = None
 
     def sample(self, moment: Moment, answers: Iterable[Answer]) -> Sample:
         """The reading that ``answers`` make, one for each of :attr:`reads`, in order."""
@@ -95,7 +101,16 @@ def _meter(device: Device) -> Meter:
         exponents={r.quantity: r.exponent for r in chosen},
         limits=limits,
         rated_power=device.rated_power,
+        quiet=_quiet(device, [r.quantity for r in chosen]),
     )
+
+
+def _quiet(device: Device, quantities: Sequence[str]) -> Quiet | None:
+    interval = _QUIET if device.quiet_interval is None and device.sealed else device.quiet_interval
+    if interval is None or interval <= device.interval or device.rated_power is None:
+        return None
+    deadbands = default_deadbands(quantities, DeadLineLimits(device.rated_power, device.nominal_voltage))
+    return Quiet(interval, {**deadbands, **device.deadband})
 
 
 def _wanted(device: Device, quantity: str) -> bool:

@@ -144,7 +144,7 @@ def closed_at(batcher: Batcher, verdicts: Mapping[int, Verdict], until: int) -> 
     found: list[tuple[int, str, int]] = []
     for second in range(until):
         sample = Sample("p1", float(second), DEAD)
-        outs = (batcher.due(sample.time), batcher.add(sample, verdicts.get(second, QUIET), sample.time))
+        outs = (batcher.due(sample.time), batcher.add([sample], verdicts.get(second, QUIET), sample.time))
         found += [(second, out.reason, len(out.samples["p1"])) for out in outs if out]
     return found
 
@@ -178,7 +178,7 @@ def test_the_most_important_sample_says_how_much_a_batch_matters() -> None:
     batcher, found = Batcher(Batch()), []
     for verdicts in ([QUIET, QUIET], [QUIET, change, QUIET], [change, live, QUIET], [QUIET]):
         for verdict in verdicts:
-            batcher.add(Sample("p1", 0.0, DEAD), verdict, 0.0)
+            batcher.add([Sample("p1", 0.0, DEAD)], verdict, 0.0)
         closed = batcher.close("stop")
         assert closed
         found.append(closed.importance)
@@ -188,7 +188,7 @@ def test_the_most_important_sample_says_how_much_a_batch_matters() -> None:
 def test_a_batch_never_outgrows_the_wire() -> None:
     """Many meters close it early."""
     batcher, many = Batcher(Batch()), {f"q{i}": 1.0 for i in range(1000)}
-    outs = [batcher.add(Sample(f"p{i}", 0.0, many), QUIET, 0.0) for i in range(MOST_VALUES // 1000)]
+    outs = [batcher.add([Sample(f"p{i}", 0.0, many)], QUIET, 0.0) for i in range(MOST_VALUES // 1000)]
     assert outs[:-1] == [None] * (len(outs) - 1)
     assert outs[-1] is not None
     assert outs[-1].reason == "full"

@@ -43,6 +43,8 @@ def _structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
 def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
+    if field.default_factory is dict:
+        return "none"
     match field.default:
         case None | ():
             return "none"

@@ -3,6 +3,7 @@
 
 import math
 import statistics
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -14,7 +15,8 @@ from stillcold_core.samples import Floats
 Condition = Literal["dead", "live", "unknown"]
 CONDITIONS: tuple[Condition, ...] = ("dead", "live", "unknown")
 """In the order in which columns count them: 0, 1, 2."""
-_REMEMBERED = 5
+REMEMBERED = 5
+"""Intervals between samples from which the usual one is known."""
 _GAP = 3.0  # intervals
 _LEAST = 5.0  # s; a reading that is late by less is no gap
 
@@ -51,9 +53,20 @@ class Presence(msgspec.Struct, frozen=True):
 
     def at(self, now: float) -> Condition:
         """What is proved at ``now``: the last sample's word, unless it is too old."""
-        if self.time is None or (self.intervals and now - self.time > max(_GAP * self.interval, _LEAST)):
+        if self.time is None or now - self.time > longest_between(self.intervals):
             return "unknown"
         return self.shown
+
+
+def longest_between(intervals: Collection[float]) -> float:
+    """Seconds after which a sample is missing, from the last intervals; infinite where nothing is known of the cadence.
+
+    Examples
+    --------
+    >>> longest_between([1.0, 1.0, 10.0]), longest_between([10.0, 10.0, 1.0])
+    (5.0, 30.0)
+    """
+    return max(_GAP * statistics.median(intervals), _LEAST) if intervals else math.inf
 
 
 def patience(presence: Presence, times: Floats) -> tuple[Column, tuple[float, ...]]:
@@ -75,7 +88,7 @@ def patience(presence: Presence, times: Floats) -> tuple[Column, tuple[float, ..
     """
     known = presence.intervals
     last = math.nan if presence.time is None else presence.time
-    ring = blank(_REMEMBERED)
+    ring = blank(REMEMBERED)
     for i, seconds in enumerate(known):
         ring[i] = seconds
     out = blank(len(times))

@@ -1,0 +1,94 @@
+"""Report by exception: of a line at rest a reading every few seconds is kept, of one that moves every one.
+
+What is kept is always a reading as it came, with its own time; none is repeated, none is averaged. When something
+leaves its deadband, the seconds before it are kept too.
+"""
+
+from collections import deque
+
+from stillcold_agent.deadbands import Quiet
+from stillcold_agent.edge import Verdict
+from stillcold_core.detect.deadline import LINE_VOLTAGES, VOLTAGES
+from stillcold_core.detect.presence import REMEMBERED, longest_between
+from stillcold_core.readings import Absence, Sample, Value
+
+_AFTER = 60.0
+"""s after the last change in which every reading is kept: the longest dwell of the server's rules is as long."""
+_GRID = (*VOLTAGES, *LINE_VOLTAGES, "frequency")
+"""Whose last digits are noise on a line at rest."""
+_CHOSEN = 8
+"""One reading in so many is kept by what it shows."""
+
+
+class Thinner:
+    """Chooses what is kept of the readings of one meter.
+
+    Parameters
+    ----------
+    quiet : Quiet
+        How a line at rest is recorded.
+    interval : float
+        s between readings.
+
+    Notes
+    -----
+    Two rules of the server bound the choice. Readings count as missing when none comes for
+    :func:`~stillcold_core.detect.presence.longest_between` after the last one, so the pauses grow only as that allows.
+    And a replay is known by readings that were shown before: a pause ends early at a reading that is chosen by the
+    digits it shows, so that of a sequence shown twice the same readings are kept, whenever it is shown.
+    """
+
+    def __init__(self, quiet: Quiet, interval: float) -> None:
+        self._bands = tuple(quiet.deadbands.items())
+        self._quiet, self._interval = quiet, interval
+        self._waiting: deque[Sample] = deque(maxlen=1 + int(quiet.interval / interval))
+        self._intervals: deque[float] = deque(maxlen=REMEMBERED)
+        self._kept: Sample | None = None
+        self._digits: tuple[Value | None, ...] = ()
+        self._most, self._full_until = 0.0, 0.0
+
+    def take(self, sample: Sample, verdict: Verdict) -> list[Sample]:
+        """What is to be recorded now that ``sample`` has come, oldest first; the sample is the last if it is kept."""
+        kept = self._kept
+        if kept is None or verdict.live or verdict.change or self._left(kept, sample):
+            self._full_until = sample.monotonic + _AFTER
+            out = [*self._waiting, sample]
+        elif sample.monotonic < self._full_until or self._due(kept, sample):
+            out = [sample]
+        else:
+            self._waiting.append(sample)
+            return []
+        self._waiting.clear()
+        for each in out:
+            self._keep(each)
+        return out
+
+    def _left(self, kept: Sample, sample: Sample) -> bool:
+        """Whether a quantity has left its deadband, ceased to be read or is read again."""
+        before, now = kept.values, sample.values
+        for quantity, band in self._bands:
+            a, b = before.get(quantity), now.get(quantity)
+            if a == b:
+                continue
+            if a is None or b is None or isinstance(a, Absence) or isinstance(b, Absence) or abs(a - b) > band:
+                return True
+        return False
+
+    def _due(self, kept: Sample, sample: Sample) -> bool:
+        pause = sample.monotonic - kept.monotonic
+        if pause + 1.25 * self._interval > self._most:
+            return True
+        if pause < self._quiet.interval / 2:
+            return False
+        digits = _digits(sample)
+        return digits != self._digits and hash(digits) % _CHOSEN == 0
+
+    def _keep(self, sample: Sample) -> None:
+        if self._kept is not None:
+            self._intervals.append(sample.monotonic - self._kept.monotonic)
+        self._kept, self._digits = sample, _digits(sample)
+        self._most = min(self._quiet.interval + self._interval / 2, longest_between(self._intervals))
+
+
+def _digits(sample: Sample) -> tuple[Value | None, ...]:
+    return tuple(sample.values.get(quantity) for quantity in _GRID)
