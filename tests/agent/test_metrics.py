@@ -203,9 +203,15 @@ async def test_clients_that_hang_flood_or_babble_do_not_stop_the_reading(
             await turned_away(connection)
         assert len(far.requests) > before
         await turned_away(await connected(pages.port, b"x" * 2 * MOST_HEAD))
-        found = await pages.samples(lambda s: s["troubles_total", "http_bad_request"] > MOST_CLIENTS)
-        assert found["troubles_total", "http_refused"] == 20
+        found = await pages.samples(lambda s: turned(s) >= MOST_CLIENTS + 20 + 1)
+        # The page that was read first may still have taken a place.
+        assert found["troubles_total", "http_refused"] >= 20 - 1
         assert found["troubles_total", "reading_skipped"] < 20
+
+
+def turned(found: Samples) -> float:
+    """Clients turned away in all."""
+    return found["troubles_total", "http_refused"] + found["troubles_total", "http_bad_request"]
 
 
 async def test_other_paths_and_methods_are_refused(

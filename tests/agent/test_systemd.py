@@ -20,9 +20,18 @@ from support import Mosquitto, wait_for_async
 from support.agents import RunningAgent
 from support.raw_meter import RawMeter, Registers
 
-PLANT = (
-    '[[bus]]\nid = "b"\nkind = "tcp"\nhost = "127.0.0.1"\nport = {}\n[[device]]\nbus = "b"\nunit = 1\npoint = "p1"\n'
-)
+PLANT = """
+[[bus]]
+id = "b"
+kind = "tcp"
+host = "127.0.0.1"
+port = {port}
+[[device]]
+bus = "b"
+unit = 1
+point = "p1"
+profile = "eastron-sdm630"
+"""
 
 
 class Manager:
