@@ -11,7 +11,7 @@ ifdef SSL_CERT_FILE
 export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
 endif
 
-.PHONY: help demo setup test check bench bench-detect picture agent-alone clean
+.PHONY: help demo setup test check bench bench-detect bench-agent picture agent-alone clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -41,6 +41,9 @@ bench: setup ## Measurements, with their figures printed; ARGS go to pytest
 
 bench-detect: setup ## How well detection finds, beside what users would set up otherwise; ARGS=--write renews docs/
 	PYTHONPATH=tests $(RUN) python -m bench.detect $(ARGS)
+
+bench-agent: setup ## What the agent costs and keeps, beside three other gateways; ARGS=--write renews docs/
+	PYTHONPATH=tests $(RUN) python -m bench.agent $(ARGS)
 
 picture: setup ## Take the documents' pictures of the console anew; needs chromium and fonts-noto-cjk
 	$(RUN) python tools/picture.py

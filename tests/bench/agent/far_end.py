@@ -1,0 +1,61 @@
+"""The far end: one subscriber that writes down what comes, and answers where the contestant needs an answer."""
+
+import time
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from bench.agent.contestant import Contestant
+
+
+class Message(NamedTuple):
+    """What came, and when: ns of the monotonic clock."""
+
+    at: int
+    topic: str
+    payload: bytes
+
+
+class FarEnd:
+    """Takes everything, with a session that outlives a broker's absence.
+
+    Parameters
+    ----------
+    port : int
+        Of the broker on loopback.
+    contestant : Contestant
+        Whose far end it is.
+
+    Attributes
+    ----------
+    messages : list of Message
+        In order.
+    """
+
+    def __init__(self, port: int, contestant: Contestant) -> None:
+        self._contestant = contestant
+        self.messages: list[Message] = []
+        self._client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, client_id="far-end", protocol=mqtt.MQTTv311, clean_session=False
+        )
+        self._client.reconnect_delay_set(1, 1)
+        self._client.max_inflight_messages_set(1000)
+        self._client.on_connect = lambda client, *_: client.subscribe("#", 1)
+        self._client.on_message = self._take
+        self._client.connect("127.0.0.1", port)
+
+    def __enter__(self) -> Self:
+        self._client.loop_start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _take(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        topic, payload = message.topic, bytes(message.payload)
+        self.messages.append(Message(time.monotonic_ns(), topic, payload))
+        if answer := self._contestant.reply(topic, payload):
+            client.publish(*answer, qos=1)
