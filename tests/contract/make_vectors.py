@@ -1,6 +1,7 @@
 """Writes the golden vectors: ``python tests/contract/make_vectors.py``, with a key that anybody may know.
 
-They change only when the wire does, or when another libzstd compresses otherwise; an old file stays valid then.
+They change only when the wire does, when a profile that they name gets another version, or when another libzstd
+compresses otherwise; an old file stays valid then.
 """
 
 import json

@@ -10,10 +10,12 @@ WORDS = [
     ("abb-b23", "voltage_l1", [0x0000, 0x08FD], 230.1),
     ("abb-b23", "active_power", [0xFFFF, 0xB1E0], -200.0),
     ("abb-b23", "active_energy_import", [0, 0, 0x0001, 0x0000], 655_360.0),
+    ("accuenergy-acuvim-l", "current_thd_l3", [2500], 25.0),
     ("acrel-adl400", "active_energy_import", [0x0001, 0x0000], 6553.6e3),
     ("acrel-adw300", "active_power", [0xFFFF, 0xFF38], -200.0),
     ("acrel-adw300", "voltage_l1", [2203], 220.3),
     ("acrel-dtsd1352", "power_factor", [0xFC18], -1.0),
+    ("acrel-dtsd1352", "current_thd_l1", [253], 25.3),
     ("advantech-adam-4150", "door_closed", [1], 1.0),
     ("carlogavazzi-em24", "active_power", [0xF830, 0xFFFF], -200.0),
     ("carlogavazzi-em24", "active_energy_import", [0x0000, 0x0001], 6_553_600.0),
@@ -25,6 +27,7 @@ WORDS = [
     ("eastron-sdm72dm-v2", "active_power", [0xC348, 0x0000], -200.0),
     ("eastron-smart-x96", "voltage_thd_l1", [0x4020, 0x0000], 2.5),
     ("eastron-sdm230", "meter_serial", [0x0012, 0xD687], 1_234_567.0),
+    ("eltako-dsz15", "active_power", [0xFFFF, 0xFF38], -200.0),
     ("inepro-pro380", "active_power", [0x3F80, 0x0000], 1000.0),
     ("janitza-umg512", "current_thd_l1", [0x41C8, 0x0000], 25.0),
     ("janitza-umg604", "active_energy_import", [0x4640, 0xE400], 12_345.0),
@@ -33,6 +36,7 @@ WORDS = [
     ("lovato-dmg610", "active_power", [0xFFFF, 0xB1E0], -200.0),
     ("moxa-iologik-e1210", "breaker_closed", [0], 0.0),
     ("orno-or-we-516", "active_energy_import", [0x42F6, 0xE666], 123_450.0),
+    ("phoenix-eem-mb370", "active_power", [0x0000, 0x447A], 1000.0),
     ("schneider-iem3000", "active_energy_import", [0, 0, 0x0001, 0x0000], 65536.0),
     ("schneider-pm5000", "power_factor", [0x3F8C, 0xCCCD], 0.9),  # 1.1: 0.9 leading
     ("siemens-pac2200", "active_energy_import", [0x40C8, 0x1C80, 0x0000, 0x0000], 12_345.0),
@@ -44,6 +48,14 @@ WORDS = [
     # arendst/Tasmota xnrg_11_ddsu666.ino: "01 04 04 43 66 33 34 1B 38 = 230.2 Volt".
     ("chint-ddsu666", "voltage_l1", [0x4366, 0x3334], 230.2),
     ("eastron-sdm120", "voltage_l1", [0x4366, 0x3334], 230.2),
+    # mariusbloemhof/solamon test_decode: 12350 W and 50.02 Hz as big-endian floats.
+    ("accuenergy-acuvim-l", "active_power", [0x4640, 0xF800], 12_350.0),
+    ("accuenergy-acuvim-l", "frequency", [0x4248, 0x147B], 50.02),
+    # Foxess T series to Chint DTSU666 modbus bridge, README: answers as they were sniffed.
+    ("chint-dtsu666", "active_power", [0x4500, 0x0000], 204.8),
+    ("chint-dtsu666", "active_energy_export", [0x440D, 0x370A], 564_860.0),
+    ("chint-dtsu666", "ct_ratio", [0x0001], 1.0),
+    ("chint-dtsu666", "pt_ratio", [0x000A], 1.0),
     # esphome/esphome pzemac.cpp: an answer with its parts marked.
     ("peacefair-pzem-016", "voltage_l1", [0x08D1], 225.7),
     ("peacefair-pzem-016", "current_l1", [0x006C, 0x0000], 0.108),
