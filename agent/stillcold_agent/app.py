@@ -43,6 +43,8 @@ class Agent:
     ----------
     config : Config
         Checked.
+    counts : Counts
+        Of everything in it.
 
     Raises
     ------
@@ -50,9 +52,9 @@ class Agent:
         When the key, the journal or a certificate cannot be used.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, counts: Counts) -> None:
         data_dir = Path(config.data_dir)
-        self._counts = Counts()
+        self._counts = counts
         self._failure: asyncio.Future[None] | None = None
         meters = {m.point: m for m in meters_of(config)}
         self._watches = {point: Watch(meter) for point, meter in meters.items()}
@@ -120,7 +122,8 @@ class Agent:
         self._progress.take(sample, now().monotonic)
         verdict = self._watches[sample.point].judge(sample)
         if verdict.began:
-            log.warning("%s: the sealed line is not dead (%s)", sample.point, verdict.live)
+            said = {"point": sample.point, "live": verdict.live}
+            log.warning("%(point)s: the sealed line is not dead (%(live)s)", said)
         self._hand_over(self._batcher.add(self._kept(sample, verdict), verdict, now().monotonic))
 
     def _kept(self, sample: Sample, verdict: Verdict) -> Sequence[Sample]:

@@ -1,7 +1,6 @@
 """The command line, ``stillcold-agent``."""
 
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -15,7 +14,9 @@ import click
 import stillcold_agent
 from stillcold_agent.app import Agent, make_data_dir, sole_use
 from stillcold_agent.config import Config, load_config
+from stillcold_agent.counts import Counts
 from stillcold_agent.identity import load_or_make_key
+from stillcold_agent.observe.logs import set_up_log
 from stillcold_agent.tools.certificate import install
 from stillcold_agent.tools.enrol import request
 from stillcold_agent.tools.plan import keeps_intervals, plan_lines
@@ -27,7 +28,6 @@ from stillcold_core.files import BadFile
 from stillcold_core.profiles import load_profile, load_profile_file, profile_names
 
 P = ParamSpec("P")
-_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def _clear_errors(command: Callable[P, None]) -> Callable[P, None]:
@@ -66,9 +66,10 @@ def main() -> None:
 def run(path: Path) -> None:
     """Work until SIGTERM or SIGINT."""
     config = _load(path)
-    _log_at(config.log_level)
+    counts = Counts()
+    set_up_log(config.log_level, config.log_format, counts)
     with sole_use(Path(config.data_dir)):
-        asyncio.run(_run(Agent(config)))
+        asyncio.run(_run(Agent(config, counts)))
 
 
 @main.command("check-config")
@@ -145,7 +146,7 @@ def probe(target: str, units: str, profile: tuple[Path, ...], function: int, ord
 
     Ctrl-C ends it with what was found so far; exit code 1 if that is nothing.
     """
-    _log_at("error")
+    set_up_log("error")
     buses = buses_of(target, line["baud_rate"], line["parity"], line["stop_bits"], line["timeout"])
     profiles = [*map(load_profile, profile_names()), *map(load_profile_file, profile)]
     search = Search(Task(buses, units_of(units), function, profiles, orders), click.echo, _progress)
@@ -164,7 +165,7 @@ def probe(target: str, units: str, profile: tuple[Path, ...], function: int, ord
 def read_once_command(path: Path) -> None:
     """Read every meter once and print what it shows; exit code 1 if one did not answer."""
     config = _load(path)
-    _log_at("error")
+    set_up_log("error")
     readings = asyncio.run(read_once(config))
     click.echo("\n".join(table(readings)))
     sys.exit(0 if all(r.answered for r in readings) else 1)
@@ -188,12 +189,6 @@ async def _run(agent: Agent) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await agent.run(stop)
-
-
-def _log_at(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format=_FORMAT, stream=sys.stderr)
-    # The bus says in its own words what the library says request by request.
-    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 
 if __name__ == "__main__":

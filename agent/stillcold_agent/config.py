@@ -164,6 +164,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gateway: Id
     data_dir: Text = "/var/lib/stillcold-agent"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
     mqtt: Mqtt = Mqtt()
     batch: Batch = Batch()
     journal: Journal = Journal()

@@ -12,6 +12,7 @@ REASONS = (
     "journal_full",
     "keeper_full",
     "keeper_stopped",
+    "log_left_out",
     "notify_failed",
     "publish_refused",
     "reading_skipped",

@@ -7,6 +7,7 @@ from typing import Self
 
 from stillcold_agent.app import Agent, make_data_dir
 from stillcold_agent.config import load_config
+from stillcold_agent.counts import Counts
 from stillcold_agent.identity import load_or_make_key
 from support.acker import Acker
 from support.mosquitto import Mosquitto
@@ -33,7 +34,7 @@ class RunningAgent:
         config = load_config(file)
         make_data_dir(Path(config.data_dir))
         self.far = Acker(broker.port, GATEWAY, load_or_make_key(Path(config.data_dir)).public_key())
-        self._agent, self._stop = Agent(config), asyncio.Event()
+        self._agent, self._stop = Agent(config, Counts()), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:

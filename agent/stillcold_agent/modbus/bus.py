@@ -108,7 +108,7 @@ class Bus:
         self._silent += 1
         if self._silent > len(self._breakers) + 2:
             # Not one meter has answered for more than a round: the far end may have restarted without telling us.
-            log.warning("bus %s: no meter answers, connecting anew", self._settings.id)
+            log.warning("bus %(bus)s: no meter answers, connecting anew", {"bus": self._settings.id})
             self._hang_up()
 
     @property
@@ -136,10 +136,8 @@ class Bus:
         self._wait = min(self._wait, self._line.patience)
         log.log(
             logging.DEBUG if self._complained else logging.WARNING,
-            "bus %s: not connected (%s); tried again every %.0f s at most",
-            self._settings.id,
-            why,
-            self._line.patience,
+            "bus %(bus)s: not connected (%(why)s); tried again every %(patience).0f s at most",
+            {"bus": self._settings.id, "why": why, "patience": self._line.patience},
         )
         self._complained = True
         self._connect_after = now().monotonic + self._wait
@@ -147,7 +145,7 @@ class Bus:
 
     def _begin(self) -> None:
         """A connection has been made."""
-        log.info("bus %s: connected", self._settings.id)
+        log.info("bus %(bus)s: connected", {"bus": self._settings.id})
         self.stats.reconnects += self._was_connected
         self._was_connected, self._complained = True, False
         self._silent, self._wait, self._connect_after = 0, 1.0, 0.0
@@ -160,10 +158,8 @@ class Bus:
         if cause is Absence.BREAKER_OPEN or (meter.unit in self._said and cause is self._said[meter.unit]):
             return
         self._said[meter.unit] = cause
-        if cause is None:
-            log.info("bus %s unit %d (%s): answers", self._settings.id, meter.unit, meter.point)
-        else:
-            log.warning("bus %s unit %d (%s): %s", self._settings.id, meter.unit, meter.point, cause)
+        said = {"bus": self._settings.id, "unit": meter.unit, "point": meter.point, "said": cause or "answers"}
+        log.log(logging.WARNING if cause else logging.INFO, "bus %(bus)s unit %(unit)d (%(point)s): %(said)s", said)
 
 
 def _probe(meter: Meter) -> Question:

@@ -84,7 +84,7 @@ class DialInLine:
 
     def take(self, transport: asyncio.Transport, address: str, rest: bytes) -> None:
         """Make a caller the bus's connection; the one before it is dead, whatever it looks like."""
-        log.info("bus %s: %s has dialled in", self._settings.id, address)
+        log.info("bus %(bus)s: %(caller)s has dialled in", {"bus": self._settings.id, "caller": address})
         for old in (self._current, self._new):
             if old is not None:
                 old.close()
@@ -104,7 +104,8 @@ class DialInLine:
     def _refuse(self, address: str, why: str) -> bool:
         if time.monotonic() - self._said >= _SAY:
             self._said = time.monotonic()
-            log.warning("bus %s: refused a caller from %s: %s", self._settings.id, address, why)
+            said = {"bus": self._settings.id, "caller": address, "why": why}
+            log.warning("bus %(bus)s: refused a caller from %(caller)s: %(why)s", said)
         return False
 
 
