@@ -21,6 +21,7 @@ from stillcold_server.detection.scan import scan_files
 from stillcold_sim.fleet.model import load_fleet
 from stillcold_sim.proxy.model import load_proxy
 from stillcold_sim.scenario import load_scenario
+from support.pages import blocks_of, files_of
 from support.settings import documented_settings, settings_of
 
 ROOT = Path(__file__).parents[1]
@@ -100,19 +101,6 @@ def test_the_commands_of_the_readme_are_targets(name: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     named = set(re.findall(r"(?:^|`)make ([a-z-]+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
     assert {"demo", "test"} <= named <= targets
-
-
-def blocks_of(text: str) -> list[str]:
-    """The fenced blocks of a page, with what was said of their language."""
-    return re.findall(r"^```(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def files_of(text: str) -> dict[str, str]:
-    """Blocks that stand below the name of a file, by that name."""
-    found = re.findall(
-        r"^`([a-z_-]+\.[a-z]+)`[^\n]*\n(?:[^\n]+\n)*\n```[a-z]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
-    )
-    return dict(found)
 
 
 @pytest.mark.requirement("docs.two-languages")
