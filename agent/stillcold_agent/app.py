@@ -15,6 +15,7 @@ from stillcold_agent.config import Config, listen_address
 from stillcold_agent.counts import Counts
 from stillcold_agent.edge import Verdict, Watch
 from stillcold_agent.identity import load_or_make_key
+from stillcold_agent.journal.entries import Bounds
 from stillcold_agent.journal.keeper import Keeper
 from stillcold_agent.journal.sealing import Sealer
 from stillcold_agent.journal.store import JOURNAL_FILE, Journal
@@ -61,7 +62,7 @@ class Agent:
         self._thinners = {point: Thinner(m.quiet, m.interval) for point, m in meters.items() if m.quiet}
         self._batcher = Batcher(config.batch)
         sealer = Sealer(config.gateway, load_or_make_key(data_dir), meters)
-        self._journal = Journal(data_dir / JOURNAL_FILE, config.journal.max_megabytes * 1_000_000, self._counts)
+        self._journal = Journal(data_dir / JOURNAL_FILE, _bounds(config), self._counts)
         self._uplink = Uplink(
             config.mqtt,
             config.gateway,
@@ -152,6 +153,11 @@ async def _until(stop: asyncio.Event) -> None:
 def _set_failure(failure: asyncio.Future[None], error: BaseException) -> None:
     if not failure.done():
         failure.set_exception(error)
+
+
+def _bounds(config: Config) -> Bounds:
+    journal = config.journal
+    return Bounds(journal.max_megabytes * 1_000_000, journal.keep_days, journal.max_days)
 
 
 def _pollers(config: Config, meters: list[Meter], take: Callable[[Sample], None], counts: Counts) -> list[Poller]:

@@ -33,6 +33,8 @@ class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """This gateway's certificate."""
     key_file: str = ""
     """The key of that certificate; not the key that signs batches."""
+    drain_rate: Annotated[float, Meta(gt=0, le=1000)] = 50.0
+    """Batches a second at most."""
 
 
 class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,9 +49,13 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is kept until the server has it."""
+    """What is kept until the server has it, and for some days after."""
 
     max_megabytes: Annotated[int, Meta(ge=1, le=1_000_000)] = 1024
+    max_days: Annotated[int, Meta(ge=1, le=3650)] = 365
+    """For what the server does not have."""
+    keep_days: Annotated[int, Meta(ge=0, le=365)] = 7
+    """For what the server has."""
 
 
 class Observe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

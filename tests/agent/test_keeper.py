@@ -4,6 +4,7 @@ import queue
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from stillcold_agent.batcher import Collected, Importance
 from stillcold_agent.boot import Moment, boot_id, clock_is_synchronised, now
 from stillcold_agent.counts import Counts
 from stillcold_agent.journal import keeper as module
+from stillcold_agent.journal.entries import Bounds
 from stillcold_agent.journal.keeper import Keeper
 from stillcold_agent.journal.sealing import Sealer
 from stillcold_agent.journal.store import Journal
 from stillcold_core.contract.batch import CONTENT_TYPE, decode_batch
-from stillcold_core.evidence.envelope import open_envelope
+from stillcold_core.contract.losses import Gap
+from stillcold_core.evidence.envelope import GENESIS, digest, open_envelope
 from stillcold_core.evidence.keys import Ed25519PrivateKey
 from stillcold_core.profiles import Profile
 from stillcold_core.readings import Absence, Sample
@@ -27,7 +30,7 @@ KEY = Ed25519PrivateKey.generate()
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "journal.db", 10**9, Counts())
+    return Journal(tmp_path / "journal.db", Bounds(10**9), Counts())
 
 
 def keeper_of(
@@ -56,7 +59,7 @@ def test_what_was_read_is_what_a_server_opens(two_blocks: Profile, journal: Jour
     keeper.start()
     keeper.put(Collected({"p1": samples}, "quiet", Importance.QUIET))
     keeper.stop()
-    envelope = journal.pending(0, 1)[0].envelope
+    envelope = journal.pending(1)[0].envelope
     opened = open_envelope(envelope, content_type=CONTENT_TYPE, key_of={"gw-1": KEY.public_key()}.get)
     batch = decode_batch(opened.payload)
     assert (batch.gateway, batch.epoch, batch.sequence, batch.boot) == ("gw-1", journal.epoch, 1, boot_id())
@@ -78,7 +81,7 @@ def test_stopping_writes_what_was_handed_over(two_blocks: Profile, journal: Jour
     for i in range(20):
         keeper.put(collected(two_blocks, 1e9 + i))
     keeper.stop()
-    batches = [decode_batch(_payload(k.envelope)) for k in journal.pending(0, 99)]
+    batches = [decode_batch(_payload(k.envelope)) for k in journal.pending(99)]
     assert [b.blocks[0].times.tolist() for b in batches] == [[(10**9 + i) * 1000] for i in range(20)]
 
 
@@ -101,19 +104,38 @@ def test_a_disk_that_takes_nothing_for_a_while_loses_nothing(
         assert kept.wait(60)
     finally:
         keeper.stop()
-    assert [k.sequence for k in journal.pending(0, 9)] == [1, 2, 3]
+    assert [k.sequence for k in journal.pending(9)] == [1, 2, 3]
 
 
-def test_what_a_slow_disk_cannot_keep_up_with_is_counted(two_blocks: Profile, journal: Journal) -> None:
-    """The queue is bounded; reading goes on."""
+@pytest.mark.requirement("agent.journal.gap-record")
+def test_what_a_slow_disk_cannot_keep_up_with_is_counted_and_said(two_blocks: Profile, journal: Journal) -> None:
+    """The queue is bounded and reading goes on; what matters least is dropped, the oldest first."""
     counts = Counts()
     keeper, _ = keeper_of(two_blocks, journal, counts)
     for i in range(70):
-        keeper.put(collected(two_blocks, 1e9 + i))  # not started: nobody takes them
+        keeper.put(replace(collected(two_blocks, 1e9 + i), importance=Importance(i in (0, 2))))  # nobody takes them yet
     assert counts.totals() == {"keeper_full": 6}
     keeper.start()
     keeper.stop()
-    assert journal.count_pending() == 64
+    batches = [decode_batch(_payload(k.envelope)) for k in journal.pending(99)]
+    times = [b.blocks[0].times[0] // 1000 - 10**9 for b in batches]
+    assert times == [0, 2, *range(8, 70)]
+    assert batches[0].gaps == (Gap("disk_error", 1, 0, None, 1_000_000_001_000, 1_000_000_007_000, ("p1",)),)
+
+
+@pytest.mark.requirement("agent.journal.group-commit")
+def test_batches_that_queue_are_written_together(two_blocks: Profile, journal: Journal) -> None:
+    """Several to a commit, each with its own link of the chain."""
+    keeper, _ = keeper_of(two_blocks, journal, Counts())
+    commits: list[str] = []
+    journal._db.set_trace_callback(lambda statement: commits.append(statement) if statement == "COMMIT" else None)
+    for i in range(40):
+        keeper.put(collected(two_blocks, 1e9 + i))
+    keeper.start()
+    keeper.stop()
+    assert len(commits) == 3
+    batches = [(decode_batch(_payload(k.envelope)), digest(k.envelope)) for k in journal.pending(99)]
+    assert [b.previous for b, _ in batches] == [GENESIS, *(hash_ for _, hash_ in batches[:-1])]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -122,7 +144,8 @@ def test_an_error_that_nobody_foresaw_is_reported(two_blocks: Profile, journal: 
     failures: queue.Queue[BaseException] = queue.Queue()
     keeper, _ = keeper_of(two_blocks, journal, Counts(), failures.put)
     keeper.start()
-    keeper.put(Collected({"a point that nobody reads": []}, "quiet", Importance.QUIET))
+    samples = [Sample("a point that nobody reads", 1e9, {}, 0.0)]
+    keeper.put(Collected({"a point that nobody reads": samples}, "quiet", Importance.QUIET))
     assert isinstance(failures.get(timeout=60), KeyError)
     keeper.stop()
 

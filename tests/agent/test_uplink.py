@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,19 +12,28 @@ import pytest
 
 from stillcold_agent.config import Mqtt
 from stillcold_agent.counts import Counts
+from stillcold_agent.journal.entries import Bounds, Link
 from stillcold_agent.journal.store import Journal
 from stillcold_agent.uplink.uplink import WINDOW, Uplink
 from stillcold_core.contract.batch import CONTENT_TYPE, Batch, encode_batch
-from stillcold_core.contract.messages import Acknowledgement, encode_ack
+from stillcold_core.contract.losses import Gap
+from stillcold_core.contract.messages import Acknowledgement, ReplayRequest, encode_ack, encode_replay
 from stillcold_core.evidence.envelope import digest, seal
 from stillcold_core.evidence.keys import Ed25519PrivateKey
 from support import Authority, Mosquitto, wait_for
 from support.acker import Acker, accept
 from support.authority import Certificate
+from support.journals import entry
 from support.waiting import LONG
 
 KEY = Ed25519PrivateKey.generate()
 GATEWAY = "gw-1"
+
+
+def signed(link: Link) -> bytes:
+    """An empty batch."""
+    batch = Batch(GATEWAY, link.epoch, link.sequence, link.previous, bytes(16), True, {}, [], link.gaps)
+    return seal(encode_batch(batch), kid=GATEWAY, content_type=CONTENT_TYPE, key=KEY)
 
 
 class Line:
@@ -32,7 +42,7 @@ class Line:
     def __init__(self, folder: Path, mqtt: Mqtt, patience: float) -> None:
         self.counts = Counts()
         self.failures: list[BaseException] = []
-        self.journal = Journal(folder / "journal.db", 10**9, self.counts)
+        self.journal = Journal(folder / "journal.db", Bounds(10**9), self.counts)
         self.uplink = Uplink(
             mqtt, GATEWAY, self.journal, on_failure=self.failures.append, counts=self.counts, patience=patience
         )
@@ -40,14 +50,7 @@ class Line:
     def add(self, count: int) -> None:
         """Journal batches, and say so."""
         for _ in range(count):
-            self.journal.append(
-                lambda link: seal(
-                    encode_batch(Batch(GATEWAY, link.epoch, link.sequence, link.previous, bytes(16), True, {}, [])),
-                    kid=GATEWAY,
-                    content_type=CONTENT_TYPE,
-                    key=KEY,
-                )
-            )
+            self.journal.append([entry(signed)])
         self.uplink.notify()
 
     def wait_until_empty(self) -> None:
@@ -130,6 +133,63 @@ def test_acknowledgements_that_are_none_change_nothing(tmp_path: Path, mosquitto
         assert one.journal.count_pending() == 1
         far.send(encode_ack(right))
         one.wait_until_empty()
+
+
+@pytest.mark.requirement("agent.uplink.replay")
+def test_what_the_server_asks_for_is_sent_again(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """The same bytes, also while a batch that nobody acknowledges is on its way; garbage sends nothing."""
+
+    def reply(batch: Batch, envelope: bytes) -> Acknowledgement | None:
+        return None if batch.sequence == 7 else accept(batch, envelope)
+
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=LONG) as one:
+        far.reply = reply
+        one.add(9)
+        wait_for(lambda: one.journal.count_pending() == 1)
+        far.ask(b"everything")
+        far.ask(encode_replay(ReplayRequest(b"another!", [(1, 9)])))
+        far.ask(encode_replay(ReplayRequest(one.journal.epoch, [(2, 3), (9, 400)])))
+        wait_for(lambda: len(far.sequences) == 12)
+        wait_for(lambda: one.journal.count_pending() == 1)
+        assert far.sequences == [*range(1, 10), 2, 3, 9]
+        assert len({digest(e) for e in far.envelopes}) == 9
+        assert one.counts.totals() == {"replay_malformed": 1, "replayed": 3}
+
+
+@pytest.mark.requirement("agent.uplink.disk")
+def test_a_disk_that_notes_nothing_for_a_while_loses_nothing(
+    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acknowledgements that could not be noted come again, as the batches do."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=1.0) as one:
+        with monkeypatch.context() as full:
+
+            def fail(_: object) -> None:
+                raise sqlite3.OperationalError("database or disk is full")
+
+            full.setattr(one.journal, "settle", fail)
+            one.add(3)
+            far.wait_for_batches(3)
+            wait_for(lambda: one.counts.totals().get("journal_error"))
+            assert one.journal.count_pending() == 3
+        one.wait_until_empty()
+
+
+@pytest.mark.requirement("agent.journal.damaged")
+def test_a_journal_that_begins_anew_is_sent_from_its_beginning(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """Its status names the new epoch, and its first batch says what happened."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port) as one:
+        far.reply = lambda _batch, _envelope: None
+        one.add(3)
+        far.wait_for_batches(3)
+        old = one.journal.epoch
+        one.journal._broken = sqlite3.DatabaseError("met by a reader")
+        one.journal._db.close()
+        far.reply = accept
+        one.add(1)
+        one.wait_until_empty()
+        assert far.batches[-1].gaps == (Gap("damaged", 1, 3, old),)
+        wait_for(lambda: far.statuses[-1].epoch == one.journal.epoch.hex() != old.hex())
 
 
 @pytest.mark.requirement("agent.uplink.refused")

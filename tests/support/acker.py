@@ -11,7 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from stillcold_core.contract.batch import CONTENT_TYPE, Batch, decode_batch
 from stillcold_core.contract.messages import Acknowledgement, Status, decode_status, encode_ack
-from stillcold_core.contract.topics import ack_topic, batch_topic, status_topic
+from stillcold_core.contract.topics import ack_topic, batch_topic, replay_topic, status_topic
 from stillcold_core.evidence.envelope import digest, open_envelope
 from stillcold_core.evidence.keys import Ed25519PublicKey
 from support.waiting import LONG, wait_for
@@ -80,6 +80,10 @@ class Acker:
     def send(self, payload: bytes) -> None:
         """Say anything to the gateway."""
         self._client.publish(ack_topic(self._gateway), payload, qos=1).wait_for_publish(10)
+
+    def ask(self, payload: bytes) -> None:
+        """Ask for a replay, or for anything."""
+        self._client.publish(replay_topic(self._gateway), payload, qos=1).wait_for_publish(10)
 
     def __enter__(self) -> Self:
         self._client.connect("127.0.0.1", self._port, clean_start=True)

@@ -1,22 +1,24 @@
 """The thread that signs closed batches and writes them to the journal, so that no meter waits for a disk."""
 
-import contextlib
-import functools
 import logging
-import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 
 from stillcold_agent.batcher import Collected
 from stillcold_agent.counts import Counts
-from stillcold_agent.journal.sealing import Sealer
+from stillcold_agent.journal.gaps import Loss
+from stillcold_agent.journal.sealing import Sealer, loss_of
 from stillcold_agent.journal.store import Journal
 from stillcold_agent.threads import reporting
 
 log = logging.getLogger(__name__)
 _MOST_WAITING = 64
+_TOGETHER = 16
+"""Batches in one transaction, where they queue: a commit costs the card more than what is in it."""
 _RETRY = 1.0  # s between attempts at a disk that does not take a batch
+_EXPIRE = 600.0  # s between looks for what is too old
 
 
 class Keeper:
@@ -29,12 +31,13 @@ class Keeper:
     journal : Journal
         Keeps them.
     on_kept : callable
-        Called after each that is on the disk.
+        Called after each commit.
     on_failure : callable
         Gets the error that nobody foresaw and that has ended the thread.
     counts : Counts
-        ``keeper_full`` counts batches dropped because the disk did not take those before them, ``keeper_stopped``
-        those that it still did not take when the agent was stopped.
+        ``keeper_full`` counts batches dropped because the disk did not take those before them, the least important
+        and of those the oldest first; ``keeper_stopped`` those that it still did not take when the agent was stopped.
+        ``journal_error`` counts what the disk refused.
     """
 
     def __init__(
@@ -47,8 +50,11 @@ class Keeper:
         counts: Counts,
     ) -> None:
         self._sealer, self._journal, self._on_kept, self._counts = sealer, journal, on_kept, counts
-        self._waiting: queue.Queue[Collected | None] = queue.Queue(_MOST_WAITING)
+        self._waiting: list[Collected] = []
+        self._loss: Loss | None = None
+        self._changed = threading.Condition()
         self._stopping = threading.Event()
+        self._expired = time.monotonic()
         self._thread = threading.Thread(target=reporting(self._run, on_failure), name="keeper")
 
     def start(self) -> None:
@@ -56,34 +62,65 @@ class Keeper:
         self._thread.start()
 
     def put(self, collected: Collected) -> None:
-        """Hand over a closed batch; never waits."""
-        try:
-            self._waiting.put_nowait(collected)
-        except queue.Full:
-            total = self._counts.add("keeper_full")
-            log.error("the journal does not keep up: dropped a batch, %d so far", total)
+        """Hand over a closed batch; never waits for the disk."""
+        with self._changed:
+            self._waiting.append(collected)
+            if len(self._waiting) > _MOST_WAITING:
+                self._drop_least()
+            self._changed.notify()
 
     def stop(self) -> None:
-        """Write what was handed over, then end. A disk that does not take it gets one attempt each."""
-        self._stopping.set()
-        while self._thread.is_alive():
-            with contextlib.suppress(queue.Full):
-                self._waiting.put(None, timeout=_RETRY)
-                self._thread.join()
+        """Write what was handed over, then end. A disk that does not take it gets one attempt more."""
+        with self._changed:
+            self._stopping.set()
+            self._changed.notify()
+        self._thread.join()
+
+    def _drop_least(self) -> None:
+        importance = [c.importance for c in self._waiting]
+        loss = loss_of(self._waiting.pop(importance.index(min(importance))), "disk_error")
+        self._loss = loss.joined(self._loss) if self._loss else loss
+        total = self._counts.add("keeper_full")
+        log.error("the journal does not keep up: dropped a batch, %d so far", total)
 
     def _run(self) -> None:
-        while (collected := self._waiting.get()) is not None:
-            while not self._keep(collected):
+        while group := self._next():
+            while not self._keep(group):
                 if self._stopping.wait(_RETRY):
-                    self._counts.add("keeper_stopped")
+                    self._counts.add("keeper_stopped", len(group))
                     break
+            self._expire()
 
-    def _keep(self, collected: Collected) -> bool:
+    def _next(self) -> list[Collected]:
+        """What is written together next; nothing when all is written and the agent stops."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._stopping.is_set())
+            group, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+        return group
+
+    def _keep(self, group: list[Collected]) -> bool:
+        with self._changed:
+            loss, self._loss = self._loss, None
         try:
-            sequence = self._journal.append(functools.partial(self._sealer.seal, collected))
+            sequences = self._journal.append([self._sealer.entry(c) for c in group], [loss] if loss else [])
         except sqlite3.Error:
+            self._counts.add("journal_error")
             log.exception("the journal cannot be written")
+            with self._changed:
+                self._loss = loss.joined(self._loss) if loss and self._loss else loss or self._loss
             return False
-        log.debug("batch %d closed (%s)", sequence, collected.reason)
+        for sequence, collected in zip(sequences, group, strict=True):
+            log.debug("batch %d closed (%s)", sequence, collected.reason)
         self._on_kept()
         return True
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        if now - self._expired < _EXPIRE:
+            return
+        self._expired = now
+        try:
+            self._journal.expire()
+        except sqlite3.Error:
+            self._counts.add("journal_error")
+            log.exception("the journal cannot be rid of what is too old")

@@ -1,10 +1,12 @@
 """From collected samples to a signed envelope."""
 
+import functools
 from collections.abc import Mapping
 
 from stillcold_agent.batcher import Collected
 from stillcold_agent.boot import boot_id, clock_is_synchronised
-from stillcold_agent.journal.store import Link
+from stillcold_agent.journal.entries import Entry, Link
+from stillcold_agent.journal.gaps import Loss
 from stillcold_agent.meters import Meter
 from stillcold_core.contract.batch import CONTENT_TYPE, Batch, block_of, encode_batch
 from stillcold_core.evidence.envelope import seal
@@ -28,6 +30,11 @@ class Sealer:
         self._gateway, self._key, self._meters = gateway, key, meters
         self._boot = boot_id()
 
+    def entry(self, collected: Collected) -> Entry:
+        """What the journal writes of ``collected``."""
+        make = functools.partial(self.seal, collected)
+        return Entry(make, collected.importance, *_span(collected), tuple(collected.samples))
+
     def seal(self, collected: Collected, link: Link) -> bytes:
         """The envelope that carries ``collected`` as the chain's next link."""
         meters = {point: self._meters[point] for point in collected.samples}
@@ -38,6 +45,7 @@ class Sealer:
             previous=link.previous,
             boot=self._boot,
             synced=clock_is_synchronised(),
+            gaps=link.gaps,
             profiles={m.profile.model: m.profile.version for m in meters.values()},
             blocks=[
                 block_of(collected.samples[point], meter.profile.model, meter.exponents)
@@ -45,3 +53,14 @@ class Sealer:
             ],
         )
         return seal(encode_batch(batch), kid=self._gateway, content_type=CONTENT_TYPE, key=self._key)
+
+
+def loss_of(collected: Collected, reason: str) -> Loss:
+    """What is lost with ``collected``."""
+    return Loss(reason, *_span(collected), tuple(collected.samples))
+
+
+def _span(collected: Collected) -> tuple[int, int]:
+    """Time of the first and last sample, ms."""
+    times = [s.time for samples in collected.samples.values() for s in samples]
+    return round(min(times) * 1000), round(max(times) * 1000)

@@ -1,166 +1,222 @@
 """The journal: signed batches in SQLite, each written to the disk before anybody hears of it.
 
 Sequence, previous hash and envelope of a batch come into being in one transaction, so the chain has no hole and no fork
-wherever the process or the power ends.
+wherever the process or the power ends. What is dropped is told in the batches that follow.
 """
 
 import logging
-import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
+from stillcold_agent.boot import clock_is_synchronised
 from stillcold_agent.counts import Counts
+from stillcold_agent.journal.database import Transaction, aside_path, is_damage, open_database, renew
+from stillcold_agent.journal.entries import Bounds, Entry, Kept, Link
+from stillcold_agent.journal.gaps import Loss, forget_heard, note_loss, note_told, to_tell
 from stillcold_agent.journal.stats import JournalStats, written_kb
-from stillcold_core.contract.messages import Acknowledgement
-from stillcold_core.evidence.envelope import GENESIS, digest
+from stillcold_core.contract.messages import Acknowledgement, ReplayRequest
+from stillcold_core.evidence.envelope import digest
 from stillcold_core.files import BadFile
 
 log = logging.getLogger(__name__)
 JOURNAL_FILE = "journal.db"
-PENDING, REFUSED = 0, 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS chain (one INTEGER PRIMARY KEY CHECK (one = 1), epoch BLOB NOT NULL,
-                                  sequence INTEGER NOT NULL, hash BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS batch (sequence INTEGER PRIMARY KEY, hash BLOB NOT NULL, envelope BLOB NOT NULL,
-                                  state INTEGER NOT NULL, reason TEXT NOT NULL DEFAULT '', written INTEGER NOT NULL);
-CREATE INDEX IF NOT EXISTS batch_state ON batch (state DESC, sequence);
+PENDING, REFUSED, STORED = 0, 1, 2
+"""The server has said nothing of it; it will never take it; it has it."""
+_DAY = 86_400_000  # ms
+_DROP_LEAST = """
+DELETE FROM batch WHERE sequence = (SELECT sequence FROM batch ORDER BY state DESC, importance, sequence LIMIT 1)
+RETURNING state, size, sequence, begun, ended, points
 """
-
-_DROP_OLDEST = """
-DELETE FROM batch WHERE sequence = (SELECT sequence FROM batch ORDER BY state DESC, sequence LIMIT 1)
-RETURNING length(envelope)
+_DROP_AGED = """
+DELETE FROM batch
+WHERE dated < ? AND sequence = (SELECT min(sequence) FROM batch WHERE state = ? AND importance = ?)
+RETURNING state, size, sequence, begun, ended, points
 """
-_STATS = """
-SELECT count(*) FILTER (WHERE state = :pending), coalesce(sum(length(envelope)) FILTER (WHERE state = :pending), 0),
-       coalesce(sum(length(envelope)) FILTER (WHERE state <> :pending), 0),
-       min(written) FILTER (WHERE state = :pending) FROM batch
+_DROP_ONE = "DELETE FROM batch WHERE sequence = ? RETURNING state, size, sequence, begun, ended, points"
+# The planner would rather sort what the other index gives.
+_PENDING = """
+SELECT sequence, hash, envelope FROM batch INDEXED BY batch_pending
+WHERE state = 0 AND sequence NOT IN ({}) ORDER BY sequence LIMIT ?
 """
+_OLDEST = "SELECT written FROM batch INDEXED BY batch_pending WHERE state = 0 ORDER BY sequence LIMIT 1"
+_TOTALS = """
+SELECT coalesce(sum(state = :pending), 0), coalesce(sum(size) FILTER (WHERE state = :pending), 0),
+       coalesce(sum(size) FILTER (WHERE state <> :pending), 0) FROM batch
+"""
+_REASONS = {
+    "full": ["journal_full"],
+    "age": ["journal_age"],
+    "damaged": ["journal_damaged"],
+    "disk_error": ["keeper_full", "keeper_stopped"],
+}
+"""Counts of lost batches, by the gap record's reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """What the next batch must carry to join the chain."""
+@dataclass(slots=True)
+class _Totals:
+    """Batches that wait, and bytes of those and of the others."""
 
-    epoch: bytes
-    sequence: int
-    previous: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A batch in the journal."""
-
-    sequence: int
-    envelope: bytes
+    pending: int
+    pending_bytes: int
+    other_bytes: int
 
 
 class Journal:
-    """What this gateway has signed and the server has not acknowledged. Safe to use from several threads.
+    """What this gateway has signed, until the server has it and for some days after. Safe to use from several threads.
 
     Parameters
     ----------
     path : Path
-        The database; made, with a new epoch, where there is none.
-    max_bytes : int
-        Of envelopes. When they would be more, the oldest are dropped, refused ones first.
+        The database; made, with a new epoch, where there is none. A damaged one is set aside, whenever that is found,
+        and a new epoch begins.
+    bounds : Bounds
+        What it may hold.
     counts : Counts
-        ``journal_full`` counts dropped batches, ``ack_hash`` acknowledgements of another envelope than ours, and
-        ``refused_by_server`` batches that the server will never take.
+        ``journal_full``, ``journal_age`` and ``journal_damaged`` count batches lost by that reason, ``journal_begun``
+        the times that a damaged journal was begun anew, ``ack_hash`` acknowledgements of another envelope than ours,
+        ``refused_by_server`` batches that the server will never take and ``replayed`` those that it asked for again.
 
     Raises
     ------
     BadFile
-        When the file is no journal, or is damaged.
+        When the file cannot be opened, or is of another version.
     """
 
-    def __init__(self, path: Path, max_bytes: int, counts: Counts) -> None:
-        self._max_bytes, self._counts = max_bytes, counts
+    def __init__(self, path: Path, bounds: Bounds, counts: Counts) -> None:
+        self._path, self._bounds, self._counts = path, bounds, counts
         self._lock = threading.Lock()
         self._ack_lag: float | None = None
+        self._broken: sqlite3.Error | None = None
+        self._lost: Counter[str] = Counter()  # in the transaction at work
         try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._open()
-        except sqlite3.DatabaseError as error:
-            right = "expected a journal; move it away to begin a new epoch"
-            raise BadFile(path, f"cannot be used ({error}); {right}") from error
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise BadFile(path, f"cannot be opened ({error}); expected a journal, or room for one") from error
+            self._begin_anew(error)
 
     @property
     def epoch(self) -> bytes:
         """8 random bytes that name this journal."""
         return self._epoch
 
-    def append(self, make: Callable[[Link], bytes]) -> int:
-        """Add a batch, and give its sequence once it is on the disk.
+    def append(self, entries: Sequence[Entry], losses: Sequence[Loss] = ()) -> list[int]:
+        """Add batches, all or none, and give their sequences once they are on the disk.
 
         Parameters
         ----------
-        make : callable
-            Gives the signed envelope that carries the link.
+        entries : sequence of Entry
+            In order.
+        losses : sequence of Loss
+            What was lost before it could become a batch.
 
         Raises
         ------
         sqlite3.Error
-            When it could not be written; nothing has changed then.
+            When they could not be written; nothing has changed then.
         """
-        with self._lock:
-            with self._transaction():
-                sequence, previous = self._db.execute("SELECT sequence + 1, hash FROM chain").fetchone()
-                envelope = make(Link(self._epoch, sequence, previous))
-                dropped, freed = self._make_room(len(envelope))
-                self._insert(sequence, envelope)
-            self._bytes += len(envelope) - freed
-        if dropped:
-            total = self._counts.add("journal_full", dropped)
-            log.error("the journal is full: dropped the %d oldest batches, %d so far", dropped, total)
-        return int(sequence)
+        with self._work():
+            next_one = self._db.execute("SELECT sequence + 1 FROM chain").fetchone()[0]
+            for loss in losses:
+                note_loss(self._db, loss, next_one, next_one - 1)
+            return [self._add(entry) for entry in entries]
 
-    def pending(self, after: int, limit: int) -> list[Kept]:
-        """The first batches with a sequence above ``after`` that the server has said nothing of, in order."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT sequence, envelope FROM batch WHERE state = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-                (PENDING, after, limit),
-            ).fetchall()
-        return [Kept(*row) for row in rows]
+    def pending(self, limit: int, skip: Collection[int] = ()) -> list[Kept]:
+        """The first batches that the server has said nothing of, in order, without those with a sequence of ``skip``.
+
+        One that is not any more what was written is given up: the server could not verify it.
+        """
+        query = _PENDING.format(", ".join("?" * len(skip)))
+        with self._reading():
+            rows = self._db.execute(query, (*skip, limit)).fetchall()
+        good = [Kept(sequence, envelope) for sequence, hash_, envelope in rows if digest(envelope) == hash_]
+        if len(good) < len(rows):
+            self._give_up({row[0] for row in rows} - {k.sequence for k in good})
+        return good
 
     def count_pending(self) -> int:
         """How many batches the server has said nothing of."""
-        with self._lock:
-            return int(self._db.execute("SELECT count(*) FROM batch WHERE state = ?", (PENDING,)).fetchone()[0])
+        return self._totals.pending
 
     def stats(self) -> JournalStats:
         """What it holds, and what became of the rest."""
-        with self._lock:
-            row = self._db.execute(_STATS, {"pending": PENDING}).fetchone()
+        with self._reading():
+            oldest = self._db.execute(_OLDEST).fetchone()
+            totals = replace(self._totals)
+        counted = self._counts.totals()
+        dropped = {reason: sum(counted.get(name, 0) for name in names) for reason, names in _REASONS.items()}
         return JournalStats(
-            depth=row[0],
-            bytes=row[1],
-            kept_bytes=row[2],
-            oldest=None if row[3] is None else row[3] / 1000,
+            depth=totals.pending,
+            bytes=totals.pending_bytes,
+            kept_bytes=totals.other_bytes,
+            oldest=oldest and oldest[0] / 1000,
             written_kb=written_kb(),
-            dropped={"full": full} if (full := self._counts.totals().get("journal_full", 0)) else {},
+            dropped={reason: count for reason, count in dropped.items() if count},
             ack_lag=self._ack_lag,
         )
 
-    def settle(self, ack: Acknowledgement) -> set[int]:
-        """Forget what the server has on disk, keep aside what it refused, and give the sequences that were settled.
+    def settle(self, acks: Sequence[Acknowledgement]) -> set[int]:
+        """Note what the server has on disk and what it refused, and give the sequences of which nothing is to be sent.
 
-        A batch is forgotten only when the acknowledged hash is its own; an acknowledgement of another epoch is none of
-        ours.
+        A batch counts as stored only when the acknowledged hash is its own; an acknowledgement of another epoch is none
+        of ours.
+
+        Raises
+        ------
+        sqlite3.Error
+            When it could not be noted; nothing has changed then.
         """
-        if ack.epoch != self._epoch:
+        ours = [ack for ack in acks if ack.epoch == self._epoch]
+        if not ours:
             return set()
-        with self._lock:
-            with self._transaction():
-                freed = {s: self._forget(s, hash_) for s, hash_ in ack.stored.items()}
-                refused = {s for s, reason in ack.refused.items() if self._set_aside(s, reason)}
-            self._bytes -= sum(freed.values())
-        return {s for s, size in freed.items() if size} | refused
+        with self._work():
+            stored = {s: self._note_stored(s, hash_) for ack in ours for s, hash_ in ack.stored.items()}
+            refused = {s for ack in ours for s, reason in ack.refused.items() if self._note_refused(s, reason)}
+            if heard := [s for s, found in stored.items() if found == "ours"]:
+                forget_heard(self._db, heard)
+        return {s for s, found in stored.items() if found != "another"} | refused
+
+    def replay(self, request: ReplayRequest) -> int:
+        """Treat kept batches as if the server had never had them; how many.
+
+        Raises
+        ------
+        sqlite3.Error
+            When it could not be noted; nothing has changed then.
+        """
+        if request.epoch != self._epoch:
+            return 0
+        query = "UPDATE batch SET state = ? WHERE state = ? AND sequence BETWEEN ? AND ?"
+        with self._work():
+            count = sum(self._db.execute(query, (PENDING, STORED, *r)).rowcount for r in request.ranges)
+            self._totals = self._count()
+        self._counts.add("replayed", count)
+        return count
+
+    def expire(self) -> None:
+        """Drop what is older than the bounds allow, as far as the wall clock could and can be trusted.
+
+        Raises
+        ------
+        sqlite3.Error
+            When it could not be noted; nothing has changed then.
+        """
+        if not clock_is_synchronised():
+            return
+        now, days = _now(), {STORED: self._bounds.keep_days}
+        with self._work():
+            self._db.execute("UPDATE batch SET dated = ? WHERE dated IS NULL", (now,))
+            for state, importance in self._db.execute("SELECT DISTINCT state, importance FROM batch").fetchall():
+                eldest = now - days.get(state, self._bounds.max_days) * _DAY
+                while row := self._db.execute(_DROP_AGED, (eldest, state, importance)).fetchone():
+                    self._dropped(row, "age")
 
     def close(self) -> None:
         """Close the database."""
@@ -168,75 +224,127 @@ class Journal:
             self._db.close()
 
     def _open(self) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 10000", "cache_size = -256"):
-            self._db.execute(f"PRAGMA {pragma}")
-        with self._transaction():
-            for statement in _SCHEMA.split(";"):
-                self._db.execute(statement)
-            self._db.execute("INSERT OR IGNORE INTO chain VALUES (1, ?, 0, ?)", (os.urandom(8), GENESIS))
+        self._db = open_database(self._path)
         self._epoch: bytes = self._db.execute("SELECT epoch FROM chain").fetchone()[0]
-        self._bytes = self._total()
+        self._totals = self._count()
 
-    def _transaction(self) -> AbstractContextManager[None]:
-        return _Transaction(self._db)
-
-    def _total(self) -> int:
-        return int(self._db.execute("SELECT coalesce(sum(length(envelope)), 0) FROM batch").fetchone()[0])
-
-    def _insert(self, sequence: int, envelope: bytes) -> None:
-        hash_ = digest(envelope)
-        self._db.execute(
-            "INSERT INTO batch (sequence, hash, envelope, state, written) VALUES (?, ?, ?, ?, ?)",
-            (sequence, hash_, envelope, PENDING, _now()),
+    def _begin_anew(self, error: sqlite3.Error) -> None:
+        """Set the damaged database aside, and go on with a new epoch that tells what may be lost of the old one."""
+        renew(self._path)
+        self._open()
+        self._broken = None
+        self._counts.add("journal_begun")
+        log.error(
+            "the journal is damaged (%s): it is kept as %s, and a new epoch begins", error, aside_path(self._path)
         )
-        self._db.execute("UPDATE chain SET sequence = ?, hash = ?", (sequence, hash_))
 
-    def _make_room(self, size: int) -> tuple[int, int]:
-        """Drop the oldest until ``size`` bytes fit: how many batches and bytes were dropped."""
-        dropped = freed = 0
-        while self._bytes - freed + size > self._max_bytes:
-            row = self._db.execute(_DROP_OLDEST).fetchone()
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """The lock. Where damage is met, what was asked fails, and the journal is begun anew when next asked."""
+        with self._lock:
+            if self._broken:
+                self._begin_anew(self._broken)
+            try:
+                yield
+            except sqlite3.Error as error:
+                if is_damage(error):
+                    self._broken = error
+                    self._db.close()
+                raise
+
+    @contextmanager
+    def _work(self) -> Iterator[None]:
+        """The lock and one transaction; what it counted holds only when it is on the disk."""
+        with self._reading():
+            totals = replace(self._totals)
+            self._lost.clear()
+            try:
+                with Transaction(self._db):
+                    yield
+            except BaseException:
+                self._totals = totals
+                raise
+            for reason, count in self._lost.items():
+                total = self._counts.add(f"journal_{reason}", count)
+                log.error("batches are lost (%s): %d, %d so far", reason, count, total)
+
+    def _count(self) -> _Totals:
+        return _Totals(*self._db.execute(_TOTALS, {"pending": PENDING}).fetchone())
+
+    def _add(self, entry: Entry) -> int:
+        sequence, previous = self._db.execute("SELECT sequence + 1, hash FROM chain").fetchone()
+        envelope = entry.make(Link(self._epoch, sequence, previous, to_tell(self._db)))
+        note_told(self._db, sequence)
+        self._make_room(len(envelope))
+        hash_, now = digest(envelope), _now()
+        row = (sequence, PENDING, entry.importance, len(envelope), now, now if clock_is_synchronised() else None)
+        insert = "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)"
+        self._db.execute(insert, (*row, entry.begun, entry.ended, " ".join(entry.points), hash_, envelope))
+        self._db.execute("UPDATE chain SET sequence = ?, hash = ?", (sequence, hash_))
+        self._totals.pending += 1
+        self._totals.pending_bytes += len(envelope)
+        return int(sequence)
+
+    def _make_room(self, size: int) -> None:
+        while self._totals.pending_bytes + self._totals.other_bytes + size > self._bounds.max_bytes:
+            row = self._db.execute(_DROP_LEAST).fetchone()
             if row is None:
                 break
-            dropped, freed = dropped + 1, freed + row[0]
-        return dropped, freed
+            self._dropped(row, "full")
 
-    def _forget(self, sequence: int, hash_: bytes) -> int:
-        """Bytes of the batch that was forgotten; 0 where there is none, or it is another."""
-        query = "DELETE FROM batch WHERE sequence = ? AND hash = ? RETURNING length(envelope), written"
-        if row := self._db.execute(query, (sequence, hash_)).fetchone():
-            self._ack_lag = max(_now() - row[1], 0) / 1000
-            return int(row[0])
-        if self._db.execute("SELECT 1 FROM batch WHERE sequence = ?", (sequence,)).fetchone():
+    def _give_up(self, sequences: set[int]) -> None:
+        with self._work():
+            for sequence in sequences:
+                if row := self._db.execute(_DROP_ONE, (sequence,)).fetchone():
+                    self._dropped(row, "damaged")
+
+    def _dropped(self, row: tuple[int, int, int, int, int, str], reason: str) -> None:
+        """A batch has left the journal: a loss to be told, unless the server has it."""
+        state, size, sequence, begun, ended, points = row
+        if state == PENDING:
+            self._totals.pending -= 1
+            self._totals.pending_bytes -= size
+        else:
+            self._totals.other_bytes -= size
+        if state != STORED:
+            note_loss(self._db, Loss(reason, begun, ended, tuple(points.split())), sequence, sequence)
+            self._lost[reason] += 1
+
+    def _note_stored(self, sequence: int, hash_: bytes) -> Literal["ours", "gone", "another"]:
+        """What the acknowledged batch is: one of ours, one that was dropped meanwhile, or another than ours."""
+        query = "SELECT state, hash, size, written FROM batch WHERE sequence = ?"
+        row = self._db.execute(query, (sequence,)).fetchone()
+        if row is None:
+            return "gone"
+        state, ours, size, written = row
+        if ours != hash_:
             self._counts.add("ack_hash")
             log.error("the server has another batch %d than ours; ours is kept", sequence)
-        return 0
+            return "another"
+        if state != STORED:
+            now = _now()
+            dated = now if clock_is_synchronised() else None
+            self._db.execute("UPDATE batch SET state = ?, dated = ? WHERE sequence = ?", (STORED, dated, sequence))
+            self._ack_lag = max(now - written, 0) / 1000
+        if state == PENDING:
+            self._settled(size)
+        return "ours"
 
-    def _set_aside(self, sequence: int, reason: str) -> bool:
-        query = "UPDATE batch SET state = ?, reason = ? WHERE sequence = ? AND state = ?"
-        changed = self._db.execute(query, (REFUSED, reason, sequence, PENDING)).rowcount
-        if changed:
+    def _note_refused(self, sequence: int, reason: str) -> bool:
+        query = "UPDATE batch SET state = ?, reason = ? WHERE sequence = ? AND state = ? RETURNING size"
+        row = self._db.execute(query, (REFUSED, reason, sequence, PENDING)).fetchone()
+        if row is not None:
+            self._settled(row[0])
             self._counts.add("refused_by_server")
             log.error("the server refused batch %d (%s); it is kept and not sent again", sequence, reason)
-        return bool(changed)
+        return row is not None
+
+    def _settled(self, size: int) -> None:
+        self._totals.pending -= 1
+        self._totals.pending_bytes -= size
+        self._totals.other_bytes += size
 
 
 def _now() -> int:
     """UTC, ms."""
     return time.time_ns() // 1_000_000
-
-
-class _Transaction:
-    """One transaction that takes the write lock at its beginning."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._db.execute("COMMIT")
-        elif self._db.in_transaction:
-            self._db.execute("ROLLBACK")

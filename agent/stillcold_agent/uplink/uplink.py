@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -14,12 +15,22 @@ import paho.mqtt.client as mqtt
 import stillcold_agent
 from stillcold_agent.config import Mqtt
 from stillcold_agent.counts import Counts
-from stillcold_agent.journal.store import Journal, Kept
+from stillcold_agent.journal.entries import Kept
+from stillcold_agent.journal.store import Journal
 from stillcold_agent.threads import reporting
 from stillcold_agent.uplink.client import make_client
+from stillcold_agent.uplink.pace import Pace
 from stillcold_agent.uplink.stats import UplinkStats
-from stillcold_core.contract.messages import BadMessage, Status, decode_ack, encode_status
-from stillcold_core.contract.topics import ack_topic, batch_topic, status_topic
+from stillcold_core.contract.messages import (
+    Acknowledgement,
+    BadMessage,
+    ReplayRequest,
+    Status,
+    decode_ack,
+    decode_replay,
+    encode_status,
+)
+from stillcold_core.contract.topics import ack_topic, batch_topic, replay_topic, status_topic
 
 log = logging.getLogger(__name__)
 WINDOW = 16
@@ -53,7 +64,8 @@ class Uplink:
         Gets the error that nobody foresaw and that has ended the thread.
     counts : Counts
         ``sent_again`` counts batches that the server did not acknowledge in time, ``ack_malformed`` and ``ack_full``
-        acknowledgements that could not be used, ``publish_refused`` batches that the broker did not take.
+        acknowledgements that could not be used, ``replay_malformed`` requests that could not, ``publish_refused``
+        batches that the broker did not take and ``journal_error`` what the disk refused.
     heartbeat : float
         Seconds in which at least one batch leaves; said in the status, so that the server knows what silence is.
     patience : float
@@ -84,8 +96,10 @@ class Uplink:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._reconnected = threading.Event()
-        self._acks: queue.Queue[bytes] = queue.Queue(_MOST_WAITING)
+        self._messages: queue.Queue[mqtt.MQTTMessage] = queue.Queue(_MOST_WAITING)
         self._window: dict[int, _Sent] = {}
+        self._epoch = journal.epoch
+        self._pace = Pace(config.drain_rate, WINDOW)
         self._receipts: set[int] = set()
         self._client = make_client(config, gateway)
         self._client.on_connect = self._on_connect
@@ -139,7 +153,7 @@ class Uplink:
         log.info("connected to the broker at %s:%s", self._config.host, self._config.port)
         self.stats.connected = True
         client.drop_out_messages()  # what was on the way is published anew from the journal, by one owner
-        client.subscribe(ack_topic(self._gateway), qos=1)
+        client.subscribe([(ack_topic(self._gateway), 1), (replay_topic(self._gateway), 1)])
         self._publish_status("online")
         self._reconnected.set()
         self._wake.set()
@@ -155,7 +169,7 @@ class Uplink:
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         try:
-            self._acks.put_nowait(bytes(message.payload))
+            self._messages.put_nowait(message)
         except queue.Full:
             self._counts.add("ack_full")  # the batch is published again, and acknowledged again
         self._wake.set()
@@ -170,33 +184,61 @@ class Uplink:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._wake.wait(_IDLE)
+            self._wake.wait(min(_IDLE, self._pace.next_in() or _IDLE))
             self._wake.clear()
-            if self._reconnected.is_set():
-                self._reconnected.clear()
-                self._heard = False
-                self._window.clear()
-                self._receipts.clear()
-            self._take_acks()
-            if self._client.is_connected():
-                self._send_again()
-                self._fill()
-
-    def _take_acks(self) -> None:
-        while not self._acks.empty():
             try:
-                ack = decode_ack(self._acks.get_nowait())
+                self._work()
+            except sqlite3.Error:
+                # Nothing is forgotten and nothing is taken for sent: what was not noted comes again.
+                self._counts.add("journal_error")
+                log.exception("the journal does not answer")
+                self._stopping.wait(_IDLE)
+
+    def _work(self) -> None:
+        if self._reconnected.is_set():
+            self._reconnected.clear()
+            self._heard = False
+            self._forget_sent()
+        if self._journal.epoch != self._epoch:  # it was damaged and has begun anew
+            self._epoch = self._journal.epoch
+            self._forget_sent()
+            self._publish_status("online")
+        self._take_messages()
+        if self._client.is_connected():
+            self._send_again()
+            self._fill()
+
+    def _forget_sent(self) -> None:
+        self._window.clear()
+        self._receipts.clear()
+
+    def _take_messages(self) -> None:
+        acks: list[Acknowledgement] = []
+        while not self._messages.empty():
+            message = self._messages.get_nowait()
+            wanted = message.topic == replay_topic(self._gateway)
+            try:
+                if wanted:
+                    self._replay(decode_replay(bytes(message.payload)))
+                else:
+                    acks.append(decode_ack(bytes(message.payload)))
             except BadMessage as error:
-                log.warning("acknowledgement refused: %s", error)
-                self._counts.add("ack_malformed")
-                continue
-            settled = self._journal.settle(ack)
-            if settled and not self._heard:
-                log.info("the server acknowledges, up to batch %d; nothing is said of the next ones", max(settled))
-                self._heard = True
-            for sequence in settled:
-                if sent := self._window.pop(sequence, None):
-                    self._receipts.discard(sent.mid)
+                log.warning("a message on %s refused: %s", message.topic, error)
+                self._counts.add("replay_malformed" if wanted else "ack_malformed")
+        if acks:
+            self._settle(acks)
+
+    def _settle(self, acks: list[Acknowledgement]) -> None:
+        settled = self._journal.settle(acks)
+        if settled and not self._heard:
+            log.info("the server acknowledges, up to batch %d; nothing is said of the next ones", max(settled))
+            self._heard = True
+        for sequence in settled:
+            if sent := self._window.pop(sequence, None):
+                self._receipts.discard(sent.mid)
+
+    def _replay(self, request: ReplayRequest) -> None:
+        log.warning("the server asks for batches again: %d are sent", self._journal.replay(request))
 
     def _send_again(self) -> None:
         now = time.monotonic()
@@ -208,10 +250,11 @@ class Uplink:
                 self._publish(sent.kept)
 
     def _fill(self) -> None:
-        after = max(self._window, default=0)
-        for kept in self._journal.pending(after, WINDOW - len(self._window)):
+        room = min(WINDOW - len(self._window), self._pace.available(time.monotonic()))
+        for kept in self._journal.pending(room, self._window):
             if not self._publish(kept):
                 return
+            self._pace.take()
 
     def _publish(self, kept: Kept) -> bool:
         info = self._client.publish(batch_topic(self._gateway), kept.envelope, qos=1)

@@ -1,0 +1,154 @@
+"""The journal's database: what it commits outlives a power cut, and a damaged one makes room for a new one."""
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+from stillcold_agent.identity import sync_folder
+from stillcold_agent.journal.gaps import Loss, note_loss
+from stillcold_core.evidence.envelope import GENESIS
+from stillcold_core.files import BadFile
+
+FORMAT = 1
+SYNCHRONOUS = "FULL"
+"""Each commit is forced to the disk (https://sqlite.org/pragma.html#pragma_synchronous)."""
+_ENDS = ("", "-wal", "-shm")
+"""Of the names of a database's files."""
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS chain (one INTEGER PRIMARY KEY CHECK (one = 1), epoch BLOB NOT NULL,
+                                  sequence INTEGER NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS batch (sequence INTEGER PRIMARY KEY, state INTEGER NOT NULL, importance INTEGER NOT NULL,
+                                  size INTEGER NOT NULL, written INTEGER NOT NULL, dated INTEGER,
+                                  begun INTEGER NOT NULL, ended INTEGER NOT NULL, points TEXT NOT NULL,
+                                  reason TEXT NOT NULL DEFAULT '', hash BLOB NOT NULL, envelope BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS batch_worth ON batch (state DESC, importance, sequence, size);
+CREATE INDEX IF NOT EXISTS batch_pending ON batch (sequence) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS batch_undated ON batch (sequence) WHERE dated IS NULL;
+CREATE TABLE IF NOT EXISTS gap (id INTEGER PRIMARY KEY, epoch BLOB, reason TEXT NOT NULL, first INTEGER NOT NULL,
+                                until INTEGER NOT NULL, begun INTEGER, ended INTEGER, points TEXT NOT NULL,
+                                told INTEGER);
+"""
+
+
+class Transaction:
+    """One transaction that takes the write lock at its beginning."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:  # it broke off, or the disk did not take the commit
+                self._db.execute("ROLLBACK")
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """The database, made, with a new epoch, where there is none.
+
+    Raises
+    ------
+    sqlite3.Error
+        When it cannot be opened.
+    BadFile
+        When it is of another version.
+    """
+    if not path.exists() and _draft_path(path).exists():
+        _swap(path)  # the power went while a damaged one was replaced; its log must not be read into the new one
+    db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    try:
+        _prepare(db, path)
+    except BaseException:
+        db.close()
+        raise
+    sync_folder(path.parent)
+    return db
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file cannot be read any more, and trying again would not help."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _DAMAGE
+
+
+def renew(path: Path) -> None:
+    """Move a damaged database out of the way, for somebody to look at, and put a new one there that tells of it.
+
+    What was set aside before is given up. The new one is complete before the old one is touched.
+
+    Raises
+    ------
+    sqlite3.Error
+        When there is no room for it; nothing has changed then.
+    """
+    draft = _draft_path(path)
+    epoch, last = _chain_of(path) or (None, 0)
+    try:
+        _remove(draft)
+        with contextlib.closing(open_database(draft)) as db, Transaction(db):
+            note_loss(db, Loss("damaged"), 1, last, epoch)
+        _remove(aside_path(path))
+        _swap(path)
+    except OSError as error:
+        raise sqlite3.OperationalError(f"the damaged journal cannot be set aside: {error}") from error
+
+
+def aside_path(path: Path) -> Path:
+    """Where a damaged database lies."""
+    return path.with_name(path.stem + "-damaged" + path.suffix)
+
+
+def _chain_of(path: Path) -> tuple[bytes, int] | None:
+    """Epoch and last sequence of a damaged database, where they can still be read."""
+    try:
+        db = sqlite3.connect(path)
+        try:
+            row = db.execute("SELECT epoch, sequence FROM chain").fetchone()
+        finally:
+            db.close()
+    except sqlite3.Error:
+        return None
+    return (bytes(row[0]), int(row[1])) if row else None
+
+
+def _draft_path(path: Path) -> Path:
+    return path.with_name(path.stem + "-new" + path.suffix)
+
+
+def _swap(path: Path) -> None:
+    """Move what lies at the path aside, the database first, and the draft there."""
+    for end in _ENDS:
+        if _beside(path, end).exists():
+            _beside(path, end).replace(_beside(aside_path(path), end))
+    _draft_path(path).replace(path)
+    sync_folder(path.parent)
+
+
+def _remove(path: Path) -> None:
+    for end in _ENDS:
+        _beside(path, end).unlink(missing_ok=True)
+
+
+def _beside(path: Path, end: str) -> Path:
+    return path.with_name(path.name + end)
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    # secure_delete would write zeros over what is deleted, which only wears the card.
+    pragmas = ("journal_mode = WAL", f"synchronous = {SYNCHRONOUS}", "secure_delete = OFF", "cache_size = -256")
+    for pragma in (*pragmas, "busy_timeout = 10000"):
+        db.execute(f"PRAGMA {pragma}")
+    with Transaction(db):
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version != FORMAT and (version or db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]):
+            right = f"expected {FORMAT}; move it away to begin a new epoch"
+            raise BadFile(path, f"is a journal of another version; {right}", field="user_version", value=version)
+        for statement in (*_SCHEMA.split(";"), f"PRAGMA user_version = {FORMAT}"):
+            db.execute(statement)
+        db.execute("INSERT OR IGNORE INTO chain VALUES (1, ?, 0, ?)", (os.urandom(8), GENESIS))
