@@ -51,6 +51,18 @@ def clock_is_synchronised() -> bool:
     chrony, ntpd and systemd-timesyncd all clear the kernel's STA_UNSYNC flag, and the kernel sets it again when none
     has done so for long (adjtimex(2)). Reading the flag needs no privilege.
     """
-    timex = _Timex()  # modes = 0: only asks
-    state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    state, timex = _asked()
     return state not in (-1, _TIME_ERROR) and not timex.status & _STA_UNSYNC
+
+
+def clock_error() -> float:
+    """The most that the wall clock can be off, s: the kernel's bound, which grows until a time service corrects it.
+
+    It means something only where :func:`clock_is_synchronised`.
+    """
+    return float(_asked()[1].maxerror) / 1e6
+
+
+def _asked() -> tuple[int, _Timex]:
+    timex = _Timex()  # modes = 0: only asks
+    return int(ctypes.CDLL(None).adjtimex(ctypes.byref(timex))), timex

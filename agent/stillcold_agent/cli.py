@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import click
+import msgspec
 
 import stillcold_agent
 from stillcold_agent.app import Agent, make_data_dir, sole_use
@@ -18,6 +19,8 @@ from stillcold_agent.counts import Counts
 from stillcold_agent.identity import load_or_make_key
 from stillcold_agent.observe.logs import set_up_log
 from stillcold_agent.tools.certificate import install
+from stillcold_agent.tools.doctor.examine import examine
+from stillcold_agent.tools.doctor.finding import State, lines_of
 from stillcold_agent.tools.enrol import request
 from stillcold_agent.tools.plan import keeps_intervals, plan_lines
 from stillcold_agent.tools.probe.search import Search, Task
@@ -157,6 +160,24 @@ def probe(target: str, units: str, profile: tuple[Path, ...], function: int, ord
         raise BadFile(target, "cannot be opened; expected a line or host that no other program, nor the agent, uses")
     search.conclude()
     sys.exit(0 if search.units else 1)
+
+
+@main.command()
+@_config
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array of objects.")
+@_clear_errors
+def doctor(path: Path, as_json: bool) -> None:
+    """Check clock, disk, files, service, meters, broker and server, and say what to do; exit code 1 if one fails."""
+    config = load_config(path, enrolled=False)
+    set_up_log("error")
+    findings = []
+    for finding in examine(path, config):
+        findings.append(finding)
+        if not as_json:
+            click.echo("\n".join(lines_of([finding])))
+    if as_json:
+        click.echo(msgspec.json.encode(findings))
+    sys.exit(1 if any(f.state is State.FAIL for f in findings) else 0)
 
 
 @main.command("read-once")

@@ -28,7 +28,7 @@ def load_or_make_key(data_dir: Path) -> Ed25519PrivateKey:
     path = data_dir / KEY_FILE
     if not path.exists():
         _make_key(path)
-    return _load_key(path)
+    return load_key(path)
 
 
 def _make_key(path: Path) -> None:
@@ -37,7 +37,14 @@ def _make_key(path: Path) -> None:
     write_whole(path, pem, 0o600)
 
 
-def _load_key(path: Path) -> Ed25519PrivateKey:
+def load_key(path: Path) -> Ed25519PrivateKey:
+    """The gateway's Ed25519 key.
+
+    Raises
+    ------
+    BadFile
+        When the file is no such key, or others may read it.
+    """
     try:
         mode = path.stat().st_mode & 0o777
         pem = path.read_bytes()

@@ -15,7 +15,10 @@ def documented() -> dict[str, dict[str, str]]:
     """Options and arguments with their defaults, by command."""
     sections = re.split(r"^## `([a-z-]+)`$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     rows = re.compile(r"^\| `([A-Za-z-]+)` \| (.+?) \|", re.MULTILINE)
-    return {name: dict(rows.findall(text)) for name, text in zip(sections[::2], sections[1::2], strict=True)}
+    return {
+        name: dict(rows.findall(text.partition("| option |")[2]))
+        for name, text in zip(sections[::2], sections[1::2], strict=True)
+    }
 
 
 def default_of(parameter: click.Parameter) -> str:

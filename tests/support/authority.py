@@ -33,18 +33,22 @@ class Authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         self.ca_file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
-    def server(self, name: str = "localhost") -> Certificate:
-        """A certificate for a server on this machine."""
-        hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        return self._issue(name, x509.SubjectAlternativeName(hosts), ExtendedKeyUsageOID.SERVER_AUTH)
+    def server(
+        self, name: str = "localhost", *, host: str = "localhost", address: str = "127.0.0.1", life: timedelta = _LIFE
+    ) -> Certificate:
+        """A certificate for a server on this machine, or elsewhere; it has expired where its life is below 0."""
+        hosts = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address(address))]
+        return self._issue(name, x509.SubjectAlternativeName(hosts), ExtendedKeyUsageOID.SERVER_AUTH, life)
 
     def client(self, name: str) -> Certificate:
         """A certificate for a client whose common name is ``name``."""
         return self._issue(name, x509.SubjectAlternativeName([x509.DNSName(name)]), ExtendedKeyUsageOID.CLIENT_AUTH)
 
-    def _issue(self, name: str, names: x509.SubjectAlternativeName, use: x509.ObjectIdentifier) -> Certificate:
+    def _issue(
+        self, name: str, names: x509.SubjectAlternativeName, use: x509.ObjectIdentifier, life: timedelta = _LIFE
+    ) -> Certificate:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_subject(name), self._name, key.public_key())
+        builder = _builder(_subject(name), self._name, key.public_key(), life)
         builder = builder.add_extension(names, critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
         files = Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key")
@@ -61,11 +65,12 @@ def _subject(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, life: timedelta = _LIFE
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
-    return x509.CertificateBuilder(
-        issuer, subject, key, x509.random_serial_number(), now - timedelta(hours=1), now + _LIFE
-    )
+    begin, number = min(now, now + life) - timedelta(hours=1), x509.random_serial_number()
+    return x509.CertificateBuilder(issuer, subject, key, number, begin, now + life)
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -22,15 +22,27 @@ def make_client(config: Mqtt, gateway: str) -> mqtt.Client:
     BadFile
         When a certificate, key or password file cannot be used.
     """
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=gateway, protocol=mqtt.MQTTv5)
+    client = new_client(config, gateway)
+    client.will_set(status_topic(gateway), encode_status(Status("offline")), qos=1, retain=True)
+    client.reconnect_delay_set(1, 30)
+    client.max_queued_messages_set(_MOST_QUEUED)
+    return client
+
+
+def new_client(config: Mqtt, name: str) -> mqtt.Client:
+    """A client of that name with the login that is configured, and nothing else.
+
+    Raises
+    ------
+    BadFile
+        When a certificate, key or password file cannot be used.
+    """
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
     if config.username:
         password = read_text(Path(config.password_file)).strip() if config.password_file else None
         client.username_pw_set(config.username, password)
     if context := tls_context(config):
         client.tls_set_context(context)
-    client.will_set(status_topic(gateway), encode_status(Status("offline")), qos=1, retain=True)
-    client.reconnect_delay_set(1, 30)
-    client.max_queued_messages_set(_MOST_QUEUED)
     return client
 
 
