@@ -147,6 +147,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     profile: Text
     point: Id
     interval: Seconds = 1.0
+    slow_interval: Annotated[float, Meta(ge=1, le=86400)] = 60.0
     ct: Annotated[float, Meta(gt=0)] = 1.0
     pt: Annotated[float, Meta(gt=0)] = 1.0
     sealed: bool = False

@@ -8,6 +8,7 @@ from stillcold_agent.config import Config, Device, profile_of
 from stillcold_agent.deadbands import Quiet, default_deadbands
 from stillcold_core.detect.deadline import DeadLineLimits
 from stillcold_core.profiles import Profile, Ratios, Read, Register, decode, plan_reads
+from stillcold_core.quantities import QUANTITIES, Kind
 from stillcold_core.readings import Absence, Sample, Value
 
 _QUIET = 10.0
@@ -35,7 +36,11 @@ class Meter:
     ratios : Ratios
         Of the installed transformers.
     reads : tuple of Read
-        Requests of one reading.
+        Requests of every reading.
+    slow_reads : tuple of Read
+        Those for what changes slowly.
+    slow_interval : float
+        Seconds between readings that have those too.
     exponents : mapping of str to int
         Power of ten on the wire by quantity that is read.
     limits : DeadLineLimits or None
@@ -57,9 +62,16 @@ class Meter:
     limits: DeadLineLimits | None = None
     rated_power: float | None = None
     quiet: Quiet | None = None
+    slow_reads: tuple[Read, ...] = ()
+    slow_interval: float = 60.0
+
+    @property
+    def all_reads(self) -> tuple[Read, ...]:
+        """Every request there is for it."""
+        return self.reads + self.slow_reads
 
     def sample(self, moment: Moment, answers: Iterable[Answer]) -> Sample:
-        """The reading that ``answers`` make, one for each of :attr:`reads`, in order."""
+        """The reading that ``answers`` make: one for each of :attr:`reads`, or of :attr:`all_reads`, in order."""
         values: dict[str, Value] = {}
         raw: dict[str, tuple[int, ...]] = {}
         for register, answer in self.words(answers):
@@ -71,7 +83,7 @@ class Meter:
 
     def words(self, answers: Iterable[Answer]) -> Iterator[tuple[Register, Answer]]:
         """Each register with its own words, or why there are none."""
-        for read, answer in zip(self.reads, answers, strict=True):
+        for read, answer in zip(self.all_reads, answers, strict=False):
             for register, offset in read.registers:
                 if isinstance(answer, Absence):
                     yield register, answer
@@ -87,6 +99,8 @@ def meters_of(config: Config) -> list[Meter]:
 def _meter(device: Device) -> Meter:
     profile = profile_of(device)
     chosen = [r for r in profile.register if _wanted(device, r.quantity)]
+    slow = [r for r in chosen if _is_slow(device, r)]
+    fast = [r for r in chosen if r not in slow] or chosen
     limits = None
     if device.sealed and device.rated_power is not None:
         limits = DeadLineLimits(device.rated_power, device.nominal_voltage, device.power_cut, device.water_cut)
@@ -97,7 +111,9 @@ def _meter(device: Device) -> Meter:
         interval=device.interval,
         profile=profile,
         ratios=Ratios(ct=device.ct, pt=device.pt),
-        reads=plan_reads(profile, chosen),
+        reads=plan_reads(profile, fast),
+        slow_reads=plan_reads(profile, slow) if fast is not chosen else (),
+        slow_interval=device.slow_interval,
         exponents={r.quantity: r.exponent for r in chosen},
         limits=limits,
         rated_power=device.rated_power,
@@ -111,6 +127,14 @@ def _quiet(device: Device, quantities: Sequence[str]) -> Quiet | None:
         return None
     deadbands = default_deadbands(quantities, DeadLineLimits(device.rated_power, device.nominal_voltage))
     return Quiet(interval, {**deadbands, **device.deadband})
+
+
+def _is_slow(device: Device, register: Register) -> bool:
+    """Whether once a minute is enough. Registers of a sealed line are evidence, of a restart and across a gap."""
+    kind = QUANTITIES[register.quantity].kind
+    if kind is Kind.IDENTITY or not register.slow:
+        return kind is Kind.IDENTITY
+    return kind is Kind.GAUGE or (kind is Kind.REGISTER and not device.sealed)
 
 
 def _wanted(device: Device, quantity: str) -> bool:

@@ -44,13 +44,14 @@ class Thinner:
         self._waiting: deque[Sample] = deque(maxlen=1 + int(quiet.interval / interval))
         self._intervals: deque[float] = deque(maxlen=REMEMBERED)
         self._kept: Sample | None = None
+        self._shown: dict[str, Value] = {}
         self._digits: tuple[Value | None, ...] = ()
         self._most, self._full_until = 0.0, 0.0
 
     def take(self, sample: Sample, verdict: Verdict) -> list[Sample]:
         """What is to be recorded now that ``sample`` has come, oldest first; the sample is the last if it is kept."""
         kept = self._kept
-        if kept is None or verdict.live or verdict.change or self._left(kept, sample):
+        if kept is None or verdict.live or verdict.change or self._left(sample):
             self._full_until = sample.monotonic + _AFTER
             out = [*self._waiting, sample]
         elif sample.monotonic < self._full_until or self._due(kept, sample):
@@ -63,14 +64,17 @@ class Thinner:
             self._keep(each)
         return out
 
-    def _left(self, kept: Sample, sample: Sample) -> bool:
-        """Whether a quantity has left its deadband, ceased to be read or is read again."""
-        before, now = kept.values, sample.values
+    def _left(self, sample: Sample) -> bool:
+        """Whether a quantity has left its deadband, ceased to be read or is read again.
+
+        One that a sample does not have is read more rarely: it is compared when it comes.
+        """
+        before, now = self._shown, sample.values
         for quantity, band in self._bands:
             a, b = before.get(quantity), now.get(quantity)
-            if a == b:
+            if a == b or b is None:
                 continue
-            if a is None or b is None or isinstance(a, Absence) or isinstance(b, Absence) or abs(a - b) > band:
+            if a is None or isinstance(a, Absence) or isinstance(b, Absence) or abs(a - b) > band:
                 return True
         return False
 
@@ -87,6 +91,7 @@ class Thinner:
         if self._kept is not None:
             self._intervals.append(sample.monotonic - self._kept.monotonic)
         self._kept, self._digits = sample, _digits(sample)
+        self._shown.update(sample.values)
         self._most = min(self._quiet.interval + self._interval / 2, longest_between(self._intervals))
 
 

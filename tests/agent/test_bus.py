@@ -81,6 +81,27 @@ async def test_a_dead_slave_costs_the_others_one_timeout_per_attempt(two_blocks:
     assert far.connections == 1
 
 
+@pytest.mark.requirement("agent.bus.probe")
+async def test_a_silent_meter_is_probed_by_one_small_request(two_blocks: Profile) -> None:
+    """Only when that is answered is it read; many dead meters together take a fifth of the time at most."""
+    alive = Registers(two_blocks, {"active_power": 5})
+    dead = {2, 3, 4, 5}
+    async with RawMeter(lambda r: None if r.unit in dead else alive(r)) as far:
+        meters = [meter(two_blocks, unit) for unit in (1, 2, 3, 4, 5)]
+        bus = Bus(settings(far.port, 0.3), meters)
+        for one in meters:
+            await bus.read(one)
+        far.requests.clear()
+        for one in meters:
+            await bus.read(one)
+        assert [(r.unit, r.address, r.count) for r in far.requests] == [(1, 10, 1), (1, 100, 1), (2, 10, 1)]
+        dead.clear()
+        await until_all_show(5, bus, meters)
+        bus.close()
+    mine = [r.address for r in far.requests if r.unit == 4]
+    assert mine[:3] == [10, 10, 100]
+
+
 @pytest.mark.requirement("agent.bus.stats")
 async def test_a_bus_counts_what_it_did(two_blocks: Profile) -> None:
     """Requests by what became of them, connections made again, meters left alone, and the time that it took."""

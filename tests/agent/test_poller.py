@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 
 from stillcold_agent.config import TcpBus
 from stillcold_agent.counts import Counts
+from stillcold_agent.meters import Meter
 from stillcold_agent.modbus import poller as module
 from stillcold_agent.modbus.bus import Bus
 from stillcold_agent.modbus.poller import Poller
@@ -50,6 +52,49 @@ async def test_readings_stand_at_whole_multiples_of_the_interval(two_blocks: Pro
         assert min(t - slot * interval for t, slot in zip(times, slots, strict=True)) < interval / 5
     assert 0 < bus.stats.lateness_last <= bus.stats.lateness_max < 0.6  # the first reading came in the middle of a slot
     assert bus.stats.lateness_max > 0.2
+
+
+@contextlib.asynccontextmanager
+async def polling(port: int, *meters: Meter) -> AsyncIterator[list[Sample]]:
+    """A poller at work, and the samples that it has made so far."""
+    samples: list[Sample] = []
+    work = asyncio.create_task(
+        Poller(Bus(TcpBus("b", "127.0.0.1", port), meters), meters, samples.append, Counts()).run()
+    )
+    yield samples
+    work.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+
+
+@pytest.mark.requirement("agent.slow")
+async def test_what_changes_slowly_is_read_now_and_then(two_blocks: Profile) -> None:
+    """With one of the other readings; those in between say nothing about it, and do not ask."""
+    one = meter(two_blocks, interval=0.1, slow=("frequency",), slow_interval=1.0)
+    async with RawMeter(Registers(two_blocks, {"frequency": 50.0, "active_power": 5})) as far:
+        async with polling(far.port, one) as samples:
+            await wait_for_async(lambda: sum("frequency" in s.values for s in samples) > 3)
+        asked = [r.address for r in far.requests]
+    with_it = [s.time for s in samples if "frequency" in s.values]
+    assert [s.values for s in samples[:2]] == [{"active_power": 5.0, "frequency": 50.0}, {"active_power": 5.0}]
+    assert all(s.number("active_power") == 5 for s in samples)
+    assert len({int(t) for t in with_it}) == len(with_it)
+    assert asked.count(10) == len(with_it)
+
+
+@pytest.mark.requirement("agent.slow")
+async def test_what_changes_slowly_is_read_as_soon_as_a_meter_answers_again(two_blocks: Profile) -> None:
+    """It may be another meter by then."""
+    one = meter(two_blocks, interval=0.1, slow=("frequency",), slow_interval=3600.0)
+    answer = Registers(two_blocks, {"frequency": 50.0, "active_power": 5})
+    async with RawMeter(answer) as far, polling(far.port, one) as samples:
+        await wait_for_async(lambda: len(samples) > 2)
+        await far.stop()
+        await wait_for_async(lambda: samples[-1].number("active_power") is None)
+        answer.values["frequency"] = 49.0
+        await far.start()
+        await wait_for_async(lambda: samples[-1].number("active_power") == 5)
+        await wait_for_async(lambda: [s.number("frequency") for s in samples if s.number("frequency")] == [50.0, 49.0])
 
 
 def test_a_slot_is_read_once_and_a_clock_that_jumps_costs_none(

@@ -38,7 +38,7 @@ def keep(sdm630: Profile) -> Keep:
 
 
 def _quiet(interval: float) -> Quiet:
-    return Quiet(interval, default_deadbands(DEAD, LIMITS))
+    return Quiet(interval, default_deadbands([*DEAD, "ct_ratio"], LIMITS))
 
 
 @pytest.mark.requirement("agent.thin.patience")
@@ -49,6 +49,16 @@ def test_a_line_at_rest_is_told_every_few_seconds_and_never_missed(keep: Keep) -
     assert pauses[:62] == [*[1] * 59, 4, 4, 4]
     assert set(pauses[62:]) == {10}
     assert all(pause <= longest_between(pauses[max(0, i - 5) : i]) for i, pause in enumerate(pauses))
+
+
+@pytest.mark.requirement("agent.thin.change")
+def test_what_is_read_more_rarely_is_no_change_until_it_changes(keep: Keep) -> None:
+    """A ratio read once a minute is compared with the last one that was told, not with readings that have none."""
+    slow = [DEAD | {"ct_ratio": 40.0} if i % 60 == 0 else DEAD for i in range(600)]
+    assert keep(slow) == keep([DEAD] * 600)
+    slow[420] = DEAD | {"ct_ratio": 80.0}
+    assert 420 in keep(slow)
+    assert 480 in keep(slow)
 
 
 @pytest.mark.requirement("agent.thin.change")

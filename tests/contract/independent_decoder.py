@@ -157,14 +157,15 @@ def number(mantissa: int, exponent: int) -> float:
     return float(mantissa) / float(10**-exponent) if exponent < 0 else float(mantissa) * float(10**exponent)
 
 
-def column(value: dict[str, Any], samples: int) -> list[float | str]:
-    """Per sample a number, or the word for why there is none."""
+def column(value: dict[str, Any], samples: int) -> list[float | str | None]:
+    """Per sample a number, or the word for why there is none; None where the sample does not have the quantity."""
     causes = elements(value["causes"], samples, (64,)) if "causes" in value else [0] * samples
     mantissas = series(value)
     need(len(mantissas) == causes.count(0), "not as many numbers as zeros among the causes")
     need(-18 <= value["exp"] <= 18, "an exponent beyond 18")
     numbers = iter(mantissas)
-    return [CAUSES[cause - 1] if cause else number(next(numbers), value["exp"]) for cause in causes]
+    words = dict(enumerate(CAUSES, 1)) | {255: None}
+    return [words[cause] if cause else number(next(numbers), value["exp"]) for cause in causes]
 
 
 def words(value: Any, rows: int) -> list[list[int]]:

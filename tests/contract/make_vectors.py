@@ -102,6 +102,15 @@ def contacts() -> Block:
     return block("kc-017-c1", "waveshare-8di", rows, seal_closed=[(1,), (1,), (1,), (0,), (0,)])
 
 
+def slow() -> Block:
+    """A ratio that is read with every third sample, once in vain."""
+    ratios: list[Value] = [40.0, Absence.TIMEOUT, 80.0]
+    rows: list[dict[str, Value]] = [
+        {"ct_ratio": ratios[i // 3], "frequency": 50.0} if i % 3 == 0 else {"frequency": 50.0} for i in range(8)
+    ]
+    return block("kc-017-p4", "acrel-dtsd1352", rows)
+
+
 def vectors() -> Iterator[tuple[str, str, bytes]]:
     """Name, description and bytes of each vector; the batches form a chain."""
     first = envelope(1, GENESIS, [quiet_meter()])
@@ -112,7 +121,9 @@ def vectors() -> Iterator[tuple[str, str, bytes]]:
     yield "batch-wide", "wide numbers", third
     fourth = envelope(4, digest(third), [])
     yield "batch-empty", "a batch without points", fourth
-    yield "batch-lost", "gap records", envelope(5, digest(fourth), [], gaps=LOST)
+    fifth = envelope(5, digest(fourth), [], gaps=LOST)
+    yield "batch-lost", "gap records", fifth
+    yield "batch-slow", "a quantity that is read more rarely", envelope(6, digest(fifth), [slow()])
     ack = Acknowledgement(EPOCH, {1: digest(first), 2: digest(second)}, {3: "fork"})
     yield "ack", "two stored, one refused", encode_ack(ack)
     replay = ReplayRequest(EPOCH, [(1, 1440), (2000, 2000)])

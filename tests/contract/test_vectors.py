@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillcold_core.contract.batch import CAUSES, CONTENT_TYPE, Batch, Block, Column, decode_batch, encode_batch
+from stillcold_core.contract.batch import (
+    CAUSES,
+    CONTENT_TYPE,
+    UNASKED,
+    Batch,
+    Block,
+    Column,
+    decode_batch,
+    encode_batch,
+)
 from stillcold_core.contract.losses import Gap
 from stillcold_core.contract.messages import (
     Acknowledgement,
@@ -56,7 +65,8 @@ def _plain(block: Block) -> dict[str, Any]:
         "time": block.times.tolist(),
         "monotonic": block.monotonic.tolist(),
         "columns": {
-            n: [v.value if isinstance(v, Absence) else v for v in (s.values[n] for s in samples)] for n in block.columns
+            n: [v.value if isinstance(v, Absence) else v for v in (s.values.get(n) for s in samples)]
+            for n in block.columns
         },
         "raw": {n: words.tolist() for n, words in block.raw.items()},
     }
@@ -103,6 +113,9 @@ def test_the_vectors_hold_what_the_page_describes() -> None:
     assert FILES["batch-quiet"]["decoded"]["previous"] == "00" * 32
     used = {v for p in gaps["points"] for c in p["columns"].values() for v in c if isinstance(v, str)}
     assert used == {a.value for a in CAUSES}
+    slow = FILES["batch-slow"]["decoded"]["points"][0]["columns"]
+    assert slow["ct_ratio"] == [40.0, None, None, "timeout", None, None, 80.0, None]
+    assert slow["frequency"] == [50.0] * 8
     full, damaged = FILES["batch-lost"]["decoded"]["gaps"]
     period = {"from": 1767225600000, "to": 1767229199000}
     known = {"reason": "full", "first": 2, "until": 3, "epoch": None, "points": ["kc-017-p1", "kc-017-p2"]}
@@ -134,7 +147,9 @@ INTEGERS = st.one_of(*(st.integers(-(2**b), 2**b - 1) for b in (3, 7, 15, 31, 63
 @st.composite
 def columns(draw: st.DrawFn, samples: int) -> Column:
     """Any column."""
-    causes = draw(st.lists(st.just(0) | st.integers(0, len(CAUSES)), min_size=samples, max_size=samples))
+    causes = draw(
+        st.lists(st.just(0) | st.integers(0, len(CAUSES)) | st.just(UNASKED), min_size=samples, max_size=samples)
+    )
     numbers = draw(st.lists(INTEGERS, min_size=causes.count(0), max_size=causes.count(0)))
     return Column(draw(st.integers(-18, 18)), np.array(numbers, np.int64), np.array(causes, np.uint8))
 

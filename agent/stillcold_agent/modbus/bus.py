@@ -13,11 +13,15 @@ from stillcold_agent.modbus.connection import Connection
 from stillcold_agent.modbus.frames import Question, question
 from stillcold_agent.modbus.lines import line_of
 from stillcold_agent.modbus.stats import BusStats
+from stillcold_core.profiles import Read
 from stillcold_core.readings import Absence, Sample
 
 log = logging.getLogger(__name__)
 _UNANSWERED = (Absence.TIMEOUT, Absence.BAD_REPLY)
-_GIVEN_UP = (*_UNANSWERED, Absence.DISCONNECTED)
+GIVEN_UP = frozenset((*_UNANSWERED, Absence.DISCONNECTED, Absence.BREAKER_OPEN))
+"""Absences of a meter that did not answer."""
+_PROBES = 4.0
+"""s that probes pause for each second that one cost in vain, while other meters answer: a fifth of the time at most."""
 
 
 class Bus:
@@ -44,19 +48,28 @@ class Bus:
         rest = settings.timeout if speaks_rtu(settings) else 0.0
         self._breakers = {m.unit: Breaker(rest) for m in meters}
         self._probes = {m.unit: _probe(m) for m in meters}
-        self._silent, self._was_connected = 0, False
+        self._silent, self._was_connected, self._probe_after = 0, False, 0.0
         self._connect_after, self._wait, self._complained = 0.0, 1.0, False
         self._said: dict[int, Absence | None] = {}
 
-    async def read(self, meter: Meter) -> Sample:
-        """One reading of a meter, which always comes: what could not be read is absent with its cause."""
-        return meter.sample(*await self.ask(meter))
+    async def read(self, meter: Meter, *, slow: bool = True) -> Sample:
+        """One reading of a meter, which always comes: what could not be read is absent with its cause.
 
-    async def ask(self, meter: Meter) -> tuple[Moment, list[Answer]]:
-        """The moment of a reading, and an answer to each of its requests."""
-        await self._connect_if_due()
+        Parameters
+        ----------
+        meter : Meter
+            Which.
+        slow : bool
+            Whether to ask for what changes slowly, too.
+        """
+        return meter.sample(*await self.ask(meter, slow=slow))
+
+    async def ask(self, meter: Meter, *, slow: bool = True) -> tuple[Moment, list[Answer]]:
+        """The moment of a reading, and an answer to each of its requests, in order; see :meth:`read`."""
+        if not self._connected:
+            await self._connect_if_due()
         moment = now()
-        answers = await self._ask(meter, moment.monotonic)
+        answers = await self._ask(meter, meter.all_reads if slow else meter.reads, moment.monotonic)
         self._say(meter, answers)
         return moment, answers
 
@@ -65,23 +78,23 @@ class Bus:
         self._hang_up()
         self._line.close()
 
-    async def _ask(self, meter: Meter, monotonic: float) -> list[Answer]:
-        breaker, reads = self._breakers[meter.unit], meter.reads
+    async def _ask(self, meter: Meter, reads: Sequence[Read], monotonic: float) -> list[Answer]:
+        breaker = self._breakers[meter.unit]
         if not self._connected:
             return [Absence.DISCONNECTED] * len(reads)
-        if not breaker.allows(monotonic):
+        if not breaker.allows(monotonic) or (breaker.is_open and monotonic < self._probe_after):
             return [Absence.BREAKER_OPEN] * len(reads)
         questions = [question(meter.unit, r.function, r.address, r.count) for r in reads]
         # One small request tells whether a meter that was silent answers again.
         last: Answer | None = await self._request(self._probes[meter.unit]) if breaker.is_open else None
         answers: list[Answer] = []
         for asked in questions:
-            if last in _GIVEN_UP:
+            if last in GIVEN_UP:
                 # The rest is not asked: a meter that is silent costs the others one timeout, not one a request.
                 break
             last = await self._request(asked)
             answers.append(last)
-        self._judge(breaker, last)
+        self._judge(breaker, last, monotonic)
         return answers + [last or Absence.TIMEOUT] * (len(reads) - len(answers))
 
     async def _request(self, asked: Question) -> Answer:
@@ -92,12 +105,15 @@ class Bus:
         self.stats.count(answer if isinstance(answer, Absence) else None, time.monotonic() - began)
         return answer
 
-    def _judge(self, breaker: Breaker, last: Answer | None) -> None:
+    def _judge(self, breaker: Breaker, last: Answer | None, began: float) -> None:
         if last is Absence.DISCONNECTED:
             return
         was_open = breaker.is_open
         if last in _UNANSWERED:
-            breaker.failed(now().monotonic)
+            ended = now().monotonic
+            breaker.failed(ended)
+            if was_open and not all(b.is_open for b in self._breakers.values()):
+                self._probe_after = ended + _PROBES * (ended - began)
             self._note_silence()
         else:
             self._silent = 0
@@ -122,7 +138,7 @@ class Bus:
 
     async def _connect_if_due(self) -> None:
         """The one place that connects, whatever the kind of bus and the reason that the connection was lost for."""
-        if self._connected or now().monotonic < self._connect_after:
+        if now().monotonic < self._connect_after:
             return
         self._hang_up()
         why = "nobody has dialled in yet"

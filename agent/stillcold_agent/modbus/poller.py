@@ -1,12 +1,17 @@
-"""When each meter of a bus is read: at whole multiples of its interval, by the wall clock."""
+"""When each meter of a bus is read: at whole multiples of its interval, by the wall clock.
+
+What changes slowly is asked for now and then, with one of these readings.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from stillcold_agent.boot import now
 from stillcold_agent.counts import Counts
 from stillcold_agent.meters import Meter
-from stillcold_agent.modbus.bus import Bus
+from stillcold_agent.modbus.bus import GIVEN_UP, Bus
+from stillcold_agent.modbus.pace import Pace
 from stillcold_agent.modbus.stats import BusStats
 from stillcold_core.readings import Sample
 
@@ -31,7 +36,10 @@ class Poller:
 
     def __init__(self, bus: Bus, meters: Sequence[Meter], take: Callable[[Sample], None], counts: Counts) -> None:
         self._bus, self._meters, self._take, self._counts = bus, meters, take, counts
+        self._pace = Pace(meters)
         self._slots: dict[str, int] = {}
+        self._slow_slots: dict[str, int] = {}
+        self._phases = {m.point: i / len(meters) for i, m in enumerate(meters)}
 
     @property
     def stats(self) -> BusStats:
@@ -42,13 +50,29 @@ class Poller:
         """Read until cancelled."""
         try:
             while True:
-                for meter in self._meters:
-                    if self._is_due(meter):
-                        self._bus.stats.late(time.time() % meter.interval)
-                        self._take(await self._bus.read(meter))
+                for meter in self._pace.order():
+                    if self._pace.allows(meter, now().monotonic) and self._is_due(meter):
+                        self._take(await self._read(meter))
                 await asyncio.sleep(self._until_next())
         finally:
             self._bus.close()
+
+    async def _read(self, meter: Meter) -> Sample:
+        slow = self._slow_slot(meter)
+        wanted = bool(meter.slow_reads) and slow != self._slow_slots.get(meter.point)
+        self._bus.stats.late(time.time() % meter.interval)
+        sample = await self._bus.read(meter, slow=wanted)
+        ended = now().monotonic
+        self._pace.took(meter, ended, ended - sample.monotonic)
+        if not GIVEN_UP.isdisjoint(sample.values.values()):
+            self._slow_slots.pop(meter.point, None)  # what answers again may be another meter
+        elif wanted:
+            self._slow_slots[meter.point] = slow
+        return sample
+
+    def _slow_slot(self, meter: Meter) -> int:
+        """Each meter at another moment: the slow requests of all at once would make the others late."""
+        return int(time.time() / meter.slow_interval + self._phases[meter.point])
 
     def _is_due(self, meter: Meter) -> bool:
         """Whether a new slot of the meter has begun. A wall clock that jumps, either way, costs no more than a slot."""

@@ -109,4 +109,4 @@ class Progress:
 
 def _limit(bus: Bus, meters: list[Meter]) -> float:
     """The wait for the next reading that is due, an attempt to connect, and every request of it at its timeout."""
-    return min(m.interval for m in meters) + bus.timeout * (1 + max(len(m.reads) for m in meters)) + _SLACK
+    return min(m.interval for m in meters) + bus.timeout * (1 + max(len(m.all_reads) for m in meters)) + _SLACK

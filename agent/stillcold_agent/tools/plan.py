@@ -78,7 +78,7 @@ def keeps_intervals(config: Config, answer_time: float) -> bool:
 
 def warnings_of(bus: Bus, meters: Sequence[Meter], answer_time: float) -> list[str]:
     """Why a bus cannot read its meters in time; empty where it can."""
-    share, at_once = _share(bus, meters, answer_time), sum(_reading_time(m, bus, answer_time) for m in meters)
+    share, at_once = _share(bus, meters, answer_time), sum(_time(m.reads, bus, answer_time) for m in meters)
     fastest = min(meters, key=lambda m: m.interval, default=None)
     serial = ", higher baud_rate" if isinstance(bus, RtuBus) else ""
     help_ = f"give a longer interval, fewer quantities (only, skip){serial}, or a second bus"
@@ -90,11 +90,12 @@ def warnings_of(bus: Bus, meters: Sequence[Meter], answer_time: float) -> list[s
 
 
 def _meter_lines(meter: Meter, bus: Bus, answer_time: float) -> Iterator[str]:
-    costs = [cost_of(r, bus, answer_time) for r in meter.reads]
+    costs = [cost_of(r, bus, answer_time) for r in meter.all_reads]
     sealed = ", sealed" if meter.limits else ""
     yield f"  {meter.point}: unit {meter.unit}, {meter.profile.model}, every {meter.interval:g} s{sealed}"
-    for read, cost in zip(meter.reads, costs, strict=True):
+    for i, (read, cost) in enumerate(zip(meter.all_reads, costs, strict=True)):
         over = f", {cost.gap} of them read over" if cost.gap else ""
+        over += f", every {meter.slow_interval:g} s" if i >= len(meter.reads) else ""
         yield f"    function {read.function}, {read.count} from {read.address}{over}: {_sum([cost])}"
         names = " ".join(register.quantity for register, _ in read.registers)
         yield from wrap(names, _COLUMNS, initial_indent=" " * 6, subsequent_indent=" " * 6)
@@ -115,11 +116,12 @@ def _place(bus: Bus) -> str:
 
 
 def _share(bus: Bus, meters: Sequence[Meter], answer_time: float) -> float:
-    return sum(_reading_time(m, bus, answer_time) / m.interval for m in meters)
+    fast = sum(_time(m.reads, bus, answer_time) / m.interval for m in meters)
+    return fast + sum(_time(m.slow_reads, bus, answer_time) / m.slow_interval for m in meters)
 
 
-def _reading_time(meter: Meter, bus: Bus, answer_time: float) -> float:
-    return sum(cost_of(r, bus, answer_time).seconds for r in meter.reads)
+def _time(reads: Sequence[Read], bus: Bus, answer_time: float) -> float:
+    return sum(cost_of(r, bus, answer_time).seconds for r in reads)
 
 
 def _content(read: Read) -> int:
