@@ -38,11 +38,14 @@ WORDS = [
     ("orno-or-we-516", "active_energy_import", [0x42F6, 0xE666], 123_450.0),
     ("phoenix-eem-mb370", "active_power", [0x0000, 0x447A], 1000.0),
     ("schneider-iem3000", "active_energy_import", [0, 0, 0x0001, 0x0000], 65536.0),
+    ("schneider-pm2000", "active_power", [0x4479, 0xC000], 999e3),
+    ("schneider-pm5000", "voltage_thd_l1", [0x4020, 0x0000], 2.5),
     ("schneider-pm5000", "power_factor", [0x3F8C, 0xCCCD], 0.9),  # 1.1: 0.9 leading
     ("siemens-pac2200", "active_energy_import", [0x40C8, 0x1C80, 0x0000, 0x0000], 12_345.0),
     ("socomec-countis-e44", "active_power", [0xFFFF, 0xFFEC], -200.0),
     ("socomec-countis-e44", "active_energy_import", [0x0001, 0x0000], 655_360.0),
     ("taiyedq-tac4300", "current_thd_l1", [0x41C8, 0x0000], 25.0),
+    ("wirenboard-wb-mcm8", "breaker_closed", [1], 1.0),
     ("waveshare-8di", "seal_closed", [1], 1.0),
     ("xintai-ultrasonic-water", "water_volume", [0x0000, 0xC842], 100.0),  # DCBA
     # arendst/Tasmota xnrg_11_ddsu666.ino: "01 04 04 43 66 33 34 1B 38 = 230.2 Volt".
@@ -74,7 +77,8 @@ WORDS = [
     ("hiking-dds238", "frequency", [4999], 49.99),
     # tankwanghow/pou_con: the maker's example, 1E 85 0B 3F for 0.545 m³/h.
     ("xintai-ultrasonic-water", "water_flow", [0x1E85, 0x0B3F], 0.545),
-    # Readings of a TUF-2000M whose values were known otherwise: 57.0 (a pipe, mm) and 36.625 (a temperature).
+    # Words of TUF-2000M meters that meant 57.0 (a pipe, mm), 36.625 and 7.101173 (temperatures; gambit-labs/tuf-2000m).
+    ("tuf-2000m", "water_flow", [15568, 16611], 7.101),
     ("tuf-2000m", "water_flow", [0x0000, 0x4264], 57.0),
     ("tuf-2000m", "water_volume", [0x806B, 0x4212], 36.625),
 ]
