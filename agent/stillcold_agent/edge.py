@@ -5,15 +5,13 @@ from enum import StrEnum
 
 from stillcold_agent.meters import Meter
 from stillcold_agent.witnesses import AGAIN, Witnesses
-from stillcold_core.detect.deadline import energised, power_of
-from stillcold_core.detect.deadpoint import RestartRules
+from stillcold_core.detect.deadline import CONTACT_DELAY, FLOW_DELAY, ON_DELAY, energised, power_of
 from stillcold_core.quantities import QUANTITIES, Kind
 from stillcold_core.readings import Sample
 
-_RULES = RestartRules()
-_DECIDING = {"seal": 2 * _RULES.contact_delay, "water": 2 * _RULES.flow_delay}
+_DECIDING = {"seal": 2 * CONTACT_DELAY, "water": 2 * FLOW_DELAY}
 """s after contacts or water showed life, in which each reading may be the one that decides at the server."""
-_DECIDING_POWER = 2 * _RULES.on_delay
+_DECIDING_POWER = 2 * ON_DELAY
 """The same for everything else."""
 _STEP = 0.02
 """Share of the rated power that makes a change of power worth telling soon."""

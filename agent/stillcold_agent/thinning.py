@@ -8,8 +8,8 @@ from collections import deque
 
 from stillcold_agent.deadbands import Quiet
 from stillcold_agent.edge import Verdict
+from stillcold_core.detect.cadence import REMEMBERED, longest_between
 from stillcold_core.detect.deadline import LINE_VOLTAGES, VOLTAGES
-from stillcold_core.detect.presence import REMEMBERED, longest_between
 from stillcold_core.readings import Absence, Sample, Value
 
 _AFTER = 60.0
@@ -33,7 +33,7 @@ class Thinner:
     Notes
     -----
     Two rules of the server bound the choice. Readings count as missing when none comes for
-    :func:`~stillcold_core.detect.presence.longest_between` after the last one, so the pauses grow only as that allows.
+    :func:`~stillcold_core.detect.cadence.longest_between` after the last one, so the pauses grow only as that allows.
     And a replay is known by readings that were shown before: a pause ends early at a reading that is chosen by the
     digits it shows, so that of a sequence shown twice the same readings are kept, whenever it is shown.
     """

@@ -1,7 +1,6 @@
 """Contacts and water of a sealed line at the edge: which sample first shows a change that somebody must know."""
 
-from stillcold_core.detect.deadline import DeadLineLimits
-from stillcold_core.detect.signals import CONTACTS
+from stillcold_core.detect.deadline import CONTACTS, DeadLineLimits
 from stillcold_core.readings import Sample
 
 AGAIN = 60.0

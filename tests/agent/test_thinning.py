@@ -12,8 +12,8 @@ from stillcold_agent.deadbands import Quiet, default_deadbands
 from stillcold_agent.edge import Watch
 from stillcold_agent.meters import meters_of
 from stillcold_agent.thinning import Thinner
+from stillcold_core.detect.cadence import longest_between
 from stillcold_core.detect.deadline import DeadLineLimits
-from stillcold_core.detect.presence import longest_between
 from stillcold_core.profiles import Profile
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.readings import Absence, Sample, Value

@@ -10,8 +10,8 @@ from hostile import GOOD, bounded_memory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillcold_core.contract.arrays import BadBatch
 from stillcold_core.contract.batch import MAX_PAYLOAD, MAX_POINTS, MAX_VALUES, Batch, decode_batch
+from stillcold_core.contract.errors import BadBatch
 from stillcold_core.contract.losses import MOST_GAPS, MOST_NAMED, Gap
 from stillcold_core.evidence.envelope import stored_payload
 

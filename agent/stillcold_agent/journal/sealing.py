@@ -8,7 +8,7 @@ from stillcold_agent.boot import boot_id, clock_is_synchronised
 from stillcold_agent.journal.entries import Entry, Link
 from stillcold_agent.journal.gaps import Loss
 from stillcold_agent.meters import Meter
-from stillcold_core.contract.batch import CONTENT_TYPE, Batch, block_of, encode_batch
+from stillcold_core.contract.packing import CONTENT_TYPE, pack_batch, pack_samples
 from stillcold_core.evidence.envelope import seal
 from stillcold_core.evidence.keys import Ed25519PrivateKey
 
@@ -38,7 +38,7 @@ class Sealer:
     def seal(self, collected: Collected, link: Link) -> bytes:
         """The envelope that carries ``collected`` as the chain's next link."""
         meters = {point: self._meters[point] for point in collected.samples}
-        batch = Batch(
+        payload = pack_batch(
             gateway=self._gateway,
             epoch=link.epoch,
             sequence=link.sequence,
@@ -47,12 +47,12 @@ class Sealer:
             synced=clock_is_synchronised(),
             gaps=link.gaps,
             profiles={m.profile.model: m.profile.version for m in meters.values()},
-            blocks=[
-                block_of(collected.samples[point], meter.profile.model, meter.exponents)
+            points=[
+                pack_samples(collected.samples[point], meter.profile.model, meter.exponents)
                 for point, meter in meters.items()
             ],
         )
-        return seal(encode_batch(batch), kid=self._gateway, content_type=CONTENT_TYPE, key=self._key)
+        return seal(payload, kid=self._gateway, content_type=CONTENT_TYPE, key=self._key)
 
 
 def loss_of(collected: Collected, reason: str) -> Loss:

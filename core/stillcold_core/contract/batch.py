@@ -13,23 +13,28 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-from stillcold_core.contract.arrays import (
-    BadBatch,
-    Ints,
-    decode_bytes,
-    decode_ints,
-    decode_words,
-    encode_bytes,
-    encode_ints,
-    encode_words,
-)
-from stillcold_core.contract.losses import Gap, decode_gaps, encode_gaps
+from stillcold_core.contract.arrays import Ints, decode_bytes, decode_ints, decode_words
+from stillcold_core.contract.errors import BadBatch
+from stillcold_core.contract.losses import Gap, decode_gaps
 from stillcold_core.contract.names import END_OF_TIME, checked_name
-from stillcold_core.readings import Absence, Sample, Value
+from stillcold_core.contract.packing import (
+    CAUSES,
+    CONTENT_TYPE,
+    UNASKED,
+    Packed,
+    columns_of,
+    moments_of,
+    pack_batch,
+    pack_point,
+    words_of,
+)
+from stillcold_core.readings import Sample, Value
 from stillcold_core.samples import Samples
 
-CONTENT_TYPE = "application/vnd.stillcold.batch+cbor+zstd"
-FORMAT = 1
+__all__ = [
+    "CAUSES", "CONTENT_TYPE", "MAX_ENVELOPE", "MAX_PAYLOAD", "MAX_POINTS", "MAX_VALUES", "UNASKED", "Batch", "Block",
+    "Column", "block_of", "decode_batch", "encode_batch", "from_mantissas", "to_mantissas",
+]  # fmt: skip
 MAX_ENVELOPE = 1 << 20
 """Bytes. A longer message is refused before anything looks into it."""
 MAX_PAYLOAD = 4 << 20
@@ -38,13 +43,7 @@ MAX_POINTS = 1024
 """Points in a batch."""
 MAX_VALUES = 1 << 20
 """Numbers in a batch, times and absent ones included: a constant series is a few bytes however long it is."""
-CAUSES = tuple(Absence)
-"""Causes by their number on the wire; new ones are added at the end."""
-UNASKED = 255
-"""Stands among the causes where a sample does not have the quantity: it is read more rarely than the others."""
-_NUMBER_OF = {cause: number for number, cause in enumerate(CAUSES, 1)}
 _DEPTH = 8  # a batch nests 7 deep
-_LEVEL = 9  # measured: 3 is 4 % larger, 19 is 1 % smaller at five times the time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,20 +151,17 @@ class Batch:
 
 def encode_batch(batch: Batch) -> bytes:
     """The payload of an envelope: zstd of CBOR."""
-    content: dict[str, Any] = {
-        "v": FORMAT,
-        "gateway": batch.gateway,
-        "epoch": batch.epoch,
-        "sequence": batch.sequence,
-        "previous": batch.previous,
-        "boot": batch.boot,
-        "synced": batch.synced,
-        "profiles": dict(batch.profiles),
-        "points": [_encode_block(b) for b in batch.blocks],
-    }
-    if batch.gaps:
-        content["gaps"] = encode_gaps(batch.gaps)
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(cbor2.dumps(content))
+    return pack_batch(
+        gateway=batch.gateway,
+        epoch=batch.epoch,
+        sequence=batch.sequence,
+        previous=batch.previous,
+        boot=batch.boot,
+        synced=batch.synced,
+        profiles=batch.profiles,
+        points=[_packed(b) for b in batch.blocks],
+        gaps=batch.gaps,
+    )
 
 
 def decode_batch(payload: bytes) -> Batch:
@@ -211,20 +207,13 @@ def block_of(samples: Sequence[Sample], profile: str, exponents: Mapping[str, in
     exponents : mapping of str to int
         Power of ten of each quantity that the profile reads; one that no sample has gets no column.
     """
-    columns, raw = {}, {}
-    for name, exponent in exponents.items():
-        values = [s.values.get(name) for s in samples]
-        causes = np.array([_cause_number(v) for v in values], np.uint8)
-        if (causes == UNASKED).all():
-            continue
-        numbers = np.array([v for v in values if v is not None and not isinstance(v, Absence)], np.float64)
-        columns[name] = Column(exponent, to_mantissas(numbers, exponent), causes)
-        words = [s.raw[name] for s in samples if name in s.raw]
-        if words:
-            raw[name] = np.array(words, np.uint16)
-    times = np.array([round(s.time * 1000) for s in samples], np.int64)
-    monotonic = np.array([round(s.monotonic * 1000) for s in samples], np.int64)
-    return Block(samples[0].point, profile, times, monotonic, columns, raw)
+    columns = {
+        name: Column(c.exponent, np.array(c.mantissas, np.int64), np.frombuffer(bytes(c.causes), np.uint8))
+        for name, c in columns_of(samples, exponents).items()
+    }
+    raw = {name: np.array(rows, np.uint16) for name, rows in words_of(samples, exponents).items()}
+    times, monotonic = moments_of(samples)
+    return Block(samples[0].point, profile, np.array(times, np.int64), np.array(monotonic, np.int64), columns, raw)
 
 
 def to_mantissas(values: npt.NDArray[np.float64], exponent: int) -> Ints:
@@ -239,10 +228,6 @@ def from_mantissas(mantissas: Ints, exponent: int) -> npt.NDArray[np.float64]:
     return wide / np.float64(10.0**-exponent) if exponent < 0 else wide * np.float64(10.0**exponent)
 
 
-def _cause_number(value: Value | None) -> int:
-    return UNASKED if value is None else _NUMBER_OF[value] if isinstance(value, Absence) else 0
-
-
 def _listed(column: Column) -> list[Value | None]:
     return [
         (None if cause == UNASKED else CAUSES[cause - 1]) if cause else value
@@ -250,22 +235,10 @@ def _listed(column: Column) -> list[Value | None]:
     ]
 
 
-def _encode_block(block: Block) -> dict[str, Any]:
-    content: dict[str, Any] = {
-        "point": block.point,
-        "profile": block.profile,
-        "time": encode_ints(block.times),
-        "monotonic": encode_ints(block.monotonic),
-        "columns": {name: _encode_column(c) for name, c in block.columns.items()},
-    }
-    if block.raw:
-        content["raw"] = {name: encode_words(words) for name, words in block.raw.items()}
-    return content
-
-
-def _encode_column(column: Column) -> dict[str, Any]:
-    content = {"exp": column.exponent, **encode_ints(column.mantissas)}
-    return content | {"causes": encode_bytes(column.causes)} if column.causes.any() else content
+def _packed(block: Block) -> dict[str, Any]:
+    columns = {n: Packed(c.exponent, c.mantissas.tolist(), c.causes.tobytes()) for n, c in block.columns.items()}
+    raw = {name: words.tolist() for name, words in block.raw.items()}
+    return pack_point(block.point, block.profile, block.times.tolist(), block.monotonic.tolist(), columns, raw)
 
 
 def _decode_block(content: Any) -> Block:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stillcold_core.contract.arrays import BadBatch
+from stillcold_core.contract.errors import BadBatch
 from stillcold_core.contract.names import END_OF_TIME, checked_name
 
 MOST_GAPS = 256

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from stillcold_core.contract.arrays import BadBatch
+from stillcold_core.contract.errors import BadBatch
 
 END_OF_TIME = 253_402_300_800_000
 """ms, 10000-01-01"""

@@ -10,6 +10,14 @@ VOLTAGES = tuple(f"voltage_{p}" for p in PHASES)
 LINE_VOLTAGES = tuple(f"voltage_{p}" for p in LINE_PAIRS)
 CURRENTS = tuple(f"current_{p}" for p in PHASES)
 POWERS = tuple(f"active_power_{p}" for p in PHASES)
+CONTACTS = {"seal_closed": 0.0, "door_closed": 0.0, "breaker_closed": 1.0}
+"""What a contact of a sealed line must not show."""
+ON_DELAY = 5.0
+"""s that power, current or voltage must stay above its limit."""
+CONTACT_DELAY = 10.0
+"""s that a contact must stay changed."""
+FLOW_DELAY = 30.0
+"""s that water must flow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 
 import math
 import statistics
-from collections.abc import Collection
 from typing import Literal
 
 import msgspec
 
+from stillcold_core.detect.cadence import REMEMBERED, longest_between
 from stillcold_core.detect.columns import Column, blank, fed
 from stillcold_core.detect.kernels import kernel
 from stillcold_core.samples import Floats
@@ -15,10 +15,6 @@ from stillcold_core.samples import Floats
 Condition = Literal["dead", "live", "unknown"]
 CONDITIONS: tuple[Condition, ...] = ("dead", "live", "unknown")
 """In the order in which columns count them: 0, 1, 2."""
-REMEMBERED = 5
-"""Intervals between samples from which the usual one is known."""
-_GAP = 3.0  # intervals
-_LEAST = 5.0  # s; a reading that is late by less is no gap
 
 
 class Presence(msgspec.Struct, frozen=True):
@@ -56,17 +52,6 @@ class Presence(msgspec.Struct, frozen=True):
         if self.time is None or now - self.time > longest_between(self.intervals):
             return "unknown"
         return self.shown
-
-
-def longest_between(intervals: Collection[float]) -> float:
-    """Seconds after which a sample is missing, from the last intervals; infinite where nothing is known of the cadence.
-
-    Examples
-    --------
-    >>> longest_between([1.0, 1.0, 10.0]), longest_between([10.0, 10.0, 1.0])
-    (5.0, 30.0)
-    """
-    return max(_GAP * statistics.median(intervals), _LEAST) if intervals else math.inf
 
 
 def patience(presence: Presence, times: Floats) -> tuple[Column, tuple[float, ...]]:

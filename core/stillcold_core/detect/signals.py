@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillcold_core.detect.deadline import CURRENTS, LINE_VOLTAGES, POWERS, VOLTAGES
+from stillcold_core.detect.deadline import CONTACTS, CURRENTS, LINE_VOLTAGES, POWERS, VOLTAGES
 from stillcold_core.samples import Floats, Samples
 
-CONTACTS = {"seal_closed": 0.0, "door_closed": 0.0, "breaker_closed": 1.0}
-"""What a contact of a sealed line must not show."""
 LITRE = 1000.0
 """Litres in a m³: in whole litres a water register has steps like an energy register."""
 

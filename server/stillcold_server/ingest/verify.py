@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stillcold_core.contract.arrays import BadBatch
 from stillcold_core.contract.batch import CONTENT_TYPE, MAX_ENVELOPE, Batch, decode_batch
+from stillcold_core.contract.errors import BadBatch
 from stillcold_core.evidence.envelope import BadEnvelope, digest, open_envelope
 from stillcold_core.evidence.keys import Ed25519PublicKey
 
