@@ -26,6 +26,7 @@ from stillcold_agent.observe.http import Listener
 from stillcold_agent.observe.pages import pages
 from stillcold_agent.observe.progress import Progress
 from stillcold_agent.observe.snapshot import Observer
+from stillcold_agent.observe.status import Reporter
 from stillcold_agent.observe.systemd import Systemd
 from stillcold_agent.thinning import Thinner
 from stillcold_agent.uplink.uplink import Uplink
@@ -82,6 +83,7 @@ class Agent:
         self._progress = Progress(config.bus, meters.values(), now().monotonic)
         buses = [p.stats for p in self._pollers]
         self._observer = Observer(self._counts, self._progress, buses, self._journal, self._uplink.stats)
+        self._reporter = Reporter(self._observer, self._uplink.report, config.observe.status_interval)
         self._systemd = Systemd(os.environ, self._counts)
         self._listeners = _listeners(config, self._observer, self._counts)
 
@@ -97,7 +99,7 @@ class Agent:
         self._uplink.start()
         self._keeper.start()
         sources = [*(p.run() for p in self._pollers), *(one.run() for one in self._listeners)]
-        work = [*sources, self._close_when_due(), _until(stop)]
+        work = [*sources, self._close_when_due(), self._reporter.run(), _until(stop)]
         tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(w) for w in work]
         feeding = asyncio.ensure_future(self._systemd.feed(self._progress))  # may end at once
         self._systemd.say("READY=1")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STA_UNSYNC = 0x0040  # linux/timex.h
+_STA_NANO = 0x2000  # linux/timex.h
 _TIME_ERROR = 5  # linux/timex.h
 
 
@@ -43,26 +44,40 @@ class _Timex(ctypes.Structure):
     )
 
 
-def clock_is_synchronised() -> bool:
-    """Whether the kernel says that a time service disciplines the wall clock.
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """What the kernel knows of the wall clock.
+
+    Attributes
+    ----------
+    synced : bool
+        Whether a time service disciplines it.
+    offset, error : float
+        s that it is still to be corrected by, and that it may be wrong by at most; they mean something only where it is
+        synced.
+    """
+
+    synced: bool
+    offset: float
+    error: float
+
+
+def clock_state() -> ClockState:
+    """What the kernel says of the wall clock.
 
     Notes
     -----
     chrony, ntpd and systemd-timesyncd all clear the kernel's STA_UNSYNC flag, and the kernel sets it again when none
-    has done so for long (adjtimex(2)). Reading the flag needs no privilege.
+    has done so for long (adjtimex(2)). Asking needs no privilege. chrony corrects the clock itself: the kernel's offset
+    is 0 with it.
     """
-    state, timex = _asked()
-    return state not in (-1, _TIME_ERROR) and not timex.status & _STA_UNSYNC
-
-
-def clock_error() -> float:
-    """The most that the wall clock can be off, s: the kernel's bound, which grows until a time service corrects it.
-
-    It means something only where :func:`clock_is_synchronised`.
-    """
-    return float(_asked()[1].maxerror) / 1e6
-
-
-def _asked() -> tuple[int, _Timex]:
     timex = _Timex()  # modes = 0: only asks
-    return int(ctypes.CDLL(None).adjtimex(ctypes.byref(timex))), timex
+    state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    synced = state not in (-1, _TIME_ERROR) and not timex.status & _STA_UNSYNC
+    unit = 1e-9 if timex.status & _STA_NANO else 1e-6
+    return ClockState(synced, timex.offset * unit, timex.maxerror * 1e-6)
+
+
+def clock_is_synchronised() -> bool:
+    """Whether a time service disciplines the wall clock."""
+    return clock_state().synced

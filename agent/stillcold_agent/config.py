@@ -63,6 +63,8 @@ class Observe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     listen: str = ""
     """Address and port of ``/metrics`` and ``/health``; nothing listens where it is empty."""
+    status_interval: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+    """s from one report in the status to the next at least."""
 
 
 class TcpBus(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="tcp"):

@@ -9,6 +9,10 @@ REASONS = (
     "ack_malformed",
     "http_bad_request",
     "http_refused",
+    "journal_age",
+    "journal_begun",
+    "journal_damaged",
+    "journal_error",
     "journal_full",
     "keeper_full",
     "keeper_stopped",
@@ -17,6 +21,8 @@ REASONS = (
     "publish_refused",
     "reading_skipped",
     "refused_by_server",
+    "replay_malformed",
+    "replayed",
     "sent_again",
 )
 """Every reason; docs/agent-metrics.md says what each means."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import uvicorn
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from stillcold_core.contract.messages import Status
 from stillcold_core.detect.findings import Finding
@@ -22,13 +22,14 @@ from stillcold_server.config import Config
 from stillcold_server.detection.compiled import Compiling
 from stillcold_server.detection.live import Detection
 from stillcold_server.followers import Follower
+from stillcold_server.ingest.status import note_status
 from stillcold_server.ingest.subscriber import Subscriber
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.language.texts import load_texts
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
 from stillcold_server.people.accounts import ensure_first_admin
-from stillcold_server.store import rollups, schema
+from stillcold_server.store import rollups
 from stillcold_server.store.database import open_database, write
 from stillcold_server.store.migrate import prepare
 
@@ -131,10 +132,8 @@ class Server:
             follower.ring()
 
     def _status(self, gateway: str, status: Status) -> None:
-        g = schema.gateway
-        values = {"status": status.state, "status_at": _now(), "heartbeat": status.heartbeat}
         with write(self.engine) as connection:
-            connection.execute(update(g).where(g.c.id == gateway).values(values))
+            note_status(connection, gateway, status, _now())
         self.hub.publish("lines")
 
 

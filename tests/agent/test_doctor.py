@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stillcold_agent.app import sole_use
+from stillcold_agent.boot import ClockState
 from stillcold_agent.cli import main
 from stillcold_agent.config import Config, load_config
 from stillcold_agent.counts import Counts
@@ -88,7 +89,7 @@ def config_of(folder: Path, mqtt: str = "", port: int = 502) -> Config:
 )
 def test_a_clock_must_be_synchronised_and_close(synchronised: bool, error: float, state: str) -> None:
     """A second is the most."""
-    (found,) = clock(synchronised, error)
+    (found,) = clock(ClockState(synchronised, 0.0, error))
     assert found.state == state
 
 

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import stillcold_agent
 from stillcold_agent.counts import REASONS
+from stillcold_agent.journal.store import _REASONS as LOSSES
 from stillcold_agent.observe.exposition import Family, render
 from stillcold_agent.observe.http import MOST_CLIENTS, MOST_HEAD
 from stillcold_core.profiles import Profile
@@ -141,6 +142,7 @@ async def test_the_page_and_the_exposition_name_the_same_metrics(
 def test_every_reason_of_the_code_is_known_and_documented() -> None:
     """No other is."""
     used = {reason for text in SOURCES for reason in re.findall(r'counts\.add\(\s*"([a-z_]+)"', text)}
+    used |= {reason for reasons in LOSSES.values() for reason in reasons}  # by the gap record's reason
     assert sorted(used) == sorted(REASONS)
     _, _, reasons = PAGE.partition("### Reasons")
     assert re.findall(r"^\| `([a-z_]+)` \|", reasons, re.MULTILINE) == sorted(REASONS)
@@ -169,6 +171,19 @@ async def test_health_fails_while_a_bus_is_not_connected(
         await pages.health(True)
         await far.stop()
         assert (await pages.health(False))["buses"]["b"]["connected"] is False
+
+
+@pytest.mark.requirement("agent.health")
+async def test_health_fails_for_a_while_after_the_disk_refused_something(
+    tmp_path: Path, mosquitto: Mosquitto, sdm630: Profile, pages: Pages
+) -> None:
+    """What was read before it can still be read; that is not enough."""
+    async with first_answers(sdm630) as far, RunningAgent(tmp_path, mosquitto, plant(pages.port, far.port)) as agent:
+        await pages.health(True)
+        agent.counts.add("journal_error")
+        journal = (await pages.health(False))["journal"]
+        assert journal["ok"] is False
+        assert journal["batches"] is not None
 
 
 async def connected(port: int, said: bytes = b"") -> Connection:

@@ -7,10 +7,12 @@ compresses otherwise; an old file stays valid then.
 import json
 import math
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import independent_decoder
+import msgspec
 
 from stillcold_core.contract.batch import CONTENT_TYPE, Batch, Block, block_of, encode_batch
 from stillcold_core.contract.losses import Gap
@@ -22,6 +24,7 @@ from stillcold_core.contract.messages import (
     encode_replay,
     encode_status,
 )
+from stillcold_core.contract.report import BusReport, GatewayReport
 from stillcold_core.evidence.envelope import GENESIS, digest, seal
 from stillcold_core.evidence.keys import Ed25519PrivateKey, format_public_key
 from stillcold_core.profiles import load_profile
@@ -36,6 +39,18 @@ START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 LOST = (
     Gap("full", 2, 3, None, round(START * 1000), round(START * 1000) + 3_599_000, ("kc-017-p1", "kc-017-p2")),
     Gap("damaged", 1, 9, b"\x08" * 8),
+)
+REPORT = GatewayReport(
+    at=datetime(2026, 1, 1, 0, 5, tzinfo=UTC),
+    meters=3,
+    silent=1,
+    synced=True,
+    clock_offset=-0.000125,
+    clock_error=0.012,
+    waiting=12,
+    oldest=datetime(2026, 1, 1, 0, 3, tzinfo=UTC),
+    buses=(BusReport("cabinet", 2, 1, True), BusReport("hall", 1, 0)),
+    counts={"reading_skipped": 4, "sent_again": 2},
 )
 
 
@@ -128,7 +143,9 @@ def vectors() -> Iterator[tuple[str, str, bytes]]:
     yield "ack", "two stored, one refused", encode_ack(ack)
     replay = ReplayRequest(EPOCH, [(1, 1440), (2000, 2000)])
     yield "replay", "a day of batches and one more are wanted again", encode_replay(replay)
-    yield "status", "an online gateway", encode_status(Status("online", "0.1.0", EPOCH.hex(), "2026-01-01T00:00:00Z"))
+    status = Status("online", "0.1.0", EPOCH.hex(), "2026-01-01T00:00:00Z")
+    yield "status", "an online gateway that reports nothing", encode_status(status)
+    yield "status-report", "an online gateway", encode_status(msgspec.structs.replace(status, report=REPORT))
 
 
 def document(name: str, description: str, data: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import cbor2
+import msgspec
 import pytest
 from hostile import bounded_memory
 from hypothesis import given
@@ -34,6 +35,22 @@ BAD_REPLAYS = [
     *(cbor2.dumps({k: v for k, v in REPLAY.items() if k != key}) for key in REPLAY),
     *(cbor2.dumps(REPLAY | change) for change in REPLAY_CHANGES),
 ]
+REPORT: dict[str, Any] = {"at": "2026-01-01T00:00:00Z", "meters": 2, "silent": 1, "synced": True}
+BUS: dict[str, Any] = {"bus": "b", "meters": 2, "silent": 1}
+REPORT_CHANGES: list[dict[str, Any]] = [
+    {"at": "yesterday"}, {"at": "2026-01-01T00:00:00"}, {"at": "0001-01-01T00:00:00+14:00"}, {"meters": -1},
+    {"meters": 1.5}, {"silent": None}, {"synced": "yes"}, {"waiting": 2**53}, {"oldest": "9999-12-31T23:59:59-14:00"},
+    {"clock_error": -1.0}, {"clock_offset": "1"}, {"buses": {}}, {"buses": [BUS] * 65},
+    {"buses": [BUS | {"bus": "a b"}]}, {"buses": [{"bus": "b"}]}, {"counts": {"a b": 1}}, {"counts": {"a": -1}},
+    {"counts": {"x" * 65: 1}}, {"counts": {f"r{i}": 1 for i in range(129)}},
+]  # fmt: skip
+
+
+def reported(report: dict[str, Any]) -> bytes:
+    """A status with a report."""
+    return msgspec.json.encode({"state": "online", "report": report})
+
+
 BAD_STATUSES = [
     b"",
     b"{",
@@ -47,6 +64,12 @@ BAD_STATUSES = [
     b'{"state": "\xff"}',
     b'{"state": NaN}',
     b'{"state": "online", "x": ' + b"[" * 200_000,
+    b'{"state": "online", "version": "' + b"x" * 4096 + b'"}',
+    *(
+        msgspec.json.encode({"state": "online", "report": {k: v for k, v in REPORT.items() if k != key}})
+        for key in REPORT
+    ),
+    *(msgspec.json.encode({"state": "online", "report": REPORT | change}) for change in REPORT_CHANGES),
     b"[" * 200_000,
 ]
 
@@ -72,6 +95,8 @@ def test_what_is_no_request_for_a_replay_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize("data", BAD_STATUSES, ids=range(len(BAD_STATUSES)))
 def test_what_is_no_status_is_refused(data: bytes) -> None:
     """Retained or not."""
+    whole = REPORT | {"buses": [BUS], "counts": {"sent_again": 1}, "later": "is ignored"}
+    assert decode_status(reported(whole)).report
     with bounded_memory(), pytest.raises(BadMessage):
         decode_status(data)
 

@@ -138,6 +138,23 @@ def test_the_small_messages_read_back() -> None:
     status = bytes.fromhex(FILES["status"]["hex"])
     assert decode_status(status) == Status("online", "0.1.0", "0102030405060708", "2026-01-01T00:00:00Z")
     assert json.loads(status)["state"] == "online"
+    told = bytes.fromhex(FILES["status-report"]["hex"])
+    assert decode_status(told).report == make_vectors.REPORT
+    assert json.loads(told)["report"] == {
+        "at": "2026-01-01T00:05:00Z",
+        "meters": 3,
+        "silent": 1,
+        "synced": True,
+        "clock_offset": -0.000125,
+        "clock_error": 0.012,
+        "waiting": 12,
+        "oldest": "2026-01-01T00:03:00Z",
+        "buses": [
+            {"bus": "cabinet", "meters": 2, "silent": 1, "connected": True},
+            {"bus": "hall", "meters": 1, "silent": 0},
+        ],
+        "counts": {"reading_skipped": 4, "sent_again": 2},
+    }
 
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)

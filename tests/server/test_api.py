@@ -1,13 +1,16 @@
 """The REST API over a real server and a real database."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
+from stillcold_core.contract.messages import Status, decode_status
 from stillcold_core.readings import Absence
 from stillcold_server.api.read.lines import is_silent
+from stillcold_server.ingest.status import note_status
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
 from support.gateway import DEAD, SignedGateway, steady
@@ -15,6 +18,7 @@ from support.story import NOW, START, feed
 from support.web import API, Web, get, problem
 
 POWER = "f1:p1:restart.power:20270115T080100.000Z"
+VECTOR = Path(__file__).parents[1] / "contract" / "vectors" / "status-report.json"
 CURRENT = "f1:p1:restart.current:20270115T080100.000Z"
 
 
@@ -32,6 +36,36 @@ def test_the_ledger_is_shown(restarted: Web) -> None:
     ]
     (gateway,) = get(client, "/gateways")
     assert (gateway["id"], gateway["sampled_at"], gateway["points"]) == ("gw-1", newest, ["p1", "p2"])
+
+
+@pytest.mark.requirement("api.gateway-report")
+def test_a_gateway_shows_what_it_said_last_of_its_work(restarted: Web) -> None:
+    """A last will does not take it back; one that says nothing of its work has none."""
+    client = restarted.program("viewer")
+    assert get(client, "/gateways")[0]["report"] is None
+    status = decode_status(bytes.fromhex(json.loads(VECTOR.read_text(encoding="utf-8"))["hex"]))
+    for said in (Status("online", "0.0.1"), status, Status("offline")):
+        with write(restarted.engine) as connection:
+            note_status(connection, "gw-1", said, NOW)
+    (gateway,) = get(client, "/gateways")
+    assert (gateway["status"], gateway["status_at"]) == ("offline", "2027-01-15T08:03:39.500Z")
+    assert gateway["report"] == {
+        "at": "2026-01-01T00:05:00.000Z",
+        "version": "0.1.0",
+        "since": "2026-01-01T00:00:00Z",
+        "meters": 3,
+        "silent": 1,
+        "synced": True,
+        "clock_offset": -0.000125,
+        "clock_error": 0.012,
+        "waiting": 12,
+        "oldest": "2026-01-01T00:03:00.000Z",
+        "buses": [
+            {"bus": "cabinet", "meters": 2, "silent": 1, "connected": True},
+            {"bus": "hall", "meters": 1, "silent": 0, "connected": None},
+        ],
+        "counts": {"reading_skipped": 4, "sent_again": 2},
+    }
 
 
 @pytest.mark.requirement("api.condition-and-coverage")

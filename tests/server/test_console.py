@@ -1,15 +1,20 @@
 """The console's pages without scripts, and its words."""
 
 import re
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from sqlalchemy import select, update
 
+from stillcold_core.contract.messages import Status
+from stillcold_core.contract.report import BusReport, GatewayReport
 from stillcold_server.console.assets import STATIC
+from stillcold_server.ingest.status import note_status
 from stillcold_server.language.texts import LANGUAGES
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
+from support.story import NOW
 from support.web import Web
 
 INCIDENT = "f1:p1:restart.power:20270115T080100.000Z"
@@ -109,6 +114,27 @@ def test_every_page_is_there_in_every_language(restarted: Web, language: str) ->
     for path, status in (("/nothing", 404), ("/lines/f9", 404), ("/alerts/f9", 404), ("/lines/%00", 422)):
         answer = admin.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+
+
+@pytest.mark.requirement("console.gateway-report")
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["not connected: hall", "not synchronised", "batches sent again", "Counted by gw-1"]),
+        ("zh", ["未连接：hall", "未同步", "重发的批次", "gw-1 启动以来的计数"]),
+    ],
+)
+def test_the_system_page_shows_what_a_gateway_said_of_its_work(restarted: Web, language: str, words: list[str]) -> None:
+    """In words; a reason that this version does not know stands as it came."""
+    buses = (BusReport("cabinet", 2, 1, True), BusReport("hall", 1, 0, False))
+    counts = {"sent_again": 2, "from_a_newer_agent": 1}
+    report = GatewayReport(datetime(2026, 1, 1, tzinfo=UTC), 3, 1, False, waiting=12, buses=buses, counts=counts)
+    with write(restarted.engine) as connection:
+        note_status(connection, "gw-1", Status("online", "<b>0.1.0</b>", report=report), NOW)
+    admin = restarted.browser("admin")
+    admin.post("/language", data={"to": language})
+    text = page(admin, "/system")
+    assert [word for word in [*words, "from_a_newer_agent", "&lt;b&gt;0.1.0"] if word not in text] == []
 
 
 def test_a_stranger_is_sent_to_the_login_and_back_to_where_he_wanted(restarted: Web) -> None:

@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from stillcold_agent.counts import REASONS as TROUBLES
 from stillcold_core import detect
 from stillcold_core.detect.presence import Condition
 from stillcold_core.quantities import QUANTITIES
@@ -82,6 +83,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "gateway_status.": ("online", "offline"),
     "follower.": ("detection", "rollup", "mirror"),
     "refused.": REASONS,
+    "trouble.": TROUBLES,
     "chain_note.": ("gap", "lost", "unwritten", "fork", "broken"),
     "nav.": ("alerts", "lines", "system", "users"),
     "age.": ("now", "second", "minute", "hour", "day"),

@@ -25,7 +25,14 @@ class RunningAgent:
     broker : Mosquitto
         Its broker.
     rest : str
-        Of the configuration, after gateway, data folder and log.
+        Of the configuration, after gateway, data folder and broker.
+
+    Attributes
+    ----------
+    far : Acker
+        The server's side.
+    counts : Counts
+        The agent's.
     """
 
     def __init__(self, folder: Path, broker: Mosquitto, rest: str) -> None:
@@ -34,7 +41,8 @@ class RunningAgent:
         config = load_config(file)
         make_data_dir(Path(config.data_dir))
         self.far = Acker(broker.port, GATEWAY, load_or_make_key(Path(config.data_dir)).public_key())
-        self._agent, self._stop = Agent(config, Counts()), asyncio.Event()
+        self.counts = Counts()
+        self._agent, self._stop = Agent(config, self.counts), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:

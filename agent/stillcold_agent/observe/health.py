@@ -7,6 +7,9 @@ from stillcold_agent.observe.snapshot import Snapshot
 WAITS_TOO_LONG = 300.0
 """s that a batch may wait for the server; a quiet line's is written once a minute and acknowledged within seconds."""
 
+_RECENT = 60.0
+"""s; a disk that refuses what it is given is tried again each second, so its failures do not pause for long."""
+
 
 class BusHealth(msgspec.Struct, frozen=True):
     """One bus: ``connected`` is null before its first reading, ``idle`` is s since the last reading ended."""
@@ -51,7 +54,8 @@ def judge(snapshot: Snapshot) -> Health:
         for _, view in snapshot.buses
     }
     stats = snapshot.journal
-    journal = JournalHealth(stats is not None, stats.depth if stats else None)
+    failing = snapshot.failed is not None and snapshot.monotonic - snapshot.failed < _RECENT
+    journal = JournalHealth(stats is not None and not failing, stats.depth if stats else None)
     waiting = snapshot.waiting_for
     connected = snapshot.uplink.connected
     uplink = UplinkHealth(connected and (waiting is None or waiting <= WAITS_TOO_LONG), connected, waiting)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import stillcold_agent
+from stillcold_agent.boot import ClockState
 from stillcold_agent.counts import REASONS
 from stillcold_agent.journal.stats import JournalStats
 from stillcold_agent.modbus.stats import BusStats
@@ -34,6 +35,10 @@ def _meter(name: str, told: str, value: Callable[[MeterView], Value]) -> Family[
 
 def _journal(name: str, told: str, value: Callable[[JournalStats], Value]) -> Family[Snapshot]:
     return Family(_PREFIX + name, "gauge", told, lambda s: [({}, value(s.journal))] if s.journal else [])
+
+
+def _clock(name: str, told: str, value: Callable[[ClockState], Value]) -> Family[Snapshot]:
+    return Family(_PREFIX + name, "gauge", told, lambda s: [({}, value(s.clock))] if s.clock.synced else [])
 
 
 def _labels(meter: MeterView) -> dict[str, str]:
@@ -81,6 +86,8 @@ FAMILIES: tuple[Family[Snapshot], ...] = (
     _agent("uplink_disconnects_total", "counter", "Connections that were lost.", lambda s: s.uplink.disconnects),
     _agent("uplink_batches_total", "counter", "Batches published, repeated ones too.", lambda s: s.uplink.published),
     _agent("uplink_bytes_total", "counter", "Bytes of the batches published.", lambda s: s.uplink.published_bytes),
-    _agent("clock_synchronised", "gauge", "Whether a time service keeps the clock.", lambda s: s.synced),
+    _agent("clock_synchronised", "gauge", "Whether a time service keeps the clock.", lambda s: s.clock.synced),
+    _clock("clock_offset_seconds", "What the kernel has still to correct.", lambda c: c.offset),
+    _clock("clock_error_seconds", "What the clock may be wrong by at most.", lambda c: c.error),
 )
 """Each name once, in the order of the exposition."""

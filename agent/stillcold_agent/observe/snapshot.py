@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillcold_agent.boot import clock_is_synchronised, now
+from stillcold_agent.boot import ClockState, clock_state, now
 from stillcold_agent.counts import Counts
 from stillcold_agent.journal.stats import JournalStats
 from stillcold_agent.journal.store import Journal
@@ -38,12 +38,16 @@ class Snapshot:
         What each meter showed last.
     journal : JournalStats or None
         None where it cannot be read.
+    failed : float or None
+        Monotonic time, s, at which a new failure of the journal's disk was seen last.
     uplink : UplinkStats
         The way to the broker.
-    synced : bool
-        Whether a time service disciplines the wall clock.
-    cpu, memory : float, int
-        s of processor time used, bytes resident.
+    clock : ClockState
+        Of the wall clock.
+    cpu : float
+        s of processor time used.
+    memory : int or None
+        Bytes resident; None where the kernel does not say.
     """
 
     time: float
@@ -53,10 +57,11 @@ class Snapshot:
     buses: Sequence[tuple[BusStats, BusView]]
     meters: Sequence[MeterView]
     journal: JournalStats | None
+    failed: float | None
     uplink: UplinkStats
-    synced: bool
+    clock: ClockState
     cpu: float
-    memory: int
+    memory: int | None
 
     @property
     def written(self) -> float | None:
@@ -103,6 +108,8 @@ class Observer:
         self._started = time.time()
         self._lock = asyncio.Lock()
         self._last: Snapshot | None = None
+        self._errors = 0
+        self._failed: float | None = None
 
     async def look(self) -> Snapshot:
         """The agent now, or up to a second ago."""
@@ -112,17 +119,20 @@ class Observer:
             return self._last
 
     def _taken(self, journal: JournalStats | None) -> Snapshot:
-        moment = now()
+        moment, counts = now(), self._counts.totals()
+        if counts.get("journal_error", 0) > self._errors:
+            self._errors, self._failed = counts["journal_error"], moment.monotonic
         return Snapshot(
             time=moment.time,
             monotonic=moment.monotonic,
             started=self._started,
-            counts=self._counts.totals(),
+            counts=counts,
             buses=self._buses,
             meters=list(self._progress.meters.values()),
             journal=journal,
+            failed=self._failed,
             uplink=self._uplink,
-            synced=clock_is_synchronised(),
+            clock=clock_state(),
             cpu=_cpu(),
             memory=_memory(),
         )
@@ -140,5 +150,8 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _memory() -> int:
-    return int(_STATM.read_text().split()[1]) * resource.getpagesize()
+def _memory() -> int | None:
+    try:
+        return int(_STATM.read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        return None

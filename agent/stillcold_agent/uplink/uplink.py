@@ -30,6 +30,7 @@ from stillcold_core.contract.messages import (
     decode_replay,
     encode_status,
 )
+from stillcold_core.contract.report import GatewayReport
 from stillcold_core.contract.topics import ack_topic, batch_topic, replay_topic, status_topic
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class Uplink:
         self._heartbeat, self._patience = heartbeat, patience
         self.stats = UplinkStats()
         self._heard = False
+        self._report: GatewayReport | None = None
         self._since = datetime.now(UTC).isoformat(timespec="seconds")
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -119,6 +121,12 @@ class Uplink:
         """The journal has something new."""
         self._wake.set()
 
+    def report(self, report: GatewayReport) -> None:
+        """Say ``report`` in the status, now and whenever the broker is back; never waits."""
+        self._report = report
+        if self._client.is_connected():
+            self._publish_status("online")
+
     def stop(self, seconds: float) -> None:
         """Give the server ``seconds`` to acknowledge what is left, say that this gateway goes offline, and end."""
         self._drain(seconds)
@@ -141,7 +149,8 @@ class Uplink:
             info.wait_for_publish(2.0)
 
     def _publish_status(self, state: Literal["online", "offline"]) -> mqtt.MQTTMessageInfo:
-        status = Status(state, stillcold_agent.__version__, self._journal.epoch.hex(), self._since, self._heartbeat)
+        epoch, version = self._journal.epoch.hex(), stillcold_agent.__version__
+        status = Status(state, version, epoch, self._since, self._heartbeat, self._report)
         return self._client.publish(status_topic(self._gateway), encode_status(status), qos=1, retain=True)
 
     # The library's thread: hands over and returns.

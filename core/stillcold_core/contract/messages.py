@@ -8,8 +8,13 @@ import cbor2
 import msgspec
 from msgspec import Meta
 
+from stillcold_core.contract.report import GatewayReport
+
 MOST_RANGES = 64
 """Ranges in a request for a replay."""
+
+MOST_STATUS = 4096
+"""Bytes of a status."""
 
 
 class BadMessage(ValueError):
@@ -101,6 +106,8 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
         Of the agent, of its journal in hex, and the time it started.
     heartbeat : float
         s; a batch leaves at least so often, whatever happens. What is silent for longer is silent.
+    report : GatewayReport or None
+        What it says of its work; None of a last will and of agents that say nothing.
     """
 
     state: Literal["online", "offline"]
@@ -108,11 +115,17 @@ class Status(msgspec.Struct, frozen=True, omit_defaults=True):
     epoch: str = ""
     since: str = ""
     heartbeat: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    report: GatewayReport | None = None
 
 
 def encode_status(status: Status) -> bytes:
-    """JSON of a status."""
-    return msgspec.json.encode(status)
+    """JSON of a status, without what would make it too long: the report's buses, then its counts."""
+    payload = msgspec.json.encode(status)
+    for name, empty in (("buses", ()), ("counts", {})):
+        if status.report and len(payload) > MOST_STATUS:
+            status = msgspec.structs.replace(status, report=msgspec.structs.replace(status.report, **{name: empty}))
+            payload = msgspec.json.encode(status)
+    return payload
 
 
 def decode_status(payload: bytes) -> Status:
@@ -123,6 +136,8 @@ def decode_status(payload: bytes) -> Status:
     BadMessage
         When it is none.
     """
+    if len(payload) > MOST_STATUS:
+        raise BadMessage(f"expected a status of at most {MOST_STATUS} bytes")
     try:
         return msgspec.json.decode(payload, type=Status)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:

@@ -80,6 +80,32 @@ class Point(Answer):
     sampled_at: Moment | None
 
 
+class BusReport(Answer):
+    """One serial line or socket of a gateway."""
+
+    bus: str
+    meters: int
+    silent: int
+    connected: bool | None = Field(None, description="null before it has been tried")
+
+
+class GatewayReport(Answer):
+    """What a gateway said last of its work; not signed."""
+
+    at: Moment = Field(description="by the gateway's clock")
+    version: str = Field(description="of the agent")
+    since: str = Field(description="when the agent started, by the gateway's clock")
+    meters: int
+    silent: int = Field(description="meters that did not answer when they were read last")
+    synced: bool = Field(description="whether a time service disciplines its clock")
+    clock_offset: float | None = Field(None, description="s")
+    clock_error: float | None = Field(None, description="s")
+    waiting: int | None = Field(None, description="batches not acknowledged; null where it cannot read its journal")
+    oldest: Moment | None = Field(None, description="when the oldest of them was written")
+    buses: list[BusReport] = []
+    counts: dict[str, int] = Field({}, description="what was dropped, refused or missed since the start, by reason")
+
+
 class Gateway(Answer):
     """A gateway as the server sees it."""
 
@@ -89,6 +115,7 @@ class Gateway(Answer):
     status_at: Moment | None
     sampled_at: Moment | None = Field(description="newest sample of its points")
     points: list[str]
+    report: GatewayReport | None = Field(description="null of agents that do not report")
 
 
 class Column(Answer):

@@ -55,8 +55,10 @@ gateway = Table(
     _text("id", primary_key=True), _text("public_key"), Column("site", ForeignKey("site.id")),
     _text("status", nullable=True), _time("status_at", nullable=True),
     Column("heartbeat", Float, nullable=False, server_default="60"),
+    Column("report", JSON, nullable=True),
 )  # fmt: skip
-"""``heartbeat``: s; a gateway that is online sends a batch at least so often."""
+"""``heartbeat``: s; a gateway that is online sends a batch at least so often. ``report``: the last one in its
+status, with the agent's ``version`` and since when it runs."""
 
 point = Table(
     "point", metadata,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from stillcold_agent.boot import clock_error, clock_is_synchronised
+from stillcold_agent.boot import clock_state
 from stillcold_agent.config import Config
 from stillcold_agent.tools.doctor.broker import broker
 from stillcold_agent.tools.doctor.files import files
@@ -17,7 +17,7 @@ from stillcold_agent.tools.doctor.server import server
 def examine(path: Path, config: Config) -> Iterator[Finding]:
     """What each check finds, as soon as it is known."""
     yield from files(path, config)
-    yield from clock(clock_is_synchronised(), clock_error())
+    yield from clock(clock_state())
     yield from disk(config)
     yield from service()
     yield from meters(config)

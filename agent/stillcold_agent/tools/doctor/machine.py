@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from stillcold_agent.boot import ClockState
 from stillcold_agent.config import Config
 from stillcold_agent.tools.doctor.finding import Finding, fail, good, warn
 
@@ -16,15 +17,15 @@ _SPARE = 100  # MB beside the journal's own bound
 _MEGA = 1_000_000
 
 
-def clock(synchronised: bool, error: float) -> Iterator[Finding]:
-    """Whether a time service keeps the clock, and how far off it can be, s."""
+def clock(state: ClockState) -> Iterator[Finding]:
+    """Whether a time service keeps the clock, and how far off it can be."""
     do = "systemctl status systemd-timesyncd (or chrony); is UDP port 123 open, and an NTP server set?"
-    if not synchronised:
+    if not state.synced:
         yield fail("clock", "not synchronised", do)
-    elif error > _CLOSE:
-        yield warn("clock", f"synchronised, but may be {error:.1f} s off", do)
+    elif state.error > _CLOSE:
+        yield warn("clock", f"synchronised, but may be {state.error:.1f} s off", do)
     else:
-        yield good("clock", f"synchronised, at most {error:.3f} s off")
+        yield good("clock", f"synchronised, at most {state.error:.3f} s off")
 
 
 def disk(config: Config, sys: Path = Path("/sys")) -> Iterator[Finding]:

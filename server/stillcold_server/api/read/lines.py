@@ -69,6 +69,7 @@ def list_gateways(connection: Connection) -> list[Gateway]:
             status_at=row.status_at,
             sampled_at=max((p.sampled_at for p in points[row.id] if p.sampled_at is not None), default=None),
             points=[p.id for p in points[row.id]],
+            report=row.report,
         )
         for row in rows
     ]

@@ -1,0 +1,21 @@
+"""What a gateway says of itself, beside its gateway in the ledger."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, update
+
+from stillcold_core.contract.messages import Status
+from stillcold_server.store import schema
+
+
+def note_status(connection: Connection, gateway: str, status: Status, now: int) -> None:
+    """Keep the last status of a gateway in the ledger, and its last report; ``now`` in ms.
+
+    A last will has no report: what was said before it stays, since it is worth knowing then.
+    """
+    g = schema.gateway
+    values: dict[str, Any] = {"status": status.state, "status_at": now, "heartbeat": status.heartbeat}
+    if status.report:
+        values["report"] = {"version": status.version, "since": status.since} | msgspec.to_builtins(status.report)
+    connection.execute(update(g).where(g.c.id == gateway).values(values))
