@@ -1,13 +1,13 @@
 """The meters of a configuration: what is asked of each, and how its answers become a sample."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stillcold_agent.boot import Moment
 from stillcold_agent.config import Config, Device, profile_of
 from stillcold_agent.deadbands import Quiet, default_deadbands
 from stillcold_core.detect.deadline import DeadLineLimits
-from stillcold_core.profiles import Profile, Ratios, Read, Register, decode, plan_reads
+from stillcold_core.profiles import Profile, Ratios, Read, Register, block_decoder, plan_reads
 from stillcold_core.quantities import QUANTITIES, Kind
 from stillcold_core.readings import Absence, Sample, Value
 
@@ -65,6 +65,13 @@ class Meter:
     slow_reads: tuple[Read, ...] = ()
     slow_interval: float = 60.0
 
+    _decoders: tuple["_Decoder", ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what decoding each answer needs."""
+        decoders = tuple(_Decoder(self.profile, read, self.ratios) for read in self.all_reads)
+        object.__setattr__(self, "_decoders", decoders)  # as a frozen dataclass sets its fields itself
+
     @property
     def all_reads(self) -> tuple[Read, ...]:
         """Every request there is for it."""
@@ -74,11 +81,14 @@ class Meter:
         """The reading that ``answers`` make: one for each of :attr:`reads`, or of :attr:`all_reads`, in order."""
         values: dict[str, Value] = {}
         raw: dict[str, tuple[int, ...]] = {}
-        for register, answer in self.words(answers):
-            value = answer if isinstance(answer, Absence) else decode(self.profile, register, answer, self.ratios)
-            values[register.quantity] = value
-            if register.raw and not isinstance(answer, Absence) and not isinstance(value, Absence):
-                raw[register.quantity] = answer
+        for decoder, answer in zip(self._decoders, answers, strict=False):
+            if isinstance(answer, Absence):
+                values |= dict.fromkeys(decoder.quantities, answer)
+                continue
+            values |= decoder.decode(answer)
+            for quantity, first, end in decoder.raw:
+                if not isinstance(values[quantity], Absence):
+                    raw[quantity] = answer[first:end]
         return Sample(self.point, moment.time, values, moment.monotonic, raw)
 
     def words(self, answers: Iterable[Answer]) -> Iterator[tuple[Register, Answer]]:
@@ -89,6 +99,25 @@ class Meter:
                     yield register, answer
                 else:
                     yield register, answer[offset : offset + register.words]
+
+
+class _Decoder:
+    """What is done with the answer to one request.
+
+    Attributes
+    ----------
+    quantities : tuple of str
+        That lie in it.
+    decode : callable
+        From its words to the values by quantity.
+    raw : list of (str, int, int)
+        Quantities whose words are kept, and where they lie.
+    """
+
+    def __init__(self, profile: Profile, read: Read, ratios: Ratios) -> None:
+        self.quantities = tuple(r.quantity for r, _ in read.registers)
+        self.decode = block_decoder(profile, read, ratios)
+        self.raw = [(r.quantity, offset, offset + r.words) for r, offset in read.registers if r.raw]
 
 
 def meters_of(config: Config) -> list[Meter]:

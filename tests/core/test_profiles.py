@@ -6,6 +6,7 @@ import re
 import struct
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from stillcold_core.profiles import (
     Profile,
     Ratios,
     Register,
+    block_decoder,
     decode,
     encode,
     load_profile,
@@ -130,6 +132,20 @@ def test_no_words_give_an_implausible_number(which: tuple[Profile, Register], wo
         assert value is Absence.OUT_OF_RANGE
     else:
         assert QUANTITIES[register.quantity].plausible(value)
+
+
+@pytest.mark.requirement("profile.block")
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda p: p.model)
+@settings(deadline=None)
+@given(data=st.data(), ratios=st.sampled_from(RATIOS))
+def test_a_whole_answer_is_decoded_as_its_registers_are(profile: Profile, data: st.DataObject, ratios: Ratios) -> None:
+    """The same values to the bit, whatever the orders of bytes and words, and what lies between the registers."""
+    orders = {n: data.draw(st.sampled_from(["big", "little"])) for n in ("byte_order", "word_order")}
+    profile = msgspec.structs.replace(profile, **orders)
+    for read in plan_reads(profile):
+        words = data.draw(st.lists(WORD, min_size=read.count, max_size=read.count))
+        expected = {r.quantity: decode(profile, r, words[at : at + r.words], ratios) for r, at in read.registers}
+        assert block_decoder(profile, read, ratios)(words) == expected
 
 
 @pytest.mark.requirement("profile.nan-is-absent")

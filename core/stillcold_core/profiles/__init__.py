@@ -4,6 +4,7 @@
 70
 """
 
+from stillcold_core.profiles.block import block_decoder
 from stillcold_core.profiles.codec import decode, decoder, encode, encoder
 from stillcold_core.profiles.model import Profile, Ratios, Register
 from stillcold_core.profiles.plan import Read, plan_reads
@@ -14,6 +15,7 @@ __all__ = [
     "Ratios",
     "Read",
     "Register",
+    "block_decoder",
     "decode",
     "decoder",
     "encode",

@@ -9,7 +9,7 @@ from stillcold_core.profiles.model import Order, Profile, Ratios, Register, Type
 from stillcold_core.quantities import QUANTITIES, Kind
 from stillcold_core.readings import Absence, Value
 
-_FORMAT: dict[Type, str] = {
+FORMAT: dict[Type, str] = {
     "uint16": "H", "int16": "h", "uint32": "I", "int32": "i", "uint64": "Q", "int64": "q", "float32": "f",
     "float64": "d", "bit": "H",
 }  # fmt: skip
@@ -48,7 +48,7 @@ def decoder(profile: Profile, register: Register, ratios: Ratios = NO_RATIOS) ->
     """:func:`decode` of one register, with what does not change from value to value worked out before."""
     number, exponent = _unrounded(profile, register, ratios), register.exponent
     low, high = QUANTITIES[register.quantity].low, QUANTITIES[register.quantity].high
-    nothing = _nothing(profile, register)
+    nothing = frozenset(map(_arranger(register.type, profile.orders(register)), ends(register)))
 
     def value(words: Sequence[int]) -> Value:
         if tuple(words) in nothing:
@@ -59,17 +59,16 @@ def decoder(profile: Profile, register: Register, ratios: Ratios = NO_RATIOS) ->
     return value
 
 
-def _nothing(profile: Profile, register: Register) -> frozenset[tuple[int, ...]]:
-    """Words with which a meter says that it does not have a value, or that it does not fit the register.
+def ends(register: Register) -> tuple[int, ...]:
+    """Counts with which a meter says that it does not have a value, or that it does not fit the register.
 
     Every bit of an unsigned integer (ABB, SunSpec); of a signed one the greatest (ABB) and the least (SunSpec).
     """
     kind = register.type
     if QUANTITIES[register.quantity].kind is not Kind.GAUGE or kind == "bit" or kind.startswith("float"):
-        return frozenset()
+        return ()
     low, high = _limits(kind)
-    ends = (high,) if kind.startswith("uint") else (low, high)
-    return frozenset(map(_arranger(kind, profile.orders(register)), ends))
+    return (high,) if kind.startswith("uint") else (low, high)
 
 
 def unrounded(profile: Profile, register: Register, words: Sequence[int], ratios: Ratios = NO_RATIOS) -> float:
@@ -125,7 +124,7 @@ def modulus(register: Register) -> float:
 def _unrounded(profile: Profile, register: Register, ratios: Ratios) -> Callable[[Sequence[int]], float]:
     gather, factor = _gatherer(register.type, profile.orders(register)), register.factor(ratios)
     if register.transform == "four_quadrant":
-        return lambda words: _unfold(gather(words)) * factor
+        return lambda words: unfold(gather(words)) * factor
     return lambda words: gather(words) * factor
 
 
@@ -134,7 +133,7 @@ def _gatherer(kind: Type, orders: tuple[Order, Order]) -> Callable[[Sequence[int
     """From the words of a type to its number."""
     if kind == "bit":
         return lambda words: float(words[0] != 0)
-    packed = struct.Struct(">" + _FORMAT[kind])
+    packed = struct.Struct(">" + FORMAT[kind])
     halves = struct.Struct(("<" if orders[0] == "little" else ">") + f"{packed.size // 2}H")
     if orders[1] == "big":
         return lambda words: float(packed.unpack(halves.pack(*words))[0])
@@ -144,7 +143,7 @@ def _gatherer(kind: Type, orders: tuple[Order, Order]) -> Callable[[Sequence[int
 @cache
 def _arranger(kind: Type, orders: tuple[Order, Order]) -> Callable[[float], tuple[int, ...]]:
     """From a number of a type to its words."""
-    packed = struct.Struct(">" + _FORMAT[kind])
+    packed = struct.Struct(">" + FORMAT[kind])
     words = struct.Struct(("<" if orders[0] == "little" else ">") + f"{packed.size // 2}H")
     if orders[1] == "big":
         return lambda number: words.unpack(packed.pack(number))
@@ -173,12 +172,12 @@ def _limiter(kind: Type) -> Callable[[float], int]:
 
 def _limits(kind: Type) -> tuple[int, int]:
     """Least and greatest count of an integer type."""
-    bits = 8 * struct.calcsize(">" + _FORMAT[kind])
+    bits = 8 * struct.calcsize(">" + FORMAT[kind])
     return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if kind.startswith("int") else (0, (1 << bits) - 1)
 
 
-def _unfold(number: float) -> float:
-    # Schneider PowerLogic "4Q_FP_PF": 1..2 and -2..-1 mirror at ±1 to tell leading from lagging.
+def unfold(number: float) -> float:
+    """Power factor of Schneider PowerLogic's "4Q_FP_PF": 1..2 and -2..-1 mirror at ±1 to tell leading from lagging."""
     if abs(number) > 2:
         return math.nan
     return 2 - number if number > 1 else -2 - number if number < -1 else number
