@@ -35,7 +35,6 @@ from stillcold_core.readings import Sample
 
 log = logging.getLogger(__name__)
 _DRAIN = 5.0  # s that the server gets to acknowledge what is left
-_TICK = 0.1  # s between looks at the open batch's deadline
 
 
 class Agent:
@@ -135,7 +134,7 @@ class Agent:
 
     async def _close_when_due(self) -> None:
         while True:
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(self._batcher.wait(now().monotonic))
             self._hand_over(self._batcher.due(now().monotonic))
 
     def _hand_over(self, collected: Collected | None) -> None:

@@ -10,6 +10,7 @@ from stillcold_core.readings import Sample
 
 MOST_VALUES = 80_000
 """Values in a batch. Even if none of them compressed, its envelope would stay under the wire's limit of 1 MiB."""
+_SOON = 0.001  # s
 
 
 class Importance(IntEnum):
@@ -74,6 +75,14 @@ class Batcher:
         if verdict.change:
             self._close_by(monotonic + self._periods.change, "change")
         return self.close("full") if self._values >= MOST_VALUES else None
+
+    def wait(self, monotonic: float) -> float:
+        """Seconds until :meth:`due` is to be asked again.
+
+        No later deadline can come meanwhile that is earlier: each is set at least the shortest period ahead.
+        """
+        shortest = min(self._periods.quiet, self._periods.change, self._periods.live)
+        return min(max(self._deadline - monotonic, _SOON), shortest)
 
     def due(self, monotonic: float) -> Collected | None:
         """The closed batch, when its time has come."""

@@ -68,7 +68,9 @@ class Watch:
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
+        self._contacts = tuple(q for q in meter.exponents if QUANTITIES[q].kind is Kind.CONTACT)
         self._last: Sample | None = None
+        self._answered = False
         self._live: str | None = None
         self._since = 0.0
         self._energy: float | None = None
@@ -81,13 +83,14 @@ class Watch:
         """What ``sample`` means, after those before it."""
         limits = self._meter.limits
         live = energised(sample, limits, self._energy) if limits else None
-        change = self._change(sample, live)
-        began = live is not None and (self._live is None or not self._answered_before())
+        answered = any(isinstance(v, float) for v in sample.values.values())
+        change = self._change(sample, live, answered)
+        began = live is not None and (self._live is None or not self._answered)
         if began:
             self._since = sample.monotonic
-        if _answered(sample):
+        if answered:
             self._live = live
-        self._last = sample
+        self._last, self._answered = sample, answered
         energy = sample.number("active_energy_import")
         self._energy = self._energy if energy is None else energy
         deciding = live is not None and sample.monotonic - self._since <= _DECIDING_POWER
@@ -103,22 +106,16 @@ class Watch:
         waits = max(_DECIDING.get(self._witness or "", 0.0), 1.5 * self._meter.interval)
         return (self._witness if sample.monotonic - self._witnessed <= waits else None), False
 
-    def _change(self, sample: Sample, live: str | None) -> Change | None:
+    def _change(self, sample: Sample, live: str | None, answered: bool) -> Change | None:
         if self._last is None:
             return Change.FIRST
-        if _answered(sample) != _answered(self._last):
-            return Change.BACK if _answered(sample) else Change.SILENT
-        if any(sample.number(c) != self._last.number(c) for c in self._contacts(sample)):
+        if answered != self._answered:
+            return Change.BACK if answered else Change.SILENT
+        if any(sample.number(c) != self._last.number(c) for c in self._contacts):
             return Change.CONTACT
-        if self._live and not live and _answered(sample):
+        if self._live and not live and answered:
             return Change.DEAD
         return Change.STEP if self._stepped(sample) else None
-
-    def _answered_before(self) -> bool:
-        return self._last is not None and _answered(self._last)
-
-    def _contacts(self, sample: Sample) -> list[str]:
-        return [q for q in sample.values if QUANTITIES[q].kind is Kind.CONTACT]
 
     def _stepped(self, sample: Sample) -> bool:
         """Compares with the power that was last told, so that a slow rise is told too."""
@@ -131,7 +128,3 @@ class Watch:
             return False
         self._power = power
         return True
-
-
-def _answered(sample: Sample) -> bool:
-    return any(isinstance(v, float) for v in sample.values.values())
