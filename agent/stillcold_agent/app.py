@@ -23,11 +23,13 @@ from stillcold_agent.meters import Meter, meters_of
 from stillcold_agent.modbus.bus import Bus
 from stillcold_agent.modbus.poller import Poller
 from stillcold_agent.observe.http import Listener
+from stillcold_agent.observe.live import Live
 from stillcold_agent.observe.pages import pages
 from stillcold_agent.observe.progress import Progress
 from stillcold_agent.observe.snapshot import Observer
 from stillcold_agent.observe.status import Reporter
 from stillcold_agent.observe.systemd import Systemd
+from stillcold_agent.observe.window import Window
 from stillcold_agent.thinning import Thinner
 from stillcold_agent.uplink.uplink import Uplink
 from stillcold_core.files import BadFile
@@ -83,6 +85,8 @@ class Agent:
         buses = [p.stats for p in self._pollers]
         self._observer = Observer(self._counts, self._progress, buses, self._journal, self._uplink.stats)
         self._reporter = Reporter(self._observer, self._uplink.report, config.observe.status_interval)
+        self._live = Live(config.gateway, meters.values(), buses, now().time)
+        self._window = Window(data_dir, self._live, self._observer)
         self._systemd = Systemd(os.environ, self._counts)
         self._listeners = _listeners(config, self._observer, self._counts)
 
@@ -97,8 +101,9 @@ class Agent:
         self._failure = asyncio.get_running_loop().create_future()
         self._uplink.start()
         self._keeper.start()
-        sources = [*(p.run() for p in self._pollers), *(one.run() for one in self._listeners)]
-        work = [*sources, self._close_when_due(), self._reporter.run(), _until(stop)]
+        shown = [self._window.run(), self._reporter.run(), *(one.run() for one in self._listeners)]
+        sources = [*(p.run() for p in self._pollers), *shown]
+        work = [*sources, self._close_when_due(), _until(stop)]
         tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(w) for w in work]
         feeding = asyncio.ensure_future(self._systemd.feed(self._progress))  # may end at once
         self._systemd.say("READY=1")
@@ -122,6 +127,7 @@ class Agent:
 
     def _take(self, sample: Sample) -> None:
         self._progress.take(sample, now().monotonic)
+        self._live.take(sample)
         verdict = self._watches[sample.point].judge(sample)
         if verdict.began:
             said = {"point": sample.point, "live": verdict.live}

@@ -26,6 +26,7 @@ from stillcold_agent.tools.plan import keeps_intervals, plan_lines
 from stillcold_agent.tools.probe.search import Search, Task
 from stillcold_agent.tools.probe.target import BAUD_RATES, PARITIES, buses_of, units_of
 from stillcold_agent.tools.reading import read_once, registry_lines, table
+from stillcold_agent.tools.watch.look import watch
 from stillcold_agent.uplink.client import tls_context
 from stillcold_core.files import BadFile
 from stillcold_core.profiles import load_profile, load_profile_file, profile_names
@@ -178,6 +179,20 @@ def doctor(path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(findings))
     sys.exit(1 if any(f.state is State.FAIL for f in findings) else 0)
+
+
+@main.command("watch")
+@_config
+@click.option("--every", type=click.FloatRange(0.2, 3600), default=1.0, show_default=True, help="s between tables.")
+@click.option("--once", is_flag=True, help="Print one table and end.")
+@_clear_errors
+def watch_command(path: Path, every: float, once: bool) -> None:
+    """Show what the meters show and how the buses get on, until Ctrl-C; beside a running agent or without one."""
+    config = load_config(path, enrolled=False)
+    set_up_log("error")
+    in_place = "\x1b[H\x1b[J" if sys.stdout.isatty() and not once else ""
+    with suppress(KeyboardInterrupt):
+        asyncio.run(watch(config, every, once, lambda lines: click.echo(in_place + "\n".join(lines))))
 
 
 @main.command("read-once")

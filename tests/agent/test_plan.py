@@ -1,12 +1,13 @@
 """Which requests are sent, and what they cost a bus."""
 
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from stillcold_agent.cli import main
-from stillcold_agent.config import RtuBus, TcpBus
+from stillcold_agent.config import DialInBus, RtuBus, RtuOverTcpBus, TcpBus
 from stillcold_agent.tools.plan import cost_of
 from stillcold_core.profiles import Read, load_profile, plan_reads, profile_names
 
@@ -36,7 +37,7 @@ def test_each_request_is_printed_with_its_bytes_and_time(tmp_path: Path) -> None
         "      voltage_l1",
         "    function 4, 2 from 70: 8+9 bytes, 75 ms",
         "      frequency",
-        "    a reading: 2 requests, 2 quantities, 16+18 bytes, 150 ms",
+        "    a reading: 2 requests, 16+18 bytes, 150 ms",
         "  busy 15% of the time",
     ]
     assert result.exit_code == 0
@@ -53,6 +54,26 @@ def test_what_is_read_over_and_what_a_socket_carries_is_counted() -> None:
     bits = cost_of(Read(2, 0, 9, ()), RtuBus("b", "/dev/null", parity="E", stop_bits=2), 0.0)
     assert bits.received == 5 + 2
     assert bits.seconds == pytest.approx((8 + 7 + 2 * 3.5) * 12 / 9600)
+
+
+def test_a_line_behind_a_transparent_converter_has_a_speed_too() -> None:
+    """Frames of the serial line, characters of 11 bits; behind Modbus TCP nothing is known."""
+    read = Read(3, 0, 2, ())
+    assert cost_of(read, RtuOverTcpBus("b", "localhost", baud_rate=2400), 0.0).seconds == pytest.approx(
+        (8 + 9 + 2 * 3.5) * 11 / 2400
+    )
+    assert cost_of(read, DialInBus("b", 1, frames="tcp"), 0.0).seconds == 0
+
+
+@pytest.mark.requirement("agent.plan.requests")
+def test_what_is_read_now_and_then_stands_apart(tmp_path: Path) -> None:
+    """It takes its share at its own interval."""
+    rest = 'only = ["frequency", "ct_ratio"]\nslow_interval = 10\n'
+    text = LINE.format(baud_rate=9600) + device(1, rest, "chint-dtsu666")
+    lines = planned(tmp_path, text, "--answer-time", "0.975").stdout
+    assert re.search(r"    function 3, 1 from \d+, slow: 8\+7 bytes, 998 ms\n      ct_ratio\n", lines)
+    assert "    a reading: 1 requests, 8+9 bytes, 1000 ms\n    every 10 s: 1 more, 8+7 bytes, 998 ms\n" in lines
+    assert "  busy 110% of the time\n" in lines
 
 
 @pytest.mark.requirement("agent.plan.busy")

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from stillcold_agent.config import Bus, Config, DialInBus, RtuBus
+from stillcold_agent.config import Bus, Config, DialInBus, RtuBus, RtuOverTcpBus, TcpBus, speaks_rtu
 from stillcold_agent.meters import Meter, meters_of
 from stillcold_core.profiles import Read
 
 _COLUMNS = 80
 _ASKED = 6  # bytes of a request without its frame: unit, function, address, count
 _TCP_FRAME, _RTU_FRAME = 6, 2  # bytes: the MBAP header without its unit (Modbus TCP), the CRC (RTU)
+_STANDARD = 11  # bits of a character (Modbus over Serial Line V1.02, 2.5.1)
+SerialBus = RtuBus | RtuOverTcpBus | DialInBus
 _FULL = 0.8
 """Share of the time above which a bus does not catch up with its readings soon after one timeout."""
 
@@ -47,13 +49,14 @@ def cost_of(read: Read, bus: Bus, answer_time: float) -> Cost:
     Notes
     -----
     On a serial line each character takes 1 start, 8 data, 0 or 1 parity and 1 or 2 stop bits, and each frame is
-    preceded by 3.5 characters of silence, 1.75 ms at least (Modbus over Serial Line V1.02, 2.5.1.1). Behind a socket
-    the time on the wire is nothing beside the answer time; of a serial line behind a converter nothing is known here.
+    preceded by 3.5 characters of silence, 1.75 ms at least (Modbus over Serial Line V1.02, 2.5.1.1). Of a line behind
+    a transparent converter only the speed is known: characters are taken to have 11 bits, as the same standard has it.
+    Behind Modbus TCP the time on the wire is nothing beside the answer time; of a line behind it nothing is known.
     """
-    frame = _RTU_FRAME if isinstance(bus, RtuBus) else _TCP_FRAME
+    frame = _RTU_FRAME if speaks_rtu(bus) else _TCP_FRAME
     sent, received = _ASKED + frame, 3 + _content(read) + frame
     wanted = len({offset + i for register, offset in read.registers for i in range(register.words)})
-    wire = wire_time(bus, sent + received) if isinstance(bus, RtuBus) else 0.0
+    wire = 0.0 if isinstance(bus, TcpBus) or not speaks_rtu(bus) else wire_time(bus, sent + received)
     return Cost(sent, received, read.count - wanted, wire + answer_time)
 
 
@@ -79,8 +82,9 @@ def keeps_intervals(config: Config, answer_time: float) -> bool:
 def warnings_of(bus: Bus, meters: Sequence[Meter], answer_time: float) -> list[str]:
     """Why a bus cannot read its meters in time; empty where it can."""
     share, at_once = _share(bus, meters, answer_time), sum(_time(m.reads, bus, answer_time) for m in meters)
+    at_once += max((_time(m.slow_reads, bus, answer_time) for m in meters), default=0.0)  # never of two at once
     fastest = min(meters, key=lambda m: m.interval, default=None)
-    serial = ", higher baud_rate" if isinstance(bus, RtuBus) else ""
+    serial = ", higher baud_rate" if speaks_rtu(bus) else ""
     help_ = f"give a longer interval, fewer quantities (only, skip){serial}, or a second bus"
     if share > 1:
         return [f"this bus cannot keep its intervals: {help_}"]
@@ -95,11 +99,14 @@ def _meter_lines(meter: Meter, bus: Bus, answer_time: float) -> Iterator[str]:
     yield f"  {meter.point}: unit {meter.unit}, {meter.profile.model}, every {meter.interval:g} s{sealed}"
     for i, (read, cost) in enumerate(zip(meter.all_reads, costs, strict=True)):
         over = f", {cost.gap} of them read over" if cost.gap else ""
-        over += f", every {meter.slow_interval:g} s" if i >= len(meter.reads) else ""
+        over += ", slow" if i >= len(meter.reads) else ""
         yield f"    function {read.function}, {read.count} from {read.address}{over}: {_sum([cost])}"
         names = " ".join(register.quantity for register, _ in read.registers)
         yield from wrap(names, _COLUMNS, initial_indent=" " * 6, subsequent_indent=" " * 6)
-    yield f"    a reading: {len(costs)} requests, {len(meter.exponents)} quantities, {_sum(costs)}"
+    every, slow = costs[: len(meter.reads)], costs[len(meter.reads) :]
+    yield f"    a reading: {len(every)} requests, {_sum(every)}"
+    if slow:
+        yield f"    every {meter.slow_interval:g} s: {len(slow)} more, {_sum(slow)}"
 
 
 def _sum(costs: Sequence[Cost]) -> str:
@@ -128,15 +135,16 @@ def _content(read: Read) -> int:
     return math.ceil(read.count / 8) if read.function in (1, 2) else 2 * read.count
 
 
-def wire_time(bus: RtuBus, bytes_: int) -> float:
+def wire_time(bus: SerialBus, bytes_: int) -> float:
     """Seconds that a request and its answer of so many bytes together take the line."""
     return bytes_ * _character(bus) + 2 * silence(bus)
 
 
-def silence(bus: RtuBus) -> float:
+def silence(bus: SerialBus) -> float:
     """Seconds of silence before a frame."""
     return max(3.5 * _character(bus), 0.00175)
 
 
-def _character(bus: RtuBus) -> float:
-    return (1 + 8 + (bus.parity != "N") + bus.stop_bits) / bus.baud_rate
+def _character(bus: SerialBus) -> float:
+    bits = 1 + 8 + (bus.parity != "N") + bus.stop_bits if isinstance(bus, RtuBus) else _STANDARD
+    return bits / bus.baud_rate
