@@ -11,7 +11,8 @@ START = 1_800_000_000_000
 
 def envelope(link: Link, size: int = 100) -> bytes:
     """Names what it carries."""
-    return f"{link.epoch.hex()} {link.sequence} {link.previous.hex()}".encode().ljust(size)
+    lost = " ".join(point for gap in link.gaps for point in gap.points)
+    return f"{link.epoch.hex()} {link.sequence} {link.previous.hex()} {lost}".encode().ljust(size)
 
 
 def entry(

@@ -72,9 +72,27 @@ def open_database(path: Path) -> sqlite3.Connection:
     return db
 
 
+class Damaged(sqlite3.DatabaseError):
+    """What can be read cannot have been written."""
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file cannot be read any more, and trying again would not help."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _DAMAGE
+    return isinstance(error, Damaged) or (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _DAMAGE
+
+
+def read_chain(db: sqlite3.Connection) -> tuple[bytes, int]:
+    """Epoch and last sequence.
+
+    Raises
+    ------
+    Damaged
+        When there are none.
+    """
+    match db.execute("SELECT epoch, sequence FROM chain").fetchone():
+        case (bytes(epoch), int(sequence)) if len(epoch) == 8 and sequence >= 0:
+            return epoch, sequence
+    raise Damaged("the chain's last link is gone")
 
 
 def renew(path: Path) -> None:
@@ -105,16 +123,12 @@ def aside_path(path: Path) -> Path:
 
 
 def _chain_of(path: Path) -> tuple[bytes, int] | None:
-    """Epoch and last sequence of a damaged database, where they can still be read."""
+    """The chain of a damaged database, where it can still be read."""
     try:
-        db = sqlite3.connect(path)
-        try:
-            row = db.execute("SELECT epoch, sequence FROM chain").fetchone()
-        finally:
-            db.close()
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            return read_chain(db)
     except sqlite3.Error:
         return None
-    return (bytes(row[0]), int(row[1])) if row else None
 
 
 def _draft_path(path: Path) -> Path:

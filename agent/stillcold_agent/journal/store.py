@@ -17,7 +17,7 @@ from typing import Literal
 
 from stillcold_agent.boot import clock_is_synchronised
 from stillcold_agent.counts import Counts
-from stillcold_agent.journal.database import Transaction, aside_path, is_damage, open_database, renew
+from stillcold_agent.journal.database import Transaction, aside_path, is_damage, open_database, read_chain, renew
 from stillcold_agent.journal.entries import Bounds, Entry, Kept, Link
 from stillcold_agent.journal.gaps import Loss, forget_heard, note_loss, note_told, to_tell
 from stillcold_agent.journal.stats import JournalStats, written_kb
@@ -136,7 +136,7 @@ class Journal:
         query = _PENDING.format(", ".join("?" * len(skip)))
         with self._reading():
             rows = self._db.execute(query, (*skip, limit)).fetchall()
-        good = [Kept(sequence, envelope) for sequence, hash_, envelope in rows if digest(envelope) == hash_]
+        good = [Kept(s, envelope) for s, hash_, envelope in rows if envelope and digest(envelope) == hash_]
         if len(good) < len(rows):
             self._give_up({row[0] for row in rows} - {k.sequence for k in good})
         return good
@@ -225,7 +225,7 @@ class Journal:
 
     def _open(self) -> None:
         self._db = open_database(self._path)
-        self._epoch: bytes = self._db.execute("SELECT epoch FROM chain").fetchone()[0]
+        self._epoch, _ = read_chain(self._db)
         self._totals = self._count()
 
     def _begin_anew(self, error: sqlite3.Error) -> None:
