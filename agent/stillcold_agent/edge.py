@@ -5,8 +5,7 @@ from enum import StrEnum
 
 from stillcold_agent.meters import Meter
 from stillcold_agent.witnesses import AGAIN, Witnesses
-from stillcold_core.detect.deadline import CONTACT_DELAY, FLOW_DELAY, ON_DELAY, energised, power_of
-from stillcold_core.quantities import QUANTITIES, Kind
+from stillcold_core.detect.deadline import CONTACT_DELAY, CONTACTS, FLOW_DELAY, ON_DELAY, energised, power_of
 from stillcold_core.readings import Sample
 
 _DECIDING = {"seal": 2 * CONTACT_DELAY, "water": 2 * FLOW_DELAY}
@@ -68,7 +67,6 @@ class Watch:
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
-        self._contacts = tuple(q for q in meter.exponents if QUANTITIES[q].kind is Kind.CONTACT)
         self._last: Sample | None = None
         self._answered = False
         self._live: str | None = None
@@ -111,7 +109,7 @@ class Watch:
             return Change.FIRST
         if answered != self._answered:
             return Change.BACK if answered else Change.SILENT
-        if any(sample.number(c) != self._last.number(c) for c in self._contacts):
+        if any(sample.number(c) != self._last.number(c) for c in CONTACTS if c in sample.values):
             return Change.CONTACT
         if self._live and not live and answered:
             return Change.DEAD
