@@ -5,6 +5,7 @@ import fcntl
 import functools
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from stillcold_agent.journal.entries import Bounds
 from stillcold_agent.journal.keeper import Keeper
 from stillcold_agent.journal.sealing import Sealer
 from stillcold_agent.journal.store import JOURNAL_FILE, Journal
+from stillcold_agent.local.outputs import Outputs
 from stillcold_agent.meters import Meter, meters_of
 from stillcold_agent.modbus.bus import Bus
 from stillcold_agent.modbus.poller import Poller
@@ -87,6 +89,7 @@ class Agent:
         self._reporter = Reporter(self._observer, self._uplink.report, config.observe.status_interval)
         self._live = Live(config.gateway, meters.values(), buses, now().time)
         self._window = Window(data_dir, self._live, self._observer)
+        self._outputs = Outputs(config.local, config.gateway, meters.values(), self._waiting, self._counts)
         self._systemd = Systemd(os.environ, self._counts)
         self._listeners = _listeners(config, self._observer, self._counts)
 
@@ -103,7 +106,7 @@ class Agent:
         self._keeper.start()
         shown = [self._window.run(), self._reporter.run(), *(one.run() for one in self._listeners)]
         sources = [*(p.run() for p in self._pollers), *shown]
-        work = [*sources, self._close_when_due(), _until(stop)]
+        work = [*sources, *self._outputs.work(), self._close_when_due(), _until(stop)]
         tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(w) for w in work]
         feeding = asyncio.ensure_future(self._systemd.feed(self._progress))  # may end at once
         self._systemd.say("READY=1")
@@ -129,9 +132,7 @@ class Agent:
         self._progress.take(sample, now().monotonic)
         self._live.take(sample)
         verdict = self._watches[sample.point].judge(sample)
-        if verdict.began:
-            said = {"point": sample.point, "live": verdict.live}
-            log.warning("%(point)s: the sealed line is not dead (%(live)s)", said)
+        self._outputs.take(sample, verdict)
         self._hand_over(self._batcher.add(self._kept(sample, verdict), verdict, now().monotonic))
 
     def _kept(self, sample: Sample, verdict: Verdict) -> Sequence[Sample]:
@@ -142,6 +143,12 @@ class Agent:
         while True:
             await asyncio.sleep(self._batcher.wait(now().monotonic))
             self._hand_over(self._batcher.due(now().monotonic))
+
+    def _waiting(self) -> int | None:
+        try:
+            return self._journal.count_pending()
+        except sqlite3.Error:
+            return None
 
     def _hand_over(self, collected: Collected | None) -> None:
         if collected is not None:

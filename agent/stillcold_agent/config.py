@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from stillcold_agent.local.settings import Local, check_local
 from stillcold_core.files import BadFile, Step, TomlFile, read_text, repeated
 from stillcold_core.profiles import Profile, load_profile, load_profile_file
 from stillcold_core.registry import Id
@@ -178,6 +179,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: Batch = Batch()
     journal: Journal = Journal()
     observe: Observe = Observe()
+    local: Local = Local()
     bus: tuple[Bus, ...] = ()
     device: tuple[Device, ...] = ()
 
@@ -199,6 +201,7 @@ def load_config(path: Path, *, enrolled: bool = True) -> Config:
     config = _anchored(file.convert(Config), path.resolve().parent)
     _check_mqtt(file, config.mqtt, enrolled)
     _check_observe(file, config.observe)
+    check_local(file, config.local)
     _check_buses(file, config)
     _check_devices(file, config)
     return config
@@ -369,6 +372,7 @@ def _anchored(config: Config, folder: Path) -> Config:
     return replace(
         config,
         data_dir=at(config.data_dir),
+        local=replace(config.local, status_file=at(config.local.status_file)),
         mqtt=replace(
             mqtt,
             password_file=at(mqtt.password_file),

@@ -48,12 +48,15 @@ class Verdict:
         Whether it began so lately that the server may be waiting for this sample to raise the alert.
     change : Change or None
         What changed otherwise.
+    answered : bool
+        Whether the sample has any number.
     """
 
     live: str | None = None
     began: bool = False
     deciding: bool = False
     change: Change | None = None
+    answered: bool = True
 
 
 class Watch:
@@ -92,8 +95,8 @@ class Watch:
         energy = sample.number("active_energy_import")
         self._energy = self._energy if energy is None else energy
         deciding = live is not None and sample.monotonic - self._since <= _DECIDING_POWER
-        witness, first = self._witnessing(sample)
-        return Verdict(live or witness, began or first, deciding or witness is not None, change)
+        witness, first = self._witnessing(sample) if self._witnesses else (None, False)
+        return Verdict(live or witness, began or first, deciding or witness is not None, change, answered)
 
     def _witnessing(self, sample: Sample) -> tuple[str | None, bool]:
         """What contacts or water show, while it may decide, and whether this sample is the first to show it."""

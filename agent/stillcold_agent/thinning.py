@@ -9,11 +9,11 @@ from collections import deque
 from stillcold_agent.deadbands import Quiet
 from stillcold_agent.edge import Verdict
 from stillcold_core.detect.cadence import REMEMBERED, longest_between
-from stillcold_core.detect.deadline import LINE_VOLTAGES, VOLTAGES
+from stillcold_core.detect.deadline import LINE_VOLTAGES, OFF_DELAY, VOLTAGES
 from stillcold_core.readings import Absence, Sample, Value
 
-_AFTER = 60.0
-"""s after the last change in which every reading is kept: the longest dwell of the server's rules is as long."""
+_AFTER = OFF_DELAY
+"""s after the last change in which every reading is kept: the longest dwell of the server's rules."""
 _GRID = (*VOLTAGES, *LINE_VOLTAGES, "frequency")
 """Whose last digits are noise on a line at rest."""
 _CHOSEN = 8
@@ -44,7 +44,8 @@ class Thinner:
         self._waiting: deque[Sample] = deque(maxlen=1 + int(quiet.interval / interval))
         self._intervals: deque[float] = deque(maxlen=REMEMBERED)
         self._kept: Sample | None = None
-        self._shown: dict[str, Value] = {}
+        self._within: dict[str, tuple[float, float]] = {}
+        self._absent: dict[str, Absence] = {}
         self._digits: tuple[Value | None, ...] = ()
         self._most, self._full_until = 0.0, 0.0
 
@@ -69,19 +70,17 @@ class Thinner:
 
         One that a sample does not have is read more rarely: it is compared when it comes.
         """
-        before, now = self._shown, sample.values
-        for quantity, band in self._bands:
-            a, b = before.get(quantity), now.get(quantity)
-            if a == b or b is None:
-                continue
-            if a is None or isinstance(a, Absence) or isinstance(b, Absence) or abs(a - b) > band:
+        get = sample.values.get
+        for quantity, (low, high) in self._within.items():
+            value = get(quantity)
+            if value is not None and (isinstance(value, Absence) or not low <= value <= high):
                 return True
-        return False
+        return any(get(quantity, cause) is not cause for quantity, cause in self._absent.items())
 
     def _due(self, kept: Sample, sample: Sample) -> bool:
         pause = sample.monotonic - kept.monotonic
-        if pause + 1.25 * self._interval > self._most:
-            return True
+        if pause + 1.25 * self._interval > self._most or len(sample.values) > len(kept.values):
+            return True  # the second: it has what is read more rarely
         if pause < self._quiet.interval / 2:
             return False
         digits = _digits(sample)
@@ -91,7 +90,14 @@ class Thinner:
         if self._kept is not None:
             self._intervals.append(sample.monotonic - self._kept.monotonic)
         self._kept, self._digits = sample, _digits(sample)
-        self._shown.update(sample.values)
+        for quantity, band in self._bands:
+            value = sample.values.get(quantity)
+            if isinstance(value, Absence):
+                self._absent[quantity] = value
+                self._within.pop(quantity, None)
+            elif value is not None:
+                self._within[quantity] = value - band, value + band
+                self._absent.pop(quantity, None)
         self._most = min(self._quiet.interval + self._interval / 2, longest_between(self._intervals))
 
 

@@ -14,6 +14,8 @@ CONTACTS = {"seal_closed": 0.0, "door_closed": 0.0, "breaker_closed": 1.0}
 """What a contact of a sealed line must not show."""
 ON_DELAY = 5.0
 """s that power, current or voltage must stay above its limit."""
+OFF_DELAY = 60.0
+"""s without it after which the line counts as dead again."""
 CONTACT_DELAY = 10.0
 """s that a contact must stay changed."""
 FLOW_DELAY = 30.0
@@ -90,20 +92,22 @@ def power_of(sample: Sample) -> float | None:
 
     A reversed current transformer shows a melting furnace as export; a line is no less live for it.
     """
-    phases = sample.numbers(*POWERS)
-    shown = [*sample.numbers("active_power"), *([sum(abs(p) for p in phases)] if phases else [])]
-    return max((abs(p) for p in shown), default=None)
+    phases, total = sample.numbers(*POWERS), sample.number("active_power")
+    if not phases:
+        return None if total is None else abs(total)
+    in_all = sum(map(abs, phases))
+    return in_all if total is None else max(in_all, abs(total))
 
 
 def current_of(sample: Sample) -> float | None:
     """Largest phase current, A."""
-    return max((abs(i) for i in sample.numbers(*CURRENTS)), default=None)
+    return max(map(abs, sample.numbers(*CURRENTS)), default=None)
 
 
 def voltage_of(sample: Sample) -> float | None:
     """Largest voltage, V phase to neutral; of a meter that shows only line voltages, those over √3."""
-    shown = [*sample.numbers(*VOLTAGES), *(v / math.sqrt(3) for v in sample.numbers(*LINE_VOLTAGES))]
-    return max(shown, default=None)
+    lines = [v / math.sqrt(3) for v in sample.numbers(*LINE_VOLTAGES)]
+    return max([*sample.numbers(*VOLTAGES), *lines], default=None)
 
 
 def energised(sample: Sample, limits: DeadLineLimits, energy_before: float | None = None) -> str | None:
