@@ -22,6 +22,7 @@ from stillcold_server.config import Config
 from stillcold_server.detection.compiled import Compiling
 from stillcold_server.detection.live import Detection
 from stillcold_server.followers import Follower
+from stillcold_server.ingest.replays import Replays
 from stillcold_server.ingest.status import note_status
 from stillcold_server.ingest.subscriber import Subscriber
 from stillcold_server.ingest.writer import Writer
@@ -81,6 +82,7 @@ class Server:
             on_status=self._status,
             metrics=self.metrics,
         )
+        self.replays = Replays(self.engine, self.subscriber.ask, _now)
 
     def first_password(self) -> str | None:
         """One-time password of the first administrator, when there is no user yet."""
@@ -92,7 +94,7 @@ class Server:
         """Sinks start before sources and stop after them."""
         with contextlib.ExitStack() as stack:
             stack.callback(self.engine.dispose)
-            parts: tuple[Part, ...] = (self.compiling, self.outbox, *self.followers, self.subscriber)
+            parts: tuple[Part, ...] = (self.compiling, self.outbox, *self.followers, self.subscriber, self.replays)
             for part in parts:
                 part.start()
                 stack.callback(part.stop)

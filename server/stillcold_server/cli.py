@@ -1,7 +1,8 @@
-"""``stillcold-server``: run, migrate, scan, create-user, import-registry."""
+"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay."""
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -10,14 +11,16 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from stillcold_core.files import BadFile
 from stillcold_core.registry import load_registry
 from stillcold_server.config import Config, load_config
 from stillcold_server.detection.scan import scan_files
+from stillcold_server.ingest.replays import NothingMissing, request_replay
 from stillcold_server.people.accounts import ROLES, create_user
 from stillcold_server.registry.ledger import import_registry
+from stillcold_server.store import schema
 from stillcold_server.store.database import open_database, write
 from stillcold_server.store.migrate import NotMigrated, migrate, prepare
 
@@ -89,6 +92,46 @@ def import_registry_command(registry_file: Path, config_file: Path) -> None:
         f"imported {len(registry.site)} sites, {len(registry.line)} lines, {len(registry.gateway)} gateways, "
         f"{len(registry.point)} points, {len(registry.permit)} permits"
     )
+
+
+@main.command("request-replay")
+@click.option("--gateway", required=True, help="Id of the gateway.")
+@click.option("--epoch", callback=lambda _c, _p, text: _epoch(text), help="Of its journal, 16 hexadecimal digits.")
+@click.option("--from", "first", type=click.IntRange(min=1), help="First sequence.")
+@click.option("--to", "until", type=click.IntRange(min=1), help="Last sequence.")
+@_config
+@_plain_errors
+def request_replay_command(
+    gateway: str, epoch: bytes | None, first: int | None, until: int | None, config_file: Path
+) -> None:
+    """Ask a gateway for batches that it keeps for some days after they were acknowledged.
+
+    Without --epoch, --from and --to: for every gap in its chain. The running server asks when the gateway is online.
+    """
+    wanted = None
+    if (epoch, first, until) != (None, None, None):
+        if epoch is None or first is None or until is None or until < first:
+            raise click.UsageError("expected all of --epoch, --from and --to, and --to not below --from")
+        wanted = (epoch, first, until)
+    with write(_prepared(load_config(config_file))) as connection:
+        if connection.scalar(select(schema.gateway.c.id).where(schema.gateway.c.id == gateway)) is None:
+            raise click.ClickException(f"there is no gateway {gateway} in the registry")
+        try:
+            ranges = request_replay(connection, gateway, wanted, time.time_ns() // 1_000_000)
+        except NothingMissing:
+            raise click.ClickException(f"nothing is missing of {gateway}, as far as its chain shows") from None
+    for of_epoch, begin, end in ranges:
+        click.echo(f"{gateway}: {begin} to {end} of epoch {of_epoch.hex()} will be asked for when it is online")
+
+
+def _epoch(text: str | None) -> bytes | None:
+    try:
+        epoch = None if text is None else bytes.fromhex(text)
+    except ValueError:
+        epoch = b""
+    if epoch is not None and len(epoch) != 8:
+        raise click.BadParameter(f"got {text!r}; expected 16 hexadecimal digits")
+    return epoch
 
 
 @main.command("create-user")

@@ -15,8 +15,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from sqlalchemy.exc import OperationalError
 
-from stillcold_core.contract.messages import BadMessage, Status, decode_status, encode_ack
-from stillcold_core.contract.topics import ack_topic, batch_topic, gateway_of, status_topic
+from stillcold_core.contract.messages import BadMessage, ReplayRequest, Status, decode_status, encode_ack, encode_replay
+from stillcold_core.contract.topics import ack_topic, batch_topic, gateway_of, replay_topic, status_topic
 from stillcold_server.config import Mqtt
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
@@ -85,6 +85,11 @@ class Subscriber:
         self._thread.join()
         self._client.disconnect()
         self._client.loop_stop()
+
+    def ask(self, gateway: str, request: ReplayRequest) -> bool:
+        """Ask a gateway for batches again; whether the request is on its way."""
+        info = self._client.publish(replay_topic(gateway), encode_replay(request), qos=1)
+        return bool(info.rc == mqtt.MQTT_ERR_SUCCESS)
 
     def _make_client(self) -> mqtt.Client:
         config = self._config

@@ -104,6 +104,15 @@ chain_note = Table(
 not stored of them never will be, says the gateway), unwritten (readings that never had a sequence are lost, before
 ``sequence``), fork (a second envelope for one), broken (a batch does not name the hash of the one before it)."""
 
+replay = Table(
+    "replay", metadata,
+    Column("id", _ROW_ID, primary_key=True), Column("gateway", ForeignKey("gateway.id"), nullable=False),
+    Column("epoch", LargeBinary(8), nullable=False),
+    Column("first", BigInteger, nullable=False), Column("until", BigInteger, nullable=False),
+    _time("asked_at"), _time("sent_at", nullable=True),
+)  # fmt: skip
+"""What a gateway is to be asked for again, and when it was."""
+
 refusal = Table(
     "refusal", metadata,
     _text("reason", primary_key=True), _text("gateway", primary_key=True),
