@@ -138,6 +138,7 @@ def plan(path: Path, answer_time: float) -> None:
 @click.option("--baud-rate", type=int, multiple=True, default=BAUD_RATES, show_default=True, help="Serial: to try.")
 @click.option("--parity", type=click.Choice(["N", "E", "O"]), multiple=True, default=PARITIES, show_default=True)
 @click.option("--stop-bits", type=click.Choice([1, 2]), default=1, show_default=True)
+@click.option("--rtu-over-tcp", is_flag=True, help="HOST is a transparent converter: frames of a serial line over TCP.")
 @click.option("--timeout", type=click.FloatRange(0.05, 30), help="s to wait for an answer.  [default: 0.2; host: 1]")
 @click.option(
     "--function", type=click.Choice([1, 2, 3, 4]), default=3, show_default=True, help="Of the first question."
@@ -151,7 +152,9 @@ def probe(target: str, units: str, profile: tuple[Path, ...], function: int, ord
     Ctrl-C ends it with what was found so far; exit code 1 if that is nothing.
     """
     set_up_log("error")
-    buses = buses_of(target, line["baud_rate"], line["parity"], line["stop_bits"], line["timeout"])
+    buses = buses_of(
+        target, line["baud_rate"], line["parity"], line["stop_bits"], line["timeout"], rtu_over_tcp=line["rtu_over_tcp"]
+    )
     profiles = [*map(load_profile, profile_names()), *map(load_profile_file, profile)]
     search = Search(Task(buses, units_of(units), function, profiles, orders), click.echo, _progress)
     opened = True

@@ -18,14 +18,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from stillcold_agent.cli import main
-from stillcold_agent.config import Config
+from stillcold_agent.config import Config, RtuOverTcpBus
 from stillcold_agent.tools.probe.target import buses_of, units_of
 from stillcold_core.profiles import Profile, load_profile, profile_names
 from stillcold_sim.scenario import load_scenario
 from stillcold_sim.testing import MeterMaker, RunningPlant, modbus_meter, modbus_plant
 from stillcold_sim.wire.library import RtuFraming
 from support import Process
-from support.raw_meter import RawMeter, Registers
+from support.raw_meter import RawMeter, Registers, frame
 from support.whole_house import one_of_each
 
 __all__ = ["modbus_meter", "modbus_plant"]
@@ -104,6 +104,27 @@ async def test_a_meter_on_a_serial_line_is_found(modbus_meter: MeterMaker) -> No
     assert said_of(result.stdout) == {3: "it is eastron-sdm630"}
     assert f"{device}, 9600 baud 8N1" in result.stdout
     assert result.exit_code == 0
+
+
+@pytest.mark.requirement("agent.probe.serial")
+async def test_a_meter_behind_a_transparent_converter_is_found(modbus_meter: MeterMaker) -> None:
+    """By the frames of a serial line over TCP; as Modbus TCP nobody answers there."""
+    host, port = modbus_meter("chint-dtsu666", unit=3, kind="rtu_over_tcp").address()
+    target = f"{host}:{port}"
+    result = await probed(target, "--units", "3", "--rtu-over-tcp")
+    assert said_of(result.stdout) == {3: "it is chint-dtsu666"}
+    assert isinstance(pasted(result.stdout).bus[0], RtuOverTcpBus)
+    wrong = await probed(target, "--units", "3", "--timeout", "0.2")
+    assert wrong.exit_code == 1
+
+
+@pytest.mark.requirement("agent.probe.nobody")
+@pytest.mark.parametrize("code", [10, 11])
+async def test_a_converter_that_finds_nobody_is_no_meter(code: int) -> None:
+    """Exceptions 10 and 11 are the converter's own (Modbus Application Protocol V1.1b3, section 7)."""
+    async with RawMeter(lambda r: frame(r, bytes((0x80 | r.function, code if r.unit != 2 else 2)))) as far:
+        result = await probed(f"127.0.0.1:{far.port}", "--units", "1-3")
+    assert re.findall(r"^unit (\d+): answers", result.stdout, re.MULTILINE) == ["2"]
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from stillcold_agent.config import RtuBus, TcpBus
+from stillcold_agent.config import RtuBus, RtuOverTcpBus, TcpBus
 from stillcold_agent.meters import Answer
 from stillcold_agent.modbus.connection import Connection
 from stillcold_agent.modbus.frames import question
@@ -15,7 +15,7 @@ from stillcold_agent.modbus.lines import line_of
 from stillcold_core.readings import Absence
 
 Heard = Callable[[], None]
-ProbedBus = RtuBus | TcpBus
+ProbedBus = RtuBus | RtuOverTcpBus | TcpBus
 """What can be probed: a device, or an address."""
 
 
@@ -24,7 +24,7 @@ class Line:
 
     Parameters
     ----------
-    settings : RtuBus or TcpBus
+    settings : RtuBus, RtuOverTcpBus or TcpBus
         Where it leads.
     asked : callable
         Called after each question, for whoever shows progress.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from textwrap import wrap
 
-from stillcold_agent.config import RtuBus
+from stillcold_agent.config import RtuBus, TcpBus
 from stillcold_agent.tools.plan import wire_time
 from stillcold_agent.tools.probe.fit import Fit, best_of
 from stillcold_agent.tools.probe.line import ProbedBus
@@ -60,7 +60,8 @@ def paste_lines(bus: ProbedBus, suggested: Mapping[int, Sequence[Fit]]) -> Itera
         yield f'kind = "rtu"\ndevice = "{bus.device}"\nbaud_rate = {bus.baud_rate}'
         yield f'parity = "{bus.parity}"\nstop_bits = {bus.stop_bits}'
     else:
-        yield f'kind = "tcp"\nhost = "{bus.host}"\nport = {bus.port}'
+        kind = "tcp" if isinstance(bus, TcpBus) else "rtu_over_tcp"
+        yield f'kind = "{kind}"\nhost = "{bus.host}"\nport = {bus.port}'
     for unit, best in suggested.items():
         models = [fit.profile.model for fit in best]
         yield f'\n[[device]]\nbus = "{bus.id}"\nunit = {unit}\nprofile = "{models[0]}"'

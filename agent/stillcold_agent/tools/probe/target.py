@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from stillcold_agent.config import RtuBus, TcpBus
+from stillcold_agent.config import RtuBus, RtuOverTcpBus, TcpBus
 from stillcold_agent.tools.probe.line import ProbedBus
 
 Parity = Literal["N", "E", "O"]
@@ -20,7 +20,13 @@ _UNITS = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def buses_of(
-    target: str, baud_rates: Sequence[int], parities: Sequence[Parity], stop_bits: Literal[1, 2], timeout: float | None
+    target: str,
+    baud_rates: Sequence[int],
+    parities: Sequence[Parity],
+    stop_bits: Literal[1, 2],
+    timeout: float | None,
+    *,
+    rtu_over_tcp: bool = False,
 ) -> list[ProbedBus]:
     """One bus for each setting of a serial device, or the one of a socket.
 
@@ -28,6 +34,8 @@ def buses_of(
     ----------
     target : str
         Path of a serial device (with ``/`` in it), else ``host`` or ``host:port``.
+    rtu_over_tcp : bool
+        Whether frames of a serial line are spoken there.
 
     Raises
     ------
@@ -40,7 +48,8 @@ def buses_of(
     host, _, port = target.partition(":")
     if not host or (port and not (port.isdecimal() and 1 <= int(port) <= 65535)):
         raise click.BadParameter(f"got {target!r}; expected /dev/…, HOST or HOST:PORT with a port of 1 to 65535")
-    return [TcpBus(_NAME, host, int(port or 502), timeout or SOCKET_TIMEOUT)]
+    kind = RtuOverTcpBus if rtu_over_tcp else TcpBus
+    return [kind(_NAME, host, int(port or 502), timeout=timeout or SOCKET_TIMEOUT)]
 
 
 def units_of(text: str) -> list[int]:
