@@ -1,13 +1,14 @@
 """The far end: one subscriber that writes down what comes, and answers where the contestant needs an answer."""
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bench.agent.contestant import Contestant
+Reply = Callable[[str, bytes], tuple[str, bytes] | None]
 
 
 class Message(NamedTuple):
@@ -25,8 +26,8 @@ class FarEnd:
     ----------
     port : int
         Of the broker on loopback.
-    contestant : Contestant
-        Whose far end it is.
+    reply : callable
+        Gives topic and payload of the answer to a message, or None.
 
     Attributes
     ----------
@@ -34,8 +35,8 @@ class FarEnd:
         In order.
     """
 
-    def __init__(self, port: int, contestant: Contestant) -> None:
-        self._contestant = contestant
+    def __init__(self, port: int, reply: Reply) -> None:
+        self._reply = reply
         self.messages: list[Message] = []
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id="far-end", protocol=mqtt.MQTTv311, clean_session=False
@@ -57,5 +58,5 @@ class FarEnd:
     def _take(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         topic, payload = message.topic, bytes(message.payload)
         self.messages.append(Message(time.monotonic_ns(), topic, payload))
-        if answer := self._contestant.reply(topic, payload):
+        if answer := self._reply(topic, payload):
             client.publish(*answer, qos=1)

@@ -49,7 +49,11 @@ def stage(contestant: Contestant, folder: Path, program: Path, interval: float) 
     """A contestant that has begun to read ``program``'s meters every ``interval`` seconds."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with Plant(program) as plant, Mosquitto(folder / "broker") as broker, FarEnd(broker.port, contestant) as far_end:
+    with (
+        Plant(program) as plant,
+        Mosquitto(folder / "broker") as broker,
+        FarEnd(broker.port, contestant.reply) as far_end,
+    ):
         job = Job(folder, plant.port, broker.port, interval)
         environment = {**os.environ, **contestant.environment(job)}
         with Process(contestant.command(job), folder / "log", environment=environment) as process:

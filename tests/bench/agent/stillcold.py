@@ -50,6 +50,10 @@ class Stillcold(Contestant):
                 if number is not None and power is not None:
                     yield Reading(unit, round(number / 1000), round(power))
 
+    def sequence(self, payload: bytes) -> int:
+        """Place of a batch in its chain."""
+        return decode_batch(stored_payload(payload)).sequence
+
     def reply(self, topic: str, payload: bytes) -> tuple[str, bytes] | None:
         """What a server says of a batch that it has on disk."""
         if topic != batch_topic(GATEWAY):
