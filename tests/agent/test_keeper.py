@@ -85,6 +85,21 @@ def test_stopping_writes_what_was_handed_over(two_blocks: Profile, journal: Jour
     assert [b.blocks[0].times.tolist() for b in batches] == [[(10**9 + i) * 1000] for i in range(20)]
 
 
+@pytest.mark.requirement("agent.batch.together")
+def test_what_was_closed_at_once_while_the_disk_was_busy_becomes_one_batch(
+    two_blocks: Profile, journal: Journal
+) -> None:
+    """Not what was closed for another reason: it keeps its place."""
+    keeper, _ = keeper_of(two_blocks, journal, Counts())
+    for i, reason in enumerate(("live", "live", "quiet", "live", "live", "live")):
+        keeper.put(replace(collected(two_blocks, 1e9 + i), reason=reason))  # nobody takes them yet
+    keeper.start()
+    keeper.stop()
+    batches = [decode_batch(_payload(k.envelope)) for k in journal.pending(99)]
+    seconds = [[t // 1000 - 10**9 for t in b.blocks[0].times.tolist()] for b in batches]
+    assert seconds == [[0, 1], [2], [3, 4, 5]]
+
+
 @pytest.mark.requirement("agent.journal.disk-full")
 def test_a_disk_that_takes_nothing_for_a_while_loses_nothing(
     two_blocks: Profile, journal: Journal, monkeypatch: pytest.MonkeyPatch

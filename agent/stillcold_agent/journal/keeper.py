@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from stillcold_agent.batcher import Collected
+from stillcold_agent.batcher import Collected, joined
 from stillcold_agent.counts import Counts
 from stillcold_agent.journal.gaps import Loss
 from stillcold_agent.journal.sealing import Sealer, loss_of
@@ -96,7 +96,7 @@ class Keeper:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping.is_set())
             group, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
-        return group
+        return joined(group)
 
     def _keep(self, group: list[Collected]) -> bool:
         with self._changed:
