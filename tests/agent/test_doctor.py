@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterable
 from datetime import timedelta
@@ -30,7 +31,7 @@ from stillcold_agent.tools.doctor.server import server
 from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.evidence.envelope import digest
 from stillcold_core.profiles import Profile
-from support import Authority, Mosquitto, free_port
+from support import Authority, Mosquitto, Process, free_port, wait_for_async
 from support.authority import Certificate
 from support.journals import fill
 from support.mosquitto import production_config
@@ -187,13 +188,35 @@ async def test_each_meter_is_read_once(tmp_path: Path, sdm630: Profile) -> None:
 
 
 @pytest.mark.requirement("agent.doctor.meters")
-async def test_the_bus_of_a_running_agent_is_left_alone(tmp_path: Path) -> None:
+async def test_of_a_running_agent_its_own_readings_are_judged(
+    tmp_path: Path, mosquitto: Mosquitto, sdm630: Profile
+) -> None:
+    """Its bus is left alone: there is one connection."""
+    async with RawMeter(Registers(sdm630, {"frequency": 50.0})) as far:
+        path = configured(tmp_path, f"port = {mosquitto.port}\n", far.port)
+        command = [str(Path(sys.executable).with_name("stillcold-agent")), "run", "--config", str(path)]
+        with Process(command, tmp_path / "log") as agent:
+            await wait_for_async(lambda: len(far.requests) > 8 or not agent.alive)
+            healthy = await asyncio.to_thread(lambda: list(meters(load_config(path))))
+            far.respond = lambda _: None
+            asked = len(far.requests)
+            await wait_for_async(lambda: len(far.requests) > asked + 3 or not agent.alive)
+            ill = await asyncio.to_thread(lambda: list(meters(load_config(path))))
+            assert await asyncio.to_thread(agent.stop) == 0
+    assert [(f.check, f.state) for f in healthy] == [("bus", "OK"), ("meter", "OK")]
+    assert healthy[0].found.startswith("b: 0 of ")
+    assert [(f.check, f.state) for f in ill] == [("bus", "WARN"), ("meter", "FAIL")]
+    assert far.connections == 1
+
+
+@pytest.mark.requirement("agent.doctor.meters")
+async def test_the_bus_of_an_agent_that_does_not_tell_is_left_alone(tmp_path: Path) -> None:
     """Two masters would disturb each other."""
     async with RawMeter() as far:
         config = config_of(tmp_path, port=far.port)
         with sole_use(tmp_path / "data"):
-            (found,) = await asyncio.to_thread(lambda: list(meters(config)))
-    assert "the agent reads them" in found.found
+            found = await asyncio.to_thread(lambda: list(meters(config)))
+    assert "does not tell" in only(found, State.WARN).found
     assert far.connections == 0
 
 

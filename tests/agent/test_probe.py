@@ -45,14 +45,16 @@ def said_of(output: str) -> dict[int, str]:
     return {int(unit): " ".join(text.split()) for unit, text in found}
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What ``probe`` says of a meter of each profile, on one port."""
+@pytest.fixture(scope="module", params=["tcp", "rtu", "rtu_over_tcp"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What ``probe`` says of a meter of each profile, on one port of each kind."""
     folder = tmp_path_factory.mktemp("house")
-    (folder / "test.toml").write_text(one_of_each())
+    (folder / "test.toml").write_text(one_of_each(request.param))
     plant = RunningPlant(load_scenario(folder / "test.toml"), speed=None, seed=None)
-    host, port = plant.address()
-    result = CliRunner().invoke(main, ["probe", f"{host}:{port}", "--units", f"1-{len(profile_names())}"])
+    options = {"rtu": ["--baud-rate", "115200", "--timeout", "1"], "rtu_over_tcp": ["--rtu-over-tcp"], "tcp": []}
+    target = plant.device() if request.param == "rtu" else ":".join(map(str, plant.address()))
+    units = f"1-{len(profile_names())}"
+    result = CliRunner().invoke(main, ["probe", target, "--units", units, *options[request.param]])
     plant.close()
     assert result.exit_code == 0, result.output
     return result.stdout
