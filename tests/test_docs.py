@@ -11,6 +11,8 @@ import pytest
 
 from stillcold_agent.config import load_config as load_agent_config
 from stillcold_core.contract import batch, topics
+from stillcold_core.contract.messages import MOST_STATUS, Status
+from stillcold_core.contract.report import BusReport, GatewayReport
 from stillcold_core.profiles import Profile, Register, load_profile, load_profile_file, profile_names
 from stillcold_core.profiles.model import UNITS, WORDS, Serial
 from stillcold_core.readings import Absence
@@ -73,10 +75,13 @@ def test_the_wire_s_topics_causes_and_limits_are_documented() -> None:
     for number, cause in enumerate(batch.CAUSES, 1):
         assert f"| {number} | `{cause.value}` |" in text
     assert len(batch.CAUSES) == len(Absence)
-    for limit in (batch.MAX_ENVELOPE, batch.MAX_PAYLOAD, batch.MAX_VALUES):
+    for limit in (batch.MAX_ENVELOPE, batch.MAX_PAYLOAD, batch.MAX_VALUES, MOST_STATUS):
         assert f"{limit:,}" in text
     assert f"at most {batch.MAX_POINTS}," in text
     assert batch.CONTENT_TYPE in text
+    for struct in (Status, GatewayReport, BusReport):
+        for field in msgspec.structs.fields(struct):
+            assert f"`{field.name}`" in text, field.name
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -2,11 +2,15 @@
 
 import threading
 from collections import Counter
+from typing import Literal, get_args
 
-REASONS = (
+Reason = Literal[
     "ack_full",
     "ack_hash",
     "ack_malformed",
+    "hook_failed",
+    "hook_full",
+    "hook_timeout",
     "http_bad_request",
     "http_refused",
     "journal_age",
@@ -24,8 +28,10 @@ REASONS = (
     "replay_malformed",
     "replayed",
     "sent_again",
-)
+    "status_file",
+]
 """Every reason; docs/agent-metrics.md says what each means."""
+REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
 class Counts:
@@ -35,7 +41,7 @@ class Counts:
         self._lock = threading.Lock()
         self._by_reason: Counter[str] = Counter()
 
-    def add(self, reason: str, count: int = 1) -> int:
+    def add(self, reason: Reason, count: int = 1) -> int:
         """Count ``reason``, and give its total."""
         with self._lock:
             self._by_reason[reason] += count

@@ -54,7 +54,7 @@ def test_a_disk_that_fails_again_and_again_breaks_no_promise(
 ) -> None:
     """Every so many writes or syncs: no crash, nothing lost, nothing taken for acknowledged that is not."""
     printed = run(library, tmp_path, [WORKER, str(tmp_path), "60", "FULL", "3"], fail=f"{error}:{every}")
-    assert json.loads(printed).get("failed", 0) > 0
+    assert json.loads(printed).get("journal_error", 0) > 0
     assert broken(tmp_path / "journal.db", promises((tmp_path / "marks").read_bytes())) == ""
 
 

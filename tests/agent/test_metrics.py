@@ -13,7 +13,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import stillcold_agent
 from stillcold_agent.counts import REASONS
-from stillcold_agent.journal.store import _REASONS as LOSSES
 from stillcold_agent.observe.exposition import Family, render
 from stillcold_agent.observe.http import MOST_CLIENTS, MOST_HEAD
 from stillcold_core.profiles import Profile
@@ -24,7 +23,6 @@ from support.waiting import LONG
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "agent-metrics.md").read_text(encoding="utf-8")
-SOURCES = [p.read_text(encoding="utf-8") for p in (ROOT / "agent" / "stillcold_agent").rglob("*.py")]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Samples = dict[tuple[str, ...], float]
 NAME = "stillcold_agent_"
@@ -139,12 +137,8 @@ async def test_the_page_and_the_exposition_name_the_same_metrics(
 
 
 @pytest.mark.requirement("agent.metrics.documented")
-def test_every_reason_of_the_code_is_known_and_documented() -> None:
-    """No other is."""
-    counted = [words for text in SOURCES for words in re.findall(r"counts\.add\(([^,)]*)", text)]
-    used = {reason for words in counted for reason in re.findall(r'(?<!f)"([a-z_]+)"', words)}
-    used |= {reason for reasons in LOSSES.values() for reason in reasons}  # by the gap record's reason
-    assert sorted(used) == sorted(REASONS)
+def test_every_reason_is_documented() -> None:
+    """And no other; that the code counts under no other is seen by mypy."""
     _, _, reasons = PAGE.partition("### Reasons")
     assert re.findall(r"^\| `([a-z_]+)` \|", reasons, re.MULTILINE) == sorted(REASONS)
 
@@ -204,6 +198,7 @@ async def turned_away(connection: Connection) -> None:
         await writer.wait_closed()
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("agent.metrics.hostile")
 async def test_clients_that_hang_flood_or_babble_do_not_stop_the_reading(
     tmp_path: Path, mosquitto: Mosquitto, sdm630: Profile, pages: Pages

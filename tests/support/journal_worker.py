@@ -54,7 +54,7 @@ def work(folder: Path, batches: int, chance: random.Random) -> dict[str, int]:
         try:
             made = journal.append([entry(functools.partial(envelope, size=size))] * together, loss)
         except sqlite3.Error:
-            counts.add("failed")
+            counts.add("journal_error")
             continue
         done, losses = done + together, losses + len(loss)
         kept = {k.sequence: digest(k.envelope) for k in journal.pending(10**6) if k.sequence in made}
@@ -73,7 +73,7 @@ def settle(journal: Journal, marks: Marks, counts: Counts, chance: random.Random
     try:
         journal.settle([Acknowledgement(journal.epoch, {k.sequence: digest(k.envelope) for k in some})])
     except sqlite3.Error:
-        counts.add("failed")
+        counts.add("journal_error")
         return
     marks.add(settled=[k.sequence for k in some])
 
@@ -85,7 +85,7 @@ def opened(path: Path, counts: Counts) -> Journal:
             journal = Journal(path, Bounds(10**9), counts)
             journal._db.execute("PRAGMA wal_autocheckpoint = 30")
         except (ValueError, sqlite3.Error):
-            counts.add("failed")
+            counts.add("journal_error")
             continue
         return journal
 

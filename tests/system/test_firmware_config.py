@@ -4,6 +4,7 @@ import configparser
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -53,12 +54,17 @@ def test_the_server_s_example_is_a_good_configuration(tmp_path: Path, authority:
     assert config.http.secure_cookies
 
 
-def commands(unit: Path) -> list[str]:
-    """What a unit starts."""
+def settings(unit: Path) -> Mapping[str, str]:
+    """Of a unit's service, the last of those that are repeated."""
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment, method-assign]  # the documented way to keep the keys' case
     parser.read(unit)
-    return parser["Service"]["ExecStart"].split()
+    return parser["Service"]
+
+
+def commands(unit: Path) -> list[str]:
+    """What a unit starts."""
+    return settings(unit)["ExecStart"].split()
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda u: u.stem)
@@ -85,6 +91,14 @@ def test_systemd_takes_the_unit_and_finds_it_hardened(unit: Path, tmp_path: Path
         [analyze, "security", "--offline=true", "--threshold=20", copy], capture_output=True, text=True, check=False
     )
     assert rated.returncode == 0, rated.stdout[-500:]
+
+
+@pytest.mark.requirement("agent.systemd.watchdog")
+def test_the_agent_s_unit_waits_for_it_and_watches_it() -> None:
+    """For longer than the agent takes from one sign of life to the next: it divides what the unit says."""
+    service = settings(FOLDER / "systemd" / "stillcold-agent.service")
+    assert (service["Type"], service["Restart"]) == ("notify", "always")
+    assert int(service["WatchdogSec"]) >= 30
 
 
 NO_WRITE_EXECUTE = """

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from stillcold_agent.boot import clock_is_synchronised
-from stillcold_agent.counts import Counts
+from stillcold_agent.counts import Counts, Reason
 from stillcold_agent.journal.database import Transaction, aside_path, is_damage, open_database, read_chain, renew
 from stillcold_agent.journal.entries import Bounds, Entry, Kept, Link
 from stillcold_agent.journal.gaps import Loss, forget_heard, note_loss, note_told, to_tell
@@ -50,7 +50,7 @@ _TOTALS = """
 SELECT coalesce(sum(state = :pending), 0), coalesce(sum(size) FILTER (WHERE state = :pending), 0),
        coalesce(sum(size) FILTER (WHERE state <> :pending), 0) FROM batch
 """
-_REASONS = {
+_REASONS: dict[str, list[Reason]] = {
     "full": ["journal_full"],
     "age": ["journal_age"],
     "damaged": ["journal_damaged"],
@@ -265,7 +265,7 @@ class Journal:
                 self._totals = totals
                 raise
             for reason, count in self._lost.items():
-                total = self._counts.add(f"journal_{reason}", count)
+                total = self._counts.add(_REASONS[reason][0], count)
                 log.error("batches are lost (%s): %d, %d so far", reason, count, total)
 
     def _count(self) -> _Totals:

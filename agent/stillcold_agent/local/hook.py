@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from stillcold_agent.counts import Counts
+from stillcold_agent.counts import Counts, Reason
 from stillcold_agent.local.standing import Event
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Hook:
         finally:
             await _end(process)
 
-    def _failed(self, reason: str, how: str) -> None:
+    def _failed(self, reason: Reason, how: str) -> None:
         log.error("the command %s %s, %d such so far", self._command[0], how, self._counts.add(reason))
 
 
