@@ -17,7 +17,7 @@ from support.waiting import wait_for
 
 LIVE = 300_000
 """W; each change shows another watt more, so that no two are alike."""
-_SETTLES = 100.0
+_SETTLES = 80.0
 """s after the broker's return until what was kept must have come; a quiet minute of Stillcold is in it."""
 
 
