@@ -15,7 +15,7 @@ def test_slow_meters_come_last_and_get_a_fifth_of_the_time(two_blocks: Profile) 
     for _ in range(100):
         begun = at
         for one in pace.order():
-            if pace.allows(one, at):
+            if pace.wait(one, at) <= 0:
                 took = slow if one.unit == 2 else 0.01
                 at += took
                 read[one.unit] += 1
@@ -37,6 +37,22 @@ def test_meters_that_are_all_slow_are_all_read(two_blocks: Profile) -> None:
     for _ in range(5):
         assert pace.order() == meters
         for one in meters:
-            assert pace.allows(one, at)
+            assert pace.wait(one, at) <= 0
             at += 0.5
             pace.took(one, at, 0.5)
+
+
+def test_slow_meters_take_turns(two_blocks: Profile) -> None:
+    """None of them waits for ever behind another one."""
+    meters = [meter(two_blocks, unit) for unit in range(1, 8)]
+    pace, at, read = Pace(meters), 100.0, []
+    for _ in range(100):
+        for one in pace.order():
+            if pace.wait(one, at) <= 0:
+                took = 0.5 if one.unit in {2, 3} else 0.01
+                at += took
+                pace.took(one, at, took)
+                read.append(one.unit)
+        at += 1
+    assert abs(read.count(2) - read.count(3)) <= 1
+    assert read.count(2) > 10

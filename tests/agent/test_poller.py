@@ -29,6 +29,9 @@ class FakeClock:
     def time(self) -> float:
         return self.wall
 
+    def monotonic(self) -> float:
+        return time.monotonic()
+
 
 @pytest.mark.requirement("agent.poll.aligned")
 async def test_readings_stand_at_whole_multiples_of_the_interval(two_blocks: Profile) -> None:
@@ -78,7 +81,7 @@ async def test_what_changes_slowly_is_read_now_and_then(two_blocks: Profile) -> 
     with_it = [s.time for s in samples if "frequency" in s.values]
     assert [s.values for s in samples[:2]] == [{"active_power": 5.0, "frequency": 50.0}, {"active_power": 5.0}]
     assert all(s.number("active_power") == 5 for s in samples)
-    assert len({int(t) for t in with_it}) == len(with_it)
+    assert len(with_it) <= with_it[-1] - with_it[0] + 2
     assert asked.count(10) == len(with_it)
 
 
@@ -110,5 +113,7 @@ def test_a_slot_is_read_once_and_a_clock_that_jumps_costs_none(
         due.append(poller._is_due(one))
     assert due == [True, False, True, True, True, True, True, False, True]
     assert counts.totals() == {"reading_skipped": 2}
-    clock.wall = 2e9 + 0.25
+    clock.wall = 2e9 + 1.25
     assert poller._until_next() == pytest.approx(0.75)
+    clock.wall = 2e9 + 2.25  # a round that took longer than an interval
+    assert poller._until_next() == 0

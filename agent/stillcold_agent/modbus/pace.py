@@ -23,20 +23,25 @@ class Pace:
     def __init__(self, meters: Sequence[Meter]) -> None:
         self._meters = meters
         self._takes = {m.point: 0.0 for m in meters}
+        self._ended = {m.point: 0.0 for m in meters}
         self._limit = float("inf")
         self._free = 0.0
 
     def order(self) -> list[Meter]:
-        """The meters, slow ones last."""
+        """The meters, slow ones last, and of those first who has waited longest."""
         self._limit = max(_MANY * median(self._takes.values()), _LEAST)
-        return sorted(self._meters, key=lambda m: self._takes[m.point] > self._limit)
+        return sorted(self._meters, key=lambda m: self._ended[m.point] if self._is_slow(m) else -1.0)
 
-    def allows(self, meter: Meter, monotonic: float) -> bool:
-        """Whether a meter may be read now."""
-        return monotonic >= self._free or self._takes[meter.point] <= self._limit
+    def wait(self, meter: Meter, monotonic: float) -> float:
+        """Seconds until a meter may be read; 0 or less: now."""
+        return self._free - monotonic if self._is_slow(meter) else 0.0
+
+    def _is_slow(self, meter: Meter) -> bool:
+        return self._takes[meter.point] > self._limit
 
     def took(self, meter: Meter, monotonic: float, seconds: float) -> None:
-        """A reading ended at a moment, and how long it took."""
+        """A meter has answered: when that ended, and how long it took."""
+        self._ended[meter.point] = monotonic
         if seconds > self._limit:
             self._free = monotonic + _MANY * seconds
         self._takes[meter.point] += _WEIGHT * (seconds - self._takes[meter.point])

@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from stillcold_agent.boot import now
 from stillcold_agent.counts import Counts
 from stillcold_agent.meters import Meter
 from stillcold_agent.modbus.bus import GIVEN_UP, Bus
@@ -51,22 +50,24 @@ class Poller:
         try:
             while True:
                 for meter in self._pace.order():
-                    if self._pace.allows(meter, now().monotonic) and self._is_due(meter):
+                    if self._pace.wait(meter, time.monotonic()) <= 0 and self._is_due(meter):
                         self._take(await self._read(meter))
                 await asyncio.sleep(self._until_next())
         finally:
             self._bus.close()
 
     async def _read(self, meter: Meter) -> Sample:
-        slow = self._slow_slot(meter)
+        slow = self._slow_slot(meter) if meter.slow_reads else 0
         wanted = bool(meter.slow_reads) and slow != self._slow_slots.get(meter.point)
         self._bus.stats.late(time.time() % meter.interval)
+        began = time.monotonic()
         sample = await self._bus.read(meter, slow=wanted)
-        ended = now().monotonic
-        self._pace.took(meter, ended, ended - sample.monotonic)
         if not GIVEN_UP.isdisjoint(sample.values.values()):
             self._slow_slots.pop(meter.point, None)  # what answers again may be another meter
-        elif wanted:
+            return sample
+        ended = time.monotonic()
+        self._pace.took(meter, ended, ended - began)
+        if wanted:
             self._slow_slots[meter.point] = slow
         return sample
 
@@ -85,5 +86,10 @@ class Poller:
         return True
 
     def _until_next(self) -> float:
-        wall = time.time()
-        return max(0.0, min((wall // m.interval + 1) * m.interval - wall for m in self._meters))
+        """Seconds until a meter is due; none are left where a round took longer than an interval."""
+        wall, monotonic = time.time(), time.monotonic()
+        return max(0.0, min(max(self._until_due(m, wall), self._pace.wait(m, monotonic)) for m in self._meters))
+
+    def _until_due(self, meter: Meter, wall: float) -> float:
+        slot = wall // meter.interval
+        return 0.0 if int(slot) != self._slots.get(meter.point) else (slot + 1) * meter.interval - wall
