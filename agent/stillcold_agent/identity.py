@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from stillcold_core.evidence.keys import Ed25519PrivateKey
+from stillcold_core.evidence.keys import Ed25519PrivateKey, format_public_key
 from stillcold_core.files import BadFile
 
 KEY_FILE = "gateway-key.pem"
@@ -59,6 +59,11 @@ def load_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise BadFile(path, "expected an Ed25519 key", value=type(key).__name__)
     return key
+
+
+def registry_lines(gateway: str, key: Ed25519PrivateKey) -> str:
+    """The entry that makes a server accept this gateway."""
+    return f'[[gateway]]\nid = "{gateway}"\npublic_key = "{format_public_key(key.public_key())}"'
 
 
 def write_whole(path: Path, content: bytes, mode: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import stillcold_agent
+from stillcold_agent.app import sole_use
 from stillcold_agent.cli import main
 from stillcold_agent.identity import load_or_make_key
 from stillcold_core.profiles import Profile
@@ -83,11 +84,43 @@ def test_the_version_is_the_distributions() -> None:
     assert stillcold_agent.__version__ in CliRunner().invoke(main, ["--version"]).stdout
 
 
+@pytest.mark.requirement("agent.read-once.table")
+async def test_read_once_leaves_the_bus_of_a_running_agent_alone(tmp_path: Path) -> None:
+    """Two masters would disturb each other."""
+    async with RawMeter() as far:
+        file = configured(tmp_path, far.port, DEVICE + 'unit = 1\npoint = "p1"\n')
+        with sole_use(tmp_path / "data"):
+            result = await asyncio.to_thread(CliRunner().invoke, main, ["read-once", "--config", str(file)])
+    assert result.exit_code == 2
+    assert "an agent runs" in result.stderr
+    assert far.connections == 0
+
+
+@pytest.mark.requirement("agent.light")
+def test_an_agent_that_runs_has_no_tool_in_memory() -> None:
+    """They are loaded when one is asked for, by ``--help`` too."""
+    code = "import sys, stillcold_agent.cli; print(*(m for m in sys.modules if m.startswith('stillcold_agent.tools.')))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == []
+    assert "probe" in CliRunner().invoke(main, ["--help"]).stdout
+
+
 @pytest.mark.requirement("agent.light")
 def test_the_agent_needs_nothing_of_a_server() -> None:
     """Nothing heavy is imported, so that it runs on a small gateway."""
     code = "import sys, stillcold_agent.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    heavy = {"sqlalchemy", "fastapi", "uvicorn", "influxdb_client", "apprise", "numba", "scipy", "pandas", "pyarrow"}
+    heavy = {
+        "numpy",
+        "sqlalchemy",
+        "fastapi",
+        "uvicorn",
+        "influxdb_client",
+        "apprise",
+        "numba",
+        "scipy",
+        "pandas",
+        "pyarrow",
+    }
     assert heavy.isdisjoint(loaded)
-    assert {"numpy", "pymodbus", "paho", "click"} <= set(loaded)
+    assert {"pymodbus", "paho", "click"} <= set(loaded)

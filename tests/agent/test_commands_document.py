@@ -42,6 +42,8 @@ _CONTEXT = click.Context(main)
 @pytest.mark.requirement("agent.commands.documented")
 def test_every_command_and_option_is_documented_with_its_default() -> None:
     """And no other."""
+    commands = {name: main.get_command(_CONTEXT, name) for name in main.list_commands(_CONTEXT)}
     assert documented() == {
-        name: {name_of(p): default_of(p) for p in command.params} for name, command in main.commands.items()
+        name: {name_of(p): default_of(p) for p in command.params} for name, command in commands.items() if command
     }
+    assert main.get_command(_CONTEXT, "no-such-command") is None

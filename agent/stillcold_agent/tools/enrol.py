@@ -16,8 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import NameOID
 
 from stillcold_agent.config import Config
-from stillcold_agent.identity import KEY_FILE, load_or_make_key, write_whole
-from stillcold_agent.tools.reading import registry_lines
+from stillcold_agent.identity import KEY_FILE, load_or_make_key, registry_lines, write_whole
 from stillcold_core.evidence.keys import Ed25519PrivateKey
 from stillcold_core.files import BadFile
 

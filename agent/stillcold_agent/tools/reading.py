@@ -1,4 +1,4 @@
-"""``read-once``: one reading of every meter, and the entry that makes a server take this gateway."""
+"""``read-once``: one reading of every meter."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from stillcold_agent.config import Config
 from stillcold_agent.meters import Meter, meters_of
 from stillcold_agent.modbus.bus import Bus
-from stillcold_core.evidence.keys import Ed25519PrivateKey, format_public_key
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.readings import Absence, Sample
 
@@ -24,11 +23,6 @@ class Reading:
     def answered(self) -> bool:
         """Whether any number came."""
         return any(not isinstance(v, Absence) for v in self.sample.values.values())
-
-
-def registry_lines(gateway: str, key: Ed25519PrivateKey) -> str:
-    """The entry that makes a server accept this gateway."""
-    return f'[[gateway]]\nid = "{gateway}"\npublic_key = "{format_public_key(key.public_key())}"'
 
 
 async def read_once(config: Config) -> list[Reading]:
