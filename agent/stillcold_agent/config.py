@@ -14,6 +14,7 @@ from stillcold_core.profiles import Profile, load_profile, load_profile_file
 from stillcold_core.registry import Id
 
 Seconds = Annotated[float, Meta(ge=0.05, le=3600)]
+Interval = Annotated[float, Meta(ge=0.01, le=3600)]
 Timeout = Annotated[float, Meta(ge=0.05, le=30)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Text = Annotated[str, Meta(min_length=1)]
@@ -149,7 +150,7 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit: Annotated[int, Meta(ge=0, le=255)]
     profile: Text
     point: Id
-    interval: Seconds = 1.0
+    interval: Interval = 1.0
     slow_interval: Annotated[float, Meta(ge=1, le=86400)] = 60.0
     ct: Annotated[float, Meta(gt=0)] = 1.0
     pt: Annotated[float, Meta(gt=0)] = 1.0

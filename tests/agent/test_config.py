@@ -103,7 +103,7 @@ def test_a_good_file_gives_defaults_and_absolute_names(file: Path) -> None:
         ("rated_power = 750e3", "", 17, "device[0].rated_power", "a sealed line needs its rated power in W"),
         ("rated_power = 750e3", "rated_power = -1.0", 23, "device[0].rated_power", "> 0.0"),
         ('point = "p2"', 'point = "p2"\nonly = ["frequency"]', 30, "device[1].only[0]", "waveshare-8di has only:"),
-        ('point = "p2"', 'point = "p2"\ninterval = 0', 30, "device[1].interval", ">= 0.05"),
+        ('point = "p2"', 'point = "p2"\ninterval = 0', 30, "device[1].interval", ">= 0.01"),
     ],
 )
 def test_what_is_wrong_is_named(file: Path, old: str, new: str, line: int, field: str, expected: str) -> None:

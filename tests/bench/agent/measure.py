@@ -1,6 +1,7 @@
 """What is measured of each contestant."""
 
 import contextlib
+import os
 import random
 import time
 from collections import Counter
@@ -46,6 +47,8 @@ class Steady:
         ms from a register's change, and from the first request that showed it, to the message.
     missed : int
         Changes that never came.
+    load : float
+        Of the machine meanwhile: programs that ran or waited for a core, on average over a minute.
     """
 
     cpu: float
@@ -54,16 +57,18 @@ class Steady:
     change: list[float]
     read: list[float]
     missed: int
+    load: float
 
 
 @dataclass(frozen=True)
 class Rush:
-    """At the shortest interval: values a second that were read and that arrived, and the same of memory and CPU."""
+    """At the shortest interval: values a second that were read and that arrived, and the rest as in :class:`Steady`."""
 
     read: float
     arrived: float
     cpu: float
     peak: float
+    load: float
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,12 @@ def steady(contestant: Contestant, folder: Path, plant: Path, durations: Duratio
         cpu, values = usage.cpu(on.process.pid), _values(on)
         time.sleep(durations.window)
         cpu, values = usage.cpu(on.process.pid) - cpu, _values(on) - values
+        load = os.getloadavg()[0]
         changed = _change(on, durations.changes)
         change, read = _delays(on, changed)
         missed = len(changed) - len(change)
         pid = on.process.pid
-        return Steady(1e6 * cpu / values, usage.peak_memory(pid), usage.own_memory(pid), change, read, missed)
+        return Steady(1e6 * cpu / values, usage.peak_memory(pid), usage.own_memory(pid), change, read, missed, load)
 
 
 def rush(contestant: Contestant, folder: Path, plant: Path, durations: Durations) -> Rush:
@@ -99,7 +105,7 @@ def rush(contestant: Contestant, folder: Path, plant: Path, durations: Durations
         ended, cpu, values = time.monotonic_ns(), usage.cpu(on.process.pid) - cpu, _values(on) - values
         peak, seconds = usage.peak_memory(on.process.pid), (ended - began) / 1e9
         arrived = NUMBERS * sum(began <= at < ended for at, _ in on.readings())
-        return Rush(values / seconds, arrived / seconds, 1e6 * cpu / values, peak)
+        return Rush(values / seconds, arrived / seconds, 1e6 * cpu / values, peak, os.getloadavg()[0])
 
 
 def absence(contestants: Sequence[Contestant], folder: Path, plant: Path, durations: Durations) -> dict[str, Absence]:

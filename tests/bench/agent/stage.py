@@ -14,7 +14,7 @@ from support.mosquitto import Mosquitto
 from support.process import Process
 from support.waiting import wait_for
 
-_START = 45.0
+_START = 120.0
 """s until every meter's first reading has come out of the broker."""
 
 

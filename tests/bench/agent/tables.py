@@ -39,7 +39,7 @@ def report(contestants: Sequence[Contestant], found: Mapping[str, Found], parts:
         head = ["", "change → message p50 / p99, ms", "first reading → message p50 / p99, ms", "changes", "never came"]
         tables += ["## A register changes", _table(head, [_delays(c, found[c.name]) for c in contestants])]
     if "rush" in parts:
-        head = ["", "values read a second", "that arrived", "CPU s a million values", "peak RSS, MB"]
+        head = ["", "values read a second", "that arrived", "CPU s a million values", "peak RSS, MB", "load"]
         tables += ["## As fast as it goes", _table(head, [_rush(c, found[c.name]) for c in contestants])]
     if "absence" in parts:
         head = ["", "readings of 20 values", "lost", "came twice", "peak RSS, MB"]
@@ -57,9 +57,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _steady(contestant: Contestant, found: Mapping[str, Found]) -> Sequence[str]:
     mine, baseline = found[contestant.name].steady, found.get(BASELINE, Found()).steady
     if mine is None:
-        return [contestant.name, contestant.version, _why(found[contestant.name], "steady"), "", "", "", ""]
+        return [contestant.name, contestant.version, _why(found[contestant.name], "steady"), "", "", "", "", ""]
     ratio = f"{mine.cpu / baseline.cpu:.2f}" if baseline else "–"
-    figures = [f"{mine.cpu:.1f}", ratio, f"{mine.peak:.0f}", f"{mine.own:.0f}"]
+    figures = [f"{mine.cpu:.1f}", ratio, f"{mine.peak:.0f}", f"{mine.own:.0f}", f"{mine.load:.1f}"]
     return [contestant.name, contestant.version, *figures, contestant.message]
 
 
@@ -79,9 +79,10 @@ def _two(delays: Sequence[float]) -> str:
 
 def _rush(contestant: Contestant, found: Found) -> Sequence[str]:
     if found.rush is None:
-        return [contestant.name, _why(found, "rush"), "", "", ""]
+        return [contestant.name, _why(found, "rush"), "", "", "", ""]
     mine = found.rush
-    return [contestant.name, f"{mine.read:,.0f}", f"{mine.arrived:,.0f}", f"{mine.cpu:.1f}", f"{mine.peak:.0f}"]
+    figures = [f"{mine.read:,.0f}", f"{mine.arrived:,.0f}", f"{mine.cpu:.1f}", f"{mine.peak:.0f}", f"{mine.load:.1f}"]
+    return [contestant.name, *figures]
 
 
 def _absence(contestant: Contestant, found: Found) -> Sequence[str]:
