@@ -8,6 +8,7 @@ Reason = Literal[
     "ack_full",
     "ack_hash",
     "ack_malformed",
+    "clock_step",
     "hook_failed",
     "hook_full",
     "hook_timeout",
