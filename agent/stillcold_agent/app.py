@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stillcold_agent.batcher import Batcher, Collected
 from stillcold_agent.boot import now
+from stillcold_agent.clock import Clock
 from stillcold_agent.config import Config, listen_address
 from stillcold_agent.counts import Counts
 from stillcold_agent.edge import Verdict, Watch
@@ -38,6 +39,7 @@ from stillcold_core.files import BadFile
 from stillcold_core.readings import Sample
 
 log = logging.getLogger(__name__)
+_LOOK = 1.0  # s between looks at the wall clock
 _DRAIN = 5.0  # s that the server gets to acknowledge what is left
 
 
@@ -67,6 +69,7 @@ class Agent:
         self._batcher = Batcher(config.batch)
         sealer = Sealer(config.gateway, load_or_make_key(data_dir), meters)
         self._journal = Journal(data_dir / JOURNAL_FILE, _bounds(config), self._counts)
+        self._clock = Clock(self._journal.newest(), config.batch.clock_wait, counts)
         self._uplink = Uplink(
             config.mqtt,
             config.gateway,
@@ -106,7 +109,7 @@ class Agent:
         self._keeper.start()
         shown = [self._window.run(), self._reporter.run(), *(one.run() for one in self._listeners)]
         sources = [*(p.run() for p in self._pollers), *shown]
-        work = [*sources, *self._outputs.work(), self._close_when_due(), _until(stop)]
+        work = [*sources, *self._outputs.work(), self._close_when_due(), self._watch_clock(), _until(stop)]
         tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(w) for w in work]
         feeding = asyncio.ensure_future(self._systemd.feed(self._progress))  # may end at once
         self._systemd.say("READY=1")
@@ -141,8 +144,15 @@ class Agent:
 
     async def _close_when_due(self) -> None:
         while True:
-            await asyncio.sleep(self._batcher.wait(now().monotonic))
-            self._hand_over(self._batcher.due(now().monotonic))
+            held = self._clock.holds(now().monotonic)
+            await asyncio.sleep(max(self._batcher.wait(now().monotonic), _LOOK if held else 0.0))
+            self._hand_over(self._batcher.due(now().monotonic, held=self._clock.holds(now().monotonic)))
+
+    async def _watch_clock(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK)
+            if self._clock.look():
+                self._hand_over(self._batcher.close("clock"))
 
     def _waiting(self) -> int | None:
         try:
@@ -152,7 +162,7 @@ class Agent:
 
     def _hand_over(self, collected: Collected | None) -> None:
         if collected is not None:
-            self._keeper.put(collected)
+            self._keeper.put(self._clock.settled(collected))
 
     def _fail_from_thread(self, error: BaseException) -> None:
         failure = self._failure

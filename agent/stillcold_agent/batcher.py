@@ -6,6 +6,7 @@ from enum import IntEnum
 
 from stillcold_agent.config import Batch
 from stillcold_agent.edge import Verdict
+from stillcold_core.contract.steps import Step
 from stillcold_core.readings import Sample
 
 MOST_VALUES = 80_000
@@ -33,14 +34,20 @@ class Collected:
     samples : mapping of str to sequence of Sample
         By point, in order of time.
     reason : str
-        Why it was closed: ``quiet``, ``change``, ``live``, ``full`` or ``stop``.
+        Why it was closed: ``quiet``, ``change``, ``live``, ``clock``, ``full`` or ``stop``.
     importance : Importance
         Of what is in it, whatever closed it.
+    synced : bool
+        Whether the times are those of a clock that is known to be right.
+    steps : tuple of Step
+        Where the wall clock was moved.
     """
 
     samples: Mapping[str, Sequence[Sample]]
     reason: str
     importance: Importance
+    synced: bool = False
+    steps: tuple[Step, ...] = ()
 
     @property
     def values(self) -> int:
@@ -107,9 +114,11 @@ class Batcher:
         shortest = min(self._periods.quiet, self._periods.change, self._periods.live)
         return min(max(self._deadline - monotonic, _SOON), shortest)
 
-    def due(self, monotonic: float) -> Collected | None:
-        """The closed batch, when its time has come."""
-        return self.close(self._reason) if monotonic >= self._deadline else None
+    def due(self, monotonic: float, *, held: bool = False) -> Collected | None:
+        """The closed batch, when its time has come; ``held``, only one in which a sealed line shows life."""
+        if monotonic < self._deadline or (held and self._importance < Importance.LIVE):
+            return None
+        return self.close(self._reason)
 
     def close(self, reason: str) -> Collected | None:
         """The closed batch; None where nothing was collected."""

@@ -48,6 +48,8 @@ class Batch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After something changed."""
     live: Seconds = 5.0
     """After the last one, while a sealed line is energised; the first goes out at once."""
+    clock_wait: Annotated[float, Meta(ge=0, le=3600)] = 300.0
+    """For which a clock that is behind may hold up batches in which no sealed line shows life."""
 
 
 class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -214,6 +214,13 @@ def gap_record(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def clock_step(value: list[int]) -> list[int]:
+    """One step of the clock."""
+    monotonic, moved = value
+    need(0 <= monotonic < 2**53 and 0 < abs(moved) < 2**53, "no step of the clock")
+    return [monotonic, moved]
+
+
 def decode(envelope: bytes, public_key: str) -> dict[str, Any]:
     """An envelope as plain lists and numbers; bytes as hexadecimal text."""
     gateway, payload = open_envelope(envelope, public_key)
@@ -225,6 +232,8 @@ def decode(envelope: bytes, public_key: str) -> dict[str, Any]:
     need(len({p["point"] for p in points}) == len(points), "a point twice")
     gaps = [gap_record(g) for g in content.get("gaps", [])]
     need(len(gaps) <= 256, "too many gap records")
+    steps = [clock_step(s) for s in content.get("steps", [])]
+    need(len(steps) <= 256, "too many steps of the clock")
     return {
         "gateway": gateway,
         "epoch": content["epoch"].hex(),
@@ -235,5 +244,6 @@ def decode(envelope: bytes, public_key: str) -> dict[str, Any]:
         "profiles": content["profiles"],
         "points": points,
         "gaps": gaps,
+        "steps": steps,
         "hash": digest(envelope),
     }

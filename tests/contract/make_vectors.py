@@ -25,6 +25,7 @@ from stillcold_core.contract.messages import (
     encode_status,
 )
 from stillcold_core.contract.report import BusReport, GatewayReport
+from stillcold_core.contract.steps import Step
 from stillcold_core.evidence.envelope import GENESIS, digest, seal
 from stillcold_core.evidence.keys import Ed25519PrivateKey, format_public_key
 from stillcold_core.profiles import load_profile
@@ -55,11 +56,17 @@ REPORT = GatewayReport(
 
 
 def envelope(
-    sequence: int, previous: bytes, blocks: list[Block], *, synced: bool = True, gaps: Sequence[Gap] = ()
+    sequence: int,
+    previous: bytes,
+    blocks: list[Block],
+    *,
+    synced: bool = True,
+    gaps: Sequence[Gap] = (),
+    steps: Sequence[Step] = (),
 ) -> bytes:
     """A signed batch of ``gw-1``."""
     profiles = {b.profile: load_profile(b.profile).version for b in blocks}
-    batch = Batch("gw-1", EPOCH, sequence, previous, BOOT, synced, profiles, blocks, gaps)
+    batch = Batch("gw-1", EPOCH, sequence, previous, BOOT, synced, profiles, blocks, gaps, steps)
     return seal(encode_batch(batch), kid="gw-1", content_type=CONTENT_TYPE, key=KEY)
 
 
@@ -138,7 +145,10 @@ def vectors() -> Iterator[tuple[str, str, bytes]]:
     yield "batch-empty", "a batch without points", fourth
     fifth = envelope(5, digest(fourth), [], gaps=LOST)
     yield "batch-lost", "gap records", fifth
-    yield "batch-slow", "a quantity that is read more rarely", envelope(6, digest(fifth), [slow()])
+    sixth = envelope(6, digest(fifth), [slow()])
+    yield "batch-slow", "a quantity that is read more rarely", sixth
+    steps = [Step(1_000_500, -7_200_000), Step(1_004_000, 7_200_012)]
+    yield "batch-steps", "a clock that was set back and forward", envelope(7, digest(sixth), [], steps=steps)
     ack = Acknowledgement(EPOCH, {1: digest(first), 2: digest(second)}, {3: "fork"})
     yield "ack", "two stored, one refused", encode_ack(ack)
     replay = ReplayRequest(EPOCH, [(1, 1440), (2000, 2000)])

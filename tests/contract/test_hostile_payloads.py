@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from stillcold_core.contract.batch import MAX_PAYLOAD, MAX_POINTS, MAX_VALUES, Batch, decode_batch
 from stillcold_core.contract.errors import BadBatch
 from stillcold_core.contract.losses import MOST_GAPS, MOST_NAMED, Gap
+from stillcold_core.contract.steps import MOST_STEPS
 from stillcold_core.evidence.envelope import stored_payload
 
 PAYLOAD = stored_payload(GOOD)
@@ -203,6 +204,13 @@ MALFORMED = {
     "a huge bigfloat": cbor2.dumps(content(boot=cbor2.CBORTag(5, [10**9, 3]))),
     "a fraction by zero": cbor2.dumps(content(boot=cbor2.CBORTag(30, [1, 0]))),
     "gaps no list": content(gaps={}),
+    "steps no list": content(steps={}),
+    "step no pair": content(steps=[[5]]),
+    "step of text": content(steps=[[5, "back"]]),
+    "step that is none": content(steps=[[5, 0]]),
+    "step before the boot": content(steps=[[-1, 5]]),
+    "step of true": content(steps=[[5, True]]),
+    "step beyond any clock": content(steps=[[5, 2**53]]),
     "gap no map": content(gaps=[1]),
     "gap without reason": content(gaps=[without(gap(), "reason")]),
     "gap without first": content(gaps=[without(gap(), "first")]),
@@ -247,6 +255,7 @@ TOO_LARGE: dict[str, Callable[[], bytes]] = {
     "many long constants": lambda: packed(
         content(points=[point(point=f"p{i}", time=series(MAX_VALUES // 100)) for i in range(200)])
     ),
+    "many steps": lambda: packed(content(steps=[[5, 5]] * (MOST_STEPS + 1))),
     "many gaps": lambda: packed(content(gaps=[gap()] * (MOST_GAPS + 1))),
     "a gap of many points": lambda: packed(content(gaps=[gap(points=["p"] * (MOST_NAMED + 1))])),
     "huge n": lambda: packed(content(points=[point(time=series(2**62))])),

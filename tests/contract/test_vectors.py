@@ -29,6 +29,7 @@ from stillcold_core.contract.messages import (
     decode_replay,
     decode_status,
 )
+from stillcold_core.contract.steps import Step
 from stillcold_core.evidence.envelope import digest, open_envelope, seal
 from stillcold_core.evidence.keys import format_public_key, parse_public_key
 from stillcold_core.readings import Absence
@@ -53,6 +54,7 @@ def ours(envelope: bytes) -> dict[str, Any]:
         "profiles": dict(batch.profiles),
         "points": [_plain(block) for block in batch.blocks],
         "gaps": [_plain_gap(gap) for gap in batch.gaps],
+        "steps": [list(step) for step in batch.steps],
         "hash": digest(envelope).hex(),
     }
 
@@ -210,6 +212,7 @@ def batches(draw: st.DrawFn) -> Batch:
         draw(st.dictionaries(NAMES, NAMES, max_size=3)),
         [draw(blocks(point)) for point in points],
         draw(st.lists(gaps(), max_size=3)),
+        draw(st.lists(st.builds(Step, st.integers(0, 2**53 - 1), st.integers(1, 2**53 - 1)), max_size=3)),
     )
 
 
@@ -223,6 +226,7 @@ def test_an_independent_decoder_agrees_on_any_batch(batch: Batch) -> None:
     assert theirs == ours(envelope)
     assert theirs["sequence"] == batch.sequence
     assert theirs["gaps"] == [_plain_gap(gap) for gap in batch.gaps]
+    assert theirs["steps"] == [list(step) for step in batch.steps]
     for block, point in zip(batch.blocks, theirs["points"], strict=True):
         assert point["time"] == block.times.tolist()
         for name, column in block.columns.items():

@@ -84,7 +84,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "follower.": ("detection", "rollup", "mirror"),
     "refused.": REASONS,
     "trouble.": TROUBLES,
-    "chain_note.": ("gap", "lost", "unwritten", "fork", "broken"),
+    "chain_note.": ("gap", "lost", "unwritten", "fork", "broken", "clock"),
     "nav.": ("alerts", "lines", "system", "users"),
     "age.": ("now", "second", "minute", "hour", "day"),
     "duration.": ("second", "minute", "minutes", "hour", "hours", "day"),

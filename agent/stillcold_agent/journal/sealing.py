@@ -4,7 +4,7 @@ import functools
 from collections.abc import Mapping
 
 from stillcold_agent.batcher import Collected
-from stillcold_agent.boot import boot_id, clock_is_synchronised
+from stillcold_agent.boot import boot_id
 from stillcold_agent.journal.entries import Entry, Link
 from stillcold_agent.journal.gaps import Loss
 from stillcold_agent.meters import Meter
@@ -44,7 +44,8 @@ class Sealer:
             sequence=link.sequence,
             previous=link.previous,
             boot=self._boot,
-            synced=clock_is_synchronised(),
+            synced=collected.synced,
+            steps=collected.steps,
             gaps=link.gaps,
             profiles={m.profile.model: m.profile.version for m in meters.values()},
             points=[

@@ -141,6 +141,12 @@ class Journal:
             self._give_up({row[0] for row in rows} - {k.sequence for k in good})
         return good
 
+    def newest(self) -> float | None:
+        """UTC, s, of the newest sample that it holds; None where it holds none."""
+        with self._reading():
+            ended = self._db.execute("SELECT max(ended) FROM batch").fetchone()[0]
+        return None if ended is None else ended / 1000
+
     def count_pending(self) -> int:
         """How many batches the server has said nothing of."""
         return self._totals.pending

@@ -28,6 +28,7 @@ from stillcold_core.contract.packing import (
     pack_point,
     words_of,
 )
+from stillcold_core.contract.steps import Step, decode_steps
 from stillcold_core.readings import Sample, Value
 from stillcold_core.samples import Samples
 
@@ -129,13 +130,15 @@ class Batch:
     boot : bytes, 16
         Names one boot of the gateway, within which monotonic times compare.
     synced : bool
-        Whether the wall clock was synchronised when the batch was closed.
+        Whether the wall clock was synchronised when the batch was closed, or had been since the agent started.
     profiles : mapping of str to str
         Version of each profile used: the first 16 hex digits of the SHA-256 of its file.
     blocks : sequence of Block
         One a point.
     gaps : sequence of Gap
         What the gateway has lost.
+    steps : sequence of Step
+        Where its wall clock was moved.
     """
 
     gateway: str
@@ -147,6 +150,7 @@ class Batch:
     profiles: Mapping[str, str]
     blocks: Sequence[Block]
     gaps: Sequence[Gap] = ()
+    steps: Sequence[Step] = ()
 
 
 def encode_batch(batch: Batch) -> bytes:
@@ -161,6 +165,7 @@ def encode_batch(batch: Batch) -> bytes:
         profiles=batch.profiles,
         points=[_packed(b) for b in batch.blocks],
         gaps=batch.gaps,
+        steps=batch.steps,
     )
 
 
@@ -190,8 +195,8 @@ def decode_batch(payload: bytes) -> Batch:
             if len({b.point for b in blocks}) != len(blocks):
                 raise BadBatch("a point stands in it twice")
             versions = {checked_name(k): checked_name(v) for k, v in profiles.items()}
-            gaps = decode_gaps(content.get("gaps", []))
-            return Batch(checked_name(gateway), epoch, sequence, previous, boot, synced, versions, blocks, gaps)
+            gaps, steps = decode_gaps(content.get("gaps", [])), decode_steps(content.get("steps", []))
+            return Batch(checked_name(gateway), epoch, sequence, previous, boot, synced, versions, blocks, gaps, steps)
     raise BadBatch("a field is missing or of the wrong type")
 
 

@@ -12,6 +12,7 @@ import cbor2
 import zstandard
 
 from stillcold_core.contract.losses import Gap, encode_gaps
+from stillcold_core.contract.steps import Step, encode_steps
 from stillcold_core.readings import Absence, Sample, Value
 
 CONTENT_TYPE = "application/vnd.stillcold.batch+cbor+zstd"
@@ -47,6 +48,7 @@ def pack_batch(
     profiles: Mapping[str, str],
     points: Sequence[dict[str, Any]],
     gaps: Sequence[Gap] = (),
+    steps: Sequence[Step] = (),
 ) -> bytes:
     """The payload: zstd of CBOR. Arguments are those of :class:`stillcold_core.contract.batch.Batch`.
 
@@ -68,6 +70,8 @@ def pack_batch(
     }
     if gaps:
         content["gaps"] = encode_gaps(gaps)
+    if steps:
+        content["steps"] = encode_steps(steps)
     return zstandard.ZstdCompressor(level=_LEVEL).compress(cbor2.dumps(content))
 
 

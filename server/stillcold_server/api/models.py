@@ -210,12 +210,12 @@ class Refusal(Answer):
 
 
 class ChainNote(Answer):
-    """Something wrong in a gateway's chain of batches: an open gap, what the gateway says it has lost, a fork
-    or a broken link."""
+    """Something wrong in a gateway's chain of batches: an open gap, what the gateway says it has lost, a fork,
+    a broken link or a clock that was set."""
 
     gateway: str
     epoch: str
-    kind: Literal["gap", "lost", "unwritten", "fork", "broken"]
+    kind: Literal["gap", "lost", "unwritten", "fork", "broken", "clock"]
     sequence: int
     until: int
     detail: str

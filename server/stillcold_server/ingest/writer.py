@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, insert, select
 from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.evidence.keys import Ed25519PublicKey, parse_public_key
 from stillcold_server.ingest.chain import place
+from stillcold_server.ingest.clocks import note_steps
 from stillcold_server.ingest.losses import close_notes, note_losses
 from stillcold_server.ingest.verify import Refused, Verified, verify
 from stillcold_server.metrics import Metrics
@@ -88,6 +89,7 @@ class Writer:
                 insert_batch(connection, verified, now)
                 close_notes(connection, verified.batch.gateway, verified.batch.epoch, sequence, sequence, now)
                 note_losses(connection, verified, now)
+                note_steps(connection, verified, now)
                 reply.stored[sequence] = verified.hash
                 self._metrics.stored(sum(len(b.times) for b in verified.batch.blocks))
 

@@ -102,7 +102,8 @@ chain_note = Table(
 )  # fmt: skip
 """``kind``: gap (``sequence`` to ``until`` are missing; closed when each has come or is in a lost), lost (what is
 not stored of them never will be, says the gateway), unwritten (readings that never had a sequence are lost, before
-``sequence``), fork (a second envelope for one), broken (a batch does not name the hash of the one before it)."""
+``sequence``), fork (a second envelope for one), broken (a batch does not name the hash of the one before it),
+clock (the gateway's clock was set while the batch was open)."""
 
 replay = Table(
     "replay", metadata,

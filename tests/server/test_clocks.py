@@ -1,0 +1,27 @@
+"""What a gateway says of its own clock."""
+
+import pytest
+from sqlalchemy import Engine
+
+from stillcold_core.contract.steps import Step
+from stillcold_server.api.read.health import load_health
+from stillcold_server.ingest.writer import Writer
+from stillcold_server.metrics import Metrics
+from stillcold_server.store.database import read
+from support.gateway import DEAD, SignedGateway, steady
+
+NOW = 1_800_000_100_000
+
+
+@pytest.mark.requirement("ingest.clock")
+@pytest.mark.usefixtures("plant")
+def test_a_clock_that_was_set_is_noted(engine: Engine, gateway: SignedGateway) -> None:
+    """Once for each batch; what a time service corrects at work is only logged."""
+    writer = Writer(engine, Metrics())
+    small = gateway.batch(steady(DEAD), steps=[Step(5_000, 2_500)])
+    large = gateway.batch(steady(DEAD, start=1.8e9 + 10), steps=[Step(15_000, -7_200_000), Step(16_000, 7_200_500)])
+    for envelope in (small, large, large):
+        writer.take([("gw-1", envelope)], NOW)
+    with read(engine) as connection:
+        (note,) = load_health(connection, NOW).chain_notes
+    assert (note.kind, note.sequence, note.detail) == ("clock", 2, "back 7200 s, forward 7200.5 s")
