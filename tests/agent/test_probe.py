@@ -230,7 +230,7 @@ def test_units_that_are_none_are_refused(text: str) -> None:
         units_of(text)
 
 
-@pytest.mark.parametrize("target", ["", "host:0", "host:x", ":502"])
+@pytest.mark.parametrize("target", ["", "host:", "host:0", "host:x", ":502"])
 def test_a_target_that_is_none_is_refused(target: str) -> None:
     """With what would be right."""
     with pytest.raises(click.BadParameter, match="HOST:PORT"):

@@ -84,7 +84,7 @@ class Search:
         clear = [unit for unit in self.units if unit.clear]
         if clear:
             longest = duration(task.longest_fit() * len(clear))
-            self.say(f"\ncomparing {len(clear)} units with {len(task.profiles)} profiles: {longest} at most")
+            self.say(f"\ncomparing with {len(task.profiles)} profiles: {longest} at most")
             async with Line(clear[0].bus, self._counter("compared", 0)) as line:
                 for unit in clear:
                     await self._compare(line, unit.number)

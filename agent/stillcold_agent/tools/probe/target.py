@@ -45,8 +45,8 @@ def buses_of(
     if "/" in target:
         wait = timeout or SERIAL_TIMEOUT
         return [RtuBus(_NAME, target, rate, parity, stop_bits, wait) for rate in baud_rates for parity in parities]
-    host, _, port = target.partition(":")
-    if not host or (port and not (port.isdecimal() and 1 <= int(port) <= 65535)):
+    host, colon, port = target.partition(":")
+    if not host or (colon and not (port.isdecimal() and 1 <= int(port) <= 65535)):
         raise click.BadParameter(f"got {target!r}; expected /dev/…, HOST or HOST:PORT with a port of 1 to 65535")
     kind = RtuOverTcpBus if rtu_over_tcp else TcpBus
     return [kind(_NAME, host, int(port or 502), timeout=timeout or SOCKET_TIMEOUT)]
