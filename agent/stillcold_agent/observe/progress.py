@@ -100,7 +100,8 @@ class Progress:
         meter = self.meters[sample.point]
         meter.take(sample)
         bus = self.buses[meter.bus]
-        bus.moved, bus.connected = monotonic, Absence.DISCONNECTED not in sample.values.values()
+        bus.moved = monotonic
+        bus.connected = meter.answers or Absence.DISCONNECTED not in sample.values.values()
 
     def gets_on(self, monotonic: float) -> bool:
         """Whether any bus does: one that hangs must not cost the others a restart."""
