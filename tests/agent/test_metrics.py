@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from stillcold_agent.counts import REASONS
 from stillcold_agent.observe.exposition import Family, render
 from stillcold_agent.observe.http import MOST_CLIENTS, MOST_HEAD
 from stillcold_core.profiles import Profile
-from support import Mosquitto, free_port
+from support import Mosquitto, free_port, wait_for_async
 from support.agents import RunningAgent
 from support.raw_meter import RawMeter, Registers
 from support.waiting import LONG
@@ -233,6 +234,23 @@ async def test_other_paths_and_methods_are_refused(
         assert (await pages.get("/")).status_code == 404
         async with httpx.AsyncClient() as client:
             assert (await client.post(f"http://127.0.0.1:{pages.port}/metrics")).status_code == 405
+
+
+@pytest.mark.requirement("agent.metrics.taken")
+async def test_an_address_that_is_taken_keeps_no_meter_from_being_read(
+    tmp_path: Path, mosquitto: Mosquitto, sdm630: Profile, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said; so is an address that others than this machine reach."""
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config = plant(port, 0).replace("127.0.0.1", "0.0.0.0", 1)
+        async with first_answers(sdm630) as far:
+            config = config.replace("port = 0", f"port = {far.port}")
+            async with RunningAgent(tmp_path, mosquitto, config):
+                await wait_for_async(lambda: "cannot listen" in caplog.text and len(far.requests) > 5)
+    assert f"metrics are shown to whoever reaches 0.0.0.0 port {port}" in caplog.text
 
 
 def test_the_text_format_escapes_what_a_name_may_not_hold() -> None:
