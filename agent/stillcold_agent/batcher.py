@@ -23,6 +23,8 @@ class Importance(IntEnum):
     """Something changed, and no sealed line shows life."""
     LIVE = 2
     """A sealed line shows life: evidence that an officer waits for."""
+    DECIDING = 3
+    """It began so lately that the server may be waiting for this to raise the alert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +136,5 @@ class Batcher:
 
 def _importance(verdict: Verdict) -> Importance:
     if verdict.live:
-        return Importance.LIVE
+        return Importance.DECIDING if verdict.deciding else Importance.LIVE
     return Importance.CHANGE if verdict.change else Importance.QUIET

@@ -19,6 +19,7 @@ from stillcold_server.alerts.senders import make_sender
 from stillcold_server.alerts.stages import Situation, enqueue
 from stillcold_server.api.app import WebServer, create_app
 from stillcold_server.config import Config
+from stillcold_server.detection.ahead import Ahead
 from stillcold_server.detection.compiled import Compiling
 from stillcold_server.detection.live import Detection
 from stillcold_server.followers import Follower
@@ -75,11 +76,13 @@ class Server:
         self.outbox = Outbox(self.engine, senders, self.metrics, texts=texts, public_url=config.http.public_url)
         self.compiling = Compiling(Path(config.cache_dir) if config.cache_dir else None)
         self.followers = self._make_followers()
+        self._ahead = Ahead(self._found)
         self.subscriber = Subscriber(
             config.mqtt,
             Writer(self.engine, self.metrics),
             on_stored=self._ring,
             on_status=self._status,
+            on_ahead=self._judge_ahead,
             metrics=self.metrics,
         )
         self.replays = Replays(self.engine, self.subscriber.ask, _now)
@@ -121,6 +124,11 @@ class Server:
             enqueue(connection, Situation(finding, incident, now), self.outbox.channels)
             self.metrics.alert(finding.kind, now / 1000 - finding.detected)
         self._news = True
+
+    def _judge_ahead(self, gateway: str, message: bytes) -> None:
+        with write(self.engine) as connection:
+            self._ahead.take(connection, gateway, message, _now())
+        self._judged()
 
     def _judged(self) -> None:
         if self._news:

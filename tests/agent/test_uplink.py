@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from stillcold_agent.batcher import Importance
 from stillcold_agent.config import Mqtt
 from stillcold_agent.counts import Counts
 from stillcold_agent.journal.entries import Bounds, Link
@@ -154,6 +155,30 @@ def test_what_the_server_asks_for_is_sent_again(tmp_path: Path, mosquitto: Mosqu
         assert far.sequences == [*range(1, 10), 2, 3, 9]
         assert len({digest(e) for e in far.envelopes}) == 9
         assert one.counts.totals() == {"replay_malformed": 1, "replayed": 3}
+
+
+@pytest.mark.requirement("agent.uplink.ahead")
+def test_what_decides_a_restart_does_not_wait_for_the_backlog(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """A copy leaves at once, once a connection, and the batch in its place; without a backlog there is no copy."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=LONG) as one:
+        one.journal.append([entry(signed, Importance.DECIDING)])
+        one.uplink.notify()
+        one.wait_until_empty()
+        far.reply = lambda _batch, _envelope: None
+        one.add(2 * WINDOW)
+        far.wait_for_batches(1 + WINDOW)
+        one.journal.append([entry(signed, Importance.LIVE), *[entry(signed, Importance.DECIDING)] * 2])
+        one.uplink.notify()
+        wait_for(lambda: len(far.ahead) == 2)
+        assert [b.sequence for b in far.ahead] == [2 * WINDOW + 3, 2 * WINDOW + 4]
+        assert far.sequences == list(range(1, WINDOW + 2))
+        far.reply = accept
+        for batch, envelope in list(zip(far.batches, far.envelopes, strict=True)):
+            far.send(encode_ack(accept(batch, envelope)))
+        one.wait_until_empty()
+        assert far.sequences == list(range(1, 2 * WINDOW + 5))
+        assert len(far.ahead) == 2
+        assert one.counts.totals() == {"sent_ahead": 2}
 
 
 @pytest.mark.requirement("agent.uplink.disk")

@@ -8,7 +8,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import Engine, func, select
 
 from stillcold_core.contract.messages import Acknowledgement, Status, decode_ack, encode_status
-from stillcold_core.contract.topics import ack_topic, batch_topic, status_topic
+from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic, status_topic
 from stillcold_core.evidence.envelope import digest
 from stillcold_core.registry import Registry
 from stillcold_server.config import Mqtt
@@ -19,6 +19,9 @@ from stillcold_server.store import schema
 from stillcold_server.store.database import read
 from support import Mosquitto, wait_for
 from support.gateway import DEAD, SignedGateway, steady
+
+AHEAD: list[tuple[str, bytes]] = []
+"""What came ahead of its place, of all tests."""
 
 
 class Client:
@@ -65,6 +68,7 @@ def make_subscriber(engine: Engine, port: int, statuses: dict[str, Status] | Non
         Writer(engine, Metrics()),
         on_stored=lambda: None,
         on_status=seen.__setitem__,
+        on_ahead=lambda gateway, message: AHEAD.append((gateway, message)),
         metrics=Metrics(),
     )
 
@@ -142,3 +146,16 @@ def test_a_gateways_status_is_handed_on(engine: Engine, plant: Registry, mosquit
     wait_for(lambda: statuses)
     subscriber.stop()
     assert statuses == {"gw-1": Status("online", "0.1.0")}
+
+
+def test_what_comes_ahead_of_its_place_is_handed_on_and_neither_stored_nor_acknowledged(
+    engine: Engine, subscriber: Subscriber, client: Client, gateway: SignedGateway
+) -> None:
+    """It comes again."""
+    early, envelope = gateway.batch(steady(DEAD)), gateway.batch(steady(DEAD, start=1.9e9))
+    client.publish(early, ahead_topic("gw-1"))
+    client.publish(envelope)
+    wait_for(client.stored)
+    assert AHEAD[-1] == ("gw-1", early)
+    assert client.stored() == {2: digest(envelope)}
+    assert stored(engine) == 1

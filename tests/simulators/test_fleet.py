@@ -73,6 +73,7 @@ class Ingest:
             Writer(engine, Metrics()),
             on_stored=lambda: None,
             on_status=lambda gateway, status: self.statuses.append((gateway, status)),
+            on_ahead=lambda _gateway, _message: None,
             metrics=Metrics(),
         )
 

@@ -11,7 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from stillcold_core.contract.batch import CONTENT_TYPE, Batch, decode_batch
 from stillcold_core.contract.messages import Acknowledgement, Status, decode_status, encode_ack
-from stillcold_core.contract.topics import ack_topic, batch_topic, replay_topic, status_topic
+from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic, replay_topic, status_topic
 from stillcold_core.evidence.envelope import digest, open_envelope
 from stillcold_core.evidence.keys import Ed25519PublicKey
 from support.waiting import LONG, wait_for
@@ -42,6 +42,8 @@ class Acker:
         Every batch that came, in order, repeated ones included.
     envelopes : list of bytes
         The same as they came.
+    ahead : list of Batch
+        Copies that came ahead of their place.
     statuses : list of Status
         What the gateway said of itself.
     reply : callable
@@ -52,6 +54,7 @@ class Acker:
         self._port, self._gateway, self._key, self.reply = port, gateway, key, reply
         self.batches: list[Batch] = []
         self.envelopes: list[bytes] = []
+        self.ahead: list[Batch] = []
         self.statuses: list[Status] = []
         self._errors: queue.Queue[Exception] = queue.Queue()
         self._subscribed = threading.Event()
@@ -96,7 +99,8 @@ class Acker:
         self._client.loop_stop()
 
     def _on_connect(self, client: mqtt.Client, *_: Any) -> None:
-        client.subscribe([(batch_topic(self._gateway), 1), (status_topic(self._gateway), 1)])
+        topics = (batch_topic, ahead_topic, status_topic)
+        client.subscribe([(topic(self._gateway), 1) for topic in topics])
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         try:
@@ -110,6 +114,9 @@ class Acker:
             return
         opened = open_envelope(payload, content_type=CONTENT_TYPE, key_of={self._gateway: self._key}.get)
         batch = decode_batch(opened.payload)
+        if topic == ahead_topic(self._gateway):
+            self.ahead.append(batch)
+            return
         self.envelopes.append(payload)
         self.batches.append(batch)
         if answer := self.reply(batch, payload):

@@ -12,7 +12,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from stillcold_core.contract.batch import MAX_ENVELOPE
-from stillcold_core.contract.topics import ack_topic, batch_topic, replay_topic, status_topic
+from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic, replay_topic, status_topic
 from support import Authority, Mosquitto, wait_for
 
 SERVER = "stillcold-server"
@@ -99,13 +99,16 @@ def test_a_gateway_publishes_for_itself_only(clients: dict[str, Client]) -> None
     gateway, server = clients["gw-1"], clients[SERVER]
     assert server.subscribe(batch_topic("+")) == 1
     assert server.subscribe(status_topic("+")) == 1
-    foreign = (batch_topic("gw-2"), status_topic("gw-2"), ack_topic("gw-2"), replay_topic("gw-2"))
+    foreign = (batch_topic("gw-2"), ahead_topic("gw-2"), status_topic("gw-2"), ack_topic("gw-2"), replay_topic("gw-2"))
     for topic in (*foreign, ack_topic("gw-1"), replay_topic("gw-1"), "elsewhere"):
         assert gateway.publish(topic) == NOT_AUTHORISED, topic
+    assert server.subscribe(ahead_topic("+")) == 1
+    assert gateway.publish(ahead_topic("gw-1"), b"mine too") == 0
     assert gateway.publish(batch_topic("gw-1"), b"mine") == 0
     assert gateway.publish(status_topic("gw-1"), b"online", retain=True) == 0
-    wait_for(lambda: len(server.messages) >= 2)
-    assert server.messages == [(batch_topic("gw-1"), b"mine"), (status_topic("gw-1"), b"online")]
+    wait_for(lambda: len(server.messages) >= 3)
+    mine = [(ahead_topic("gw-1"), b"mine too"), (batch_topic("gw-1"), b"mine"), (status_topic("gw-1"), b"online")]
+    assert server.messages == mine
 
 
 @pytest.mark.requirement("broker.own-acks-only")

@@ -45,6 +45,10 @@ _PENDING = """
 SELECT sequence, hash, envelope FROM batch INDEXED BY batch_pending
 WHERE state = 0 AND sequence NOT IN ({}) ORDER BY sequence LIMIT ?
 """
+_LATEST = """
+SELECT sequence, envelope FROM batch INDEXED BY batch_worth
+WHERE state = 0 AND importance >= ? ORDER BY sequence DESC LIMIT ?
+"""
 _OLDEST = "SELECT written FROM batch INDEXED BY batch_pending WHERE state = 0 ORDER BY sequence LIMIT 1"
 _TOTALS = """
 SELECT coalesce(sum(state = :pending), 0), coalesce(sum(size) FILTER (WHERE state = :pending), 0),
@@ -146,6 +150,12 @@ class Journal:
         with self._reading():
             ended = self._db.execute("SELECT max(ended) FROM batch").fetchone()[0]
         return None if ended is None else ended / 1000
+
+    def latest(self, importance: int, limit: int) -> list[Kept]:
+        """The newest batches of so much importance or more that the server has said nothing of, in order."""
+        with self._reading():
+            rows = self._db.execute(_LATEST, (importance, limit)).fetchall()
+        return [Kept(*row) for row in reversed(rows)]
 
     def count_pending(self) -> int:
         """How many batches the server has said nothing of."""

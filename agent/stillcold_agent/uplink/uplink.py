@@ -13,6 +13,7 @@ from typing import Any, Literal
 import paho.mqtt.client as mqtt
 
 import stillcold_agent
+from stillcold_agent.batcher import Importance
 from stillcold_agent.config import Mqtt
 from stillcold_agent.counts import Counts
 from stillcold_agent.journal.entries import Kept
@@ -31,7 +32,7 @@ from stillcold_core.contract.messages import (
     encode_status,
 )
 from stillcold_core.contract.report import GatewayReport
-from stillcold_core.contract.topics import ack_topic, batch_topic, replay_topic, status_topic
+from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic, replay_topic, status_topic
 
 log = logging.getLogger(__name__)
 WINDOW = 16
@@ -66,7 +67,8 @@ class Uplink:
     counts : Counts
         ``sent_again`` counts batches that the server did not acknowledge in time, ``ack_malformed`` and ``ack_full``
         acknowledgements that could not be used, ``replay_malformed`` requests that could not, ``publish_refused``
-        batches that the broker did not take and ``journal_error`` what the disk refused.
+        batches that the broker did not take, ``journal_error`` what the disk refused and ``sent_ahead`` copies that did
+        not wait for a backlog.
     heartbeat : float
         Seconds in which at least one batch leaves; said in the status, so that the server knows what silence is.
     patience : float
@@ -100,6 +102,7 @@ class Uplink:
         self._reconnected = threading.Event()
         self._messages: queue.Queue[mqtt.MQTTMessage] = queue.Queue(_MOST_WAITING)
         self._window: dict[int, _Sent] = {}
+        self._ahead = 0  # the last sequence of which a copy was sent ahead on this connection
         self._epoch = journal.epoch
         self._pace = Pace(config.drain_rate, WINDOW)
         self._receipts: set[int] = set()
@@ -216,10 +219,12 @@ class Uplink:
         if self._client.is_connected():
             self._send_again()
             self._fill()
+            self._send_ahead()
 
     def _forget_sent(self) -> None:
         self._window.clear()
         self._receipts.clear()
+        self._ahead = 0
 
     def _take_messages(self) -> None:
         acks: list[Acknowledgement] = []
@@ -264,6 +269,19 @@ class Uplink:
             if not self._publish(kept):
                 return
             self._pace.take()
+
+    def _send_ahead(self) -> None:
+        """Copies of what an officer waits for, where a backlog stands before it."""
+        waiting = self._journal.count_pending() - len(self._window)
+        if not waiting:
+            return
+        for kept in self._journal.latest(Importance.DECIDING, WINDOW):
+            if kept.sequence not in self._window and kept.sequence > self._ahead:
+                info = self._client.publish(ahead_topic(self._gateway), kept.envelope, qos=1)
+                if info.rc != mqtt.MQTT_ERR_SUCCESS:
+                    return
+                self._ahead = kept.sequence
+                self._counts.add("sent_ahead")
 
     def _publish(self, kept: Kept) -> bool:
         info = self._client.publish(batch_topic(self._gateway), kept.envelope, qos=1)

@@ -8,6 +8,11 @@ def batch_topic(gateway: str) -> str:
     return f"{ROOT}/{gateway}/batch"
 
 
+def ahead_topic(gateway: str) -> str:
+    """Where a gateway publishes a copy of a batch that must not wait for those before it."""
+    return f"{ROOT}/{gateway}/ahead"
+
+
 def ack_topic(gateway: str) -> str:
     """Where the server acknowledges what it has on disk."""
     return f"{ROOT}/{gateway}/ack"

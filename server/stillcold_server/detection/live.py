@@ -18,6 +18,7 @@ from stillcold_core.detect.findings import Finding, followed
 from stillcold_core.detect.restart import RestartState, condition, proving
 from stillcold_core.registry import Permit
 from stillcold_server.alerts.lifecycle import findings_of, going_on
+from stillcold_server.detection.ahead import settle_ahead
 from stillcold_server.detection.bound import Bound
 from stillcold_server.detection.judge import Judge
 from stillcold_server.detection.overrun import is_overrun, newest_of, overruns
@@ -130,6 +131,8 @@ class Detection:
         lines = [s for s in touched.values() if s.detector is _RESTART]
         self._tell(connection, memory.found)
         self._tell(connection, _overrun(connection, memory, [s.id for s in lines]))
+        found = {f.id for f in memory.found}
+        self._tell(connection, list(settle_ahead(connection, memory.judge.states, [s.id for s in lines], found)))
         memory.found = []
         upsert(connection, line_status, [_status(memory, s) for s in lines])
         count_refusals(connection, memory.refused, batches[-1].received_at)

@@ -16,7 +16,7 @@ from paho.mqtt.properties import Properties
 from sqlalchemy.exc import OperationalError
 
 from stillcold_core.contract.messages import BadMessage, ReplayRequest, Status, decode_status, encode_ack, encode_replay
-from stillcold_core.contract.topics import ack_topic, batch_topic, gateway_of, replay_topic, status_topic
+from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic, gateway_of, replay_topic, status_topic
 from stillcold_server.config import Mqtt
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
@@ -42,6 +42,8 @@ class Subscriber:
         Called after each commit that stored something.
     on_status : callable
         Called with gateway and status.
+    on_ahead : callable
+        Called with gateway and message that came ahead of its place.
     metrics : Metrics
         Counts what failed.
     """
@@ -53,10 +55,11 @@ class Subscriber:
         *,
         on_stored: Callable[[], None],
         on_status: Callable[[str, Status], None],
+        on_ahead: Callable[[str, bytes], None],
         metrics: Metrics,
     ) -> None:
         self._config, self._writer, self._metrics = config, writer, metrics
-        self._on_stored, self._on_status = on_stored, on_status
+        self._on_stored, self._on_status, self._on_ahead = on_stored, on_status, on_ahead
         self._waiting: queue.Queue[mqtt.MQTTMessage] = queue.Queue(2 * _WINDOW)
         self._subscribed = threading.Event()
         self._stopping = threading.Event()
@@ -115,7 +118,7 @@ class Subscriber:
             log.error("broker refused the login: %s", reason)
             return
         log.info("connected to the broker at %s:%s", self._config.host, self._config.port)
-        client.subscribe([(batch_topic("+"), 1), (status_topic("+"), 1)])
+        client.subscribe([(batch_topic("+"), 1), (ahead_topic("+"), 1), (status_topic("+"), 1)])
 
     def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._subscribed.clear()
@@ -138,8 +141,10 @@ class Subscriber:
     def _handle(self, messages: Sequence[mqtt.MQTTMessage]) -> None:
         batches = [m for m in messages if m.topic.endswith("/batch")]
         for message in messages:
-            if message not in batches:
+            if message.topic.endswith("/status"):
                 self._take_status(message)
+            elif message.topic.endswith("/ahead"):
+                self._take_ahead(message)
         if batches and not self._store(batches):
             return  # not on disk: the broker keeps them
         for message in messages:
@@ -178,6 +183,14 @@ class Subscriber:
         for gateway, replies in acks.items():
             for reply in replies:
                 self._client.publish(ack_topic(gateway), encode_ack(reply), qos=1)
+
+    def _take_ahead(self, message: mqtt.MQTTMessage) -> None:
+        """It comes again in its place: nothing is lost when it cannot be judged now."""
+        try:
+            self._on_ahead(gateway_of(message.topic) or "", bytes(message.payload))
+        except Exception:
+            log.exception("a message on %s cannot be judged ahead of its place", message.topic)
+            self._metrics.refused("internal")
 
     def _take_status(self, message: mqtt.MQTTMessage) -> None:
         gateway = gateway_of(message.topic)

@@ -177,6 +177,12 @@ alert = Table(
 acknowledged, waiting for a reset), normal. ``began`` and ``detected`` are times of samples, ``raised_at`` is the
 server's."""
 
+ahead = Table(
+    "ahead", metadata,
+    Column("alert", ForeignKey("alert.id"), primary_key=True), _text("line"), _text("point"), _time("detected"),
+)  # fmt: skip
+"""Alerts found ahead of a gateway's backlog, until their samples are judged in order."""
+
 alert_journal = Table(
     "alert_journal", metadata,
     Column("id", _ROW_ID, primary_key=True), Column("alert", ForeignKey("alert.id"), nullable=False),

@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("until", sa.BigInteger(), nullable=False),
         sa.Column("asked_at", sa.BigInteger(), nullable=False),
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(["gateway"], ["gateway.id"], name=op.f("fk_replay_gateway_gateway")),
+        sa.ForeignKeyConstraint(["gateway"], ["gateway.id"], name=op.f("fk_replay_gateway")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_replay")),
     )
 

@@ -1,0 +1,139 @@
+"""Restarts that a gateway tells ahead of its backlog.
+
+The samples of a point are judged in their order, so what is live waits behind what a gateway has still to send. A batch
+that a restart may be decided by comes twice then: at once, judged here for restarts alone, and later in its place,
+where it is stored and judged for good. What is found here has the id that it will have there. What is not found again
+there, because the restart had begun earlier than was known here, ends when its place has passed.
+"""
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, delete, select
+
+from stillcold_core.detect import restart
+from stillcold_core.detect.detector import Scope
+from stillcold_core.detect.findings import Finding
+from stillcold_core.detect.restart import RestartState
+from stillcold_core.evidence.keys import parse_public_key
+from stillcold_core.samples import Samples
+from stillcold_server.alerts.lifecycle import findings_of
+from stillcold_server.detection.bound import Bound
+from stillcold_server.detection.subjects import Key, Subject, Subjects, subjects_of
+from stillcold_server.followers import Stored
+from stillcold_server.ingest.verify import Refused, Verified, verify
+from stillcold_server.registry.ledger import export_registry, registry_revision
+from stillcold_server.store import schema
+from stillcold_server.store.refusals import STRANGER, count_refusals
+
+log = logging.getLogger(__name__)
+_RESTART = restart.DETECTOR
+_SCOPES: tuple[Scope, ...] = (_RESTART.scope,)
+
+
+class Ahead:
+    """Judges batches that came ahead of their place.
+
+    Parameters
+    ----------
+    on_finding : callable
+        Called with the transaction and each restart that was found.
+    """
+
+    def __init__(self, on_finding: Callable[[Connection, Finding], None]) -> None:
+        self._on_finding = on_finding
+        self._revision = -1
+        self._subjects: Subjects = {}
+        self._states: dict[Key, RestartState] = {}
+        self._since: dict[Key, float] = {}  # first sample that was judged ahead in this run
+
+    def take(self, connection: Connection, gateway: str, message: bytes, now: int) -> None:
+        """Judge one message; ``now`` in ms. What is wrong with it is counted, what is stored already is left alone."""
+        row = connection.execute(select(schema.gateway).where(schema.gateway.c.id == gateway)).one_or_none()
+        key = parse_public_key(row.public_key) if row else None
+        checked = verify(message, gateway, lambda kid: key if kid == gateway else None)
+        if isinstance(checked, Refused):
+            count_refusals(connection, [(checked.reason, gateway if key else STRANGER)], now)
+        elif not _is_stored(connection, checked):
+            self._judge(connection, checked, now)
+
+    def _judge(self, connection: Connection, verified: Verified, now: int) -> None:
+        registry = export_registry(connection)
+        if self._revision != (revision := registry_revision(connection)):
+            self._revision, self._subjects = revision, subjects_of(registry, scopes=_SCOPES)
+        for block in Bound(registry).believed(Stored(0, now, verified.batch)):
+            for subject in self._subjects.get(block.point, ()):
+                for finding in self._found(connection, subject, block.numbers()):
+                    log.warning(
+                        "%s on %s, ahead of its gateway's backlog: %s", finding.kind, finding.line, finding.reason
+                    )
+                    self._on_finding(connection, finding)
+                    _note(connection, finding)
+
+    def _found(self, connection: Connection, subject: Subject, samples: Samples) -> list[Finding]:
+        """Restarts that began in what was judged ahead: what began before is found in its order."""
+        if not len(samples):
+            return []
+        state = self._state(connection, subject, samples.point)
+        since = self._since.setdefault(subject.key, float(samples.times[0]))
+        self._states[subject.key], findings = _RESTART.advance(subject.watched, state, samples)
+        known = set(connection.scalars(select(schema.alert.c.id).where(schema.alert.c.line == subject.id)))
+        new = [f for f in findings if f.began >= since and f.ended is None and f.id not in known]
+        return new if subject.told else []
+
+    def _state(self, connection: Connection, subject: Subject, point: str) -> RestartState:
+        """What is known of a line: of what was judged in order and what was judged here, whichever is newer."""
+        table = schema.detector_state.c
+        query = select(table.state).where(table.detector == _RESTART.name, table.subject == subject.id)
+        row = connection.scalar(query)
+        try:
+            ordered: RestartState = _RESTART.begin() if row is None else _RESTART.restore(row)
+        except ValueError:  # of another version: it is made anew in order
+            ordered = _RESTART.begin()
+        here = self._states.get(subject.key)
+        if here is not None and _judged_until(here, point) > _judged_until(ordered, point):
+            return here
+        self._since.pop(subject.key, None)
+        return ordered
+
+
+def settle_ahead(
+    connection: Connection, states: Mapping[Key, Any], lines: Collection[str], found: Collection[str]
+) -> Iterator[Finding]:
+    """The end of what was found ahead and was not found again where its place has passed.
+
+    Parameters
+    ----------
+    lines : collection of str
+        Whose samples were judged in order just now.
+    found : collection of str
+        Ids of what was found there.
+    """
+    table = schema.ahead
+    for row in connection.execute(select(table).where(table.c.line.in_(lines))).all():
+        passed = _judged_until(states[_RESTART.name, row.line], row.point) * 1000 >= row.detected
+        if row.alert in found or passed:
+            connection.execute(delete(table).where(table.c.alert == row.alert))
+        if passed and row.alert not in found:
+            said = {f.id: f for f in findings_of(connection, [row.line])}[row.alert]
+            yield msgspec.structs.replace(said, ended=said.detected)
+
+
+def _is_stored(connection: Connection, verified: Verified) -> bool:
+    b, t = verified.batch, schema.batch.c
+    here = select(t.id).where(t.gateway == b.gateway, t.epoch == b.epoch, t.sequence == b.sequence)
+    return connection.scalar(here) is not None
+
+
+def _note(connection: Connection, finding: Finding) -> None:
+    row = {
+        "alert": finding.id, "line": finding.line, "point": finding.point, "detected": round(finding.detected * 1000),
+    }  # fmt: skip
+    connection.execute(schema.ahead.insert(), row)
+
+
+def _judged_until(state: RestartState, point: str) -> float:
+    known = state.points.get(point)
+    return -1.0 if known is None or known.presence.time is None else known.presence.time
