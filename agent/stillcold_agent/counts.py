@@ -29,6 +29,7 @@ Reason = Literal[
     "replay_malformed",
     "replayed",
     "sent_again",
+    "sent_ahead",
     "status_file",
 ]
 """Every reason; docs/agent-metrics.md says what each means."""

@@ -27,7 +27,7 @@ def fill(journal: Journal, count: int, size: int = 100, importance: int = 0) -> 
     made: list[bytes] = []
 
     def make(link: Link) -> bytes:
-        made.append(envelope(link, size))
+        made.append(envelope(link, size)[:size])
         return made[-1]
 
     for _ in range(count):
