@@ -42,7 +42,7 @@ def install(config: Config, certificate: Path, authority: Path | None) -> str:
     if authority:
         write_whole(Path(config.mqtt.ca_file), _pem(trusted), 0o644)
     write_whole(Path(config.mqtt.cert_file), _pem(chain), 0o644)
-    return f"{config.mqtt.cert_file}: installed, good until {chain[0].not_valid_after_utc:%Y-%m-%d}"
+    return f"{config.mqtt.cert_file}: installed, good until {chain[0].not_valid_after_utc:%Y-%m-%d}; restart the agent"
 
 
 def load_certificates(path: Path) -> list[x509.Certificate]:

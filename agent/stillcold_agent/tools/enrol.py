@@ -67,7 +67,7 @@ def give_to_service(path: Path, data_dir: Path) -> None:
     """Where root made a file, it belongs to whoever owns ``data_dir``, who must read it."""
     if os.geteuid() == 0:
         owner = data_dir.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)  # the folder is the service's, not root's
 
 
 def load_key(path: Path) -> TlsKey:
