@@ -22,7 +22,7 @@ class Certificate:
 
 
 class Authority:
-    """Issues certificates into a folder; ``ca_file`` is what the others must trust."""
+    """Issues certificates into a folder; ``ca_file`` is what the others must trust, ``ca_key`` signs."""
 
     def __init__(self, folder: Path, name: str = "Test CA") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -32,6 +32,8 @@ class Authority:
         builder = _builder(self._name, self._name, self._key.public_key())
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         self.ca_file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
+        self.ca_key = folder / "ca.key"
+        self.ca_key.write_bytes(_private(self._key))
 
     def server(
         self, name: str = "localhost", *, host: str = "localhost", address: str = "127.0.0.1", life: timedelta = _LIFE
@@ -53,11 +55,7 @@ class Authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
         files = Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key")
         files.cert_file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
-        files.key_file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
+        files.key_file.write_bytes(_private(key))
         return files
 
 
@@ -75,3 +73,9 @@ def _builder(
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
