@@ -12,6 +12,7 @@ _DECIDING = {"seal": 2 * CONTACT_DELAY, "water": 2 * FLOW_DELAY}
 """s after contacts or water showed life, in which each reading may be the one that decides at the server."""
 _DECIDING_POWER = 2 * ON_DELAY
 """The same for everything else."""
+_WITNESSES = {*CONTACTS, "water_flow", "water_volume"}
 _STEP = 0.02
 """Share of the rated power that makes a change of power worth telling soon."""
 
@@ -95,7 +96,8 @@ class Watch:
         energy = sample.number("active_energy_import")
         self._energy = self._energy if energy is None else energy
         deciding = live is not None and sample.monotonic - self._since <= _DECIDING_POWER
-        witness, first = self._witnessing(sample) if self._witnesses else (None, False)
+        may_show = self._witness or not _WITNESSES.isdisjoint(sample.values)
+        witness, first = self._witnessing(sample) if may_show else (None, False)
         return Verdict(live or witness, began or first, deciding or witness is not None, change, answered)
 
     def _witnessing(self, sample: Sample) -> tuple[str | None, bool]:

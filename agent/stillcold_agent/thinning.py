@@ -71,10 +71,12 @@ class Thinner:
         One that a sample does not have is read more rarely: it is compared when it comes.
         """
         get = sample.values.get
-        for quantity, (low, high) in self._within.items():
-            value = get(quantity)
-            if value is not None and (isinstance(value, Absence) or not low <= value <= high):
-                return True
+        try:
+            for quantity, (low, high) in self._within.items():
+                if not low <= get(quantity, low) <= high:  # type: ignore[operator]  # an absence raises
+                    return True
+        except TypeError:
+            return True
         return any(get(quantity, cause) is not cause for quantity, cause in self._absent.items())
 
     def _due(self, kept: Sample, sample: Sample) -> bool:
