@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from stillcold_agent.app import sole_use
 from stillcold_agent.cli import main
 from stillcold_agent.config import Config, RtuOverTcpBus
 from stillcold_agent.tools.probe.target import buses_of, units_of
@@ -210,6 +211,26 @@ async def test_what_was_found_is_kept_when_it_is_cut_short(tmp_path: Path, sdm63
     assert "200 questions, 100 min 0 s at most" in probe.output
     assert "stopped; unit 1 was found, not compared with profiles" in probe.output
     assert "Traceback" not in probe.output
+
+
+@pytest.mark.requirement("agent.probe.beside")
+async def test_what_a_running_agent_reads_is_left_alone(tmp_path: Path, sdm630: Profile) -> None:
+    """Another place is probed, and the same one when no agent runs."""
+    async with RawMeter(Registers(sdm630, LIVE)) as far:
+        (tmp_path / "agent.toml").write_text(
+            'gateway = "gw"\ndata_dir = "data"\n'
+            f'[[bus]]\nid = "b"\nkind = "tcp"\nhost = "127.0.0.1"\nport = {far.port}\n'
+            '[[device]]\nbus = "b"\nunit = 1\nprofile = "eastron-sdm630"\npoint = "p1"\n'
+        )
+        options = ("--units", "1", "--config", str(tmp_path / "agent.toml"))
+        with sole_use(tmp_path / "data"):
+            refused = await probed(f"127.0.0.1:{far.port}", *options)
+            assert far.connections == 0
+            elsewhere = await probed(f"localhost:{far.port}", *options)
+        free = await probed(f"127.0.0.1:{far.port}", *options)
+    assert refused.exit_code == 2
+    assert f"the agent that runs reads 127.0.0.1:{far.port}" in refused.stderr
+    assert (elsewhere.exit_code, free.exit_code) == (0, 0)
 
 
 async def test_nothing_there_is_said() -> None:

@@ -19,7 +19,7 @@ from stillcold_agent.tools.doctor.finding import State, lines_of
 from stillcold_agent.tools.enrol import request
 from stillcold_agent.tools.plan import keeps_intervals, plan_lines
 from stillcold_agent.tools.probe.search import Search, Task
-from stillcold_agent.tools.probe.target import BAUD_RATES, PARITIES, buses_of, units_of
+from stillcold_agent.tools.probe.target import BAUD_RATES, PARITIES, buses_of, leave_alone, units_of
 from stillcold_agent.tools.reading import read_once, table
 from stillcold_agent.tools.running import agent_runs
 from stillcold_agent.tools.watch.look import watch
@@ -70,6 +70,7 @@ def plan(path: Path, answer_time: float) -> None:
 
 
 @click.command()
+@config_option
 @click.argument("target")
 @click.option("--units", default="1-32", show_default=True, help="Addresses to ask: 5, 1-32 or 1-8,20.")
 @click.option("--baud-rate", type=int, multiple=True, default=BAUD_RATES, show_default=True, help="Serial: to try.")
@@ -83,7 +84,9 @@ def plan(path: Path, answer_time: float) -> None:
 @click.option("--profile", multiple=True, type=click.Path(path_type=Path), help="Files of profiles to compare too.")
 @click.option("--orders", is_flag=True, help="Try other orders of bytes and words, and neighbouring addresses.")
 @clear_errors
-def probe(target: str, units: str, profile: tuple[Path, ...], function: int, orders: bool, **line: Any) -> None:
+def probe(
+    path: Path, target: str, units: str, profile: tuple[Path, ...], function: int, orders: bool, **line: Any
+) -> None:
     """Find meters at TARGET, a serial device or HOST[:PORT], and the profile that fits each. It only reads.
 
     Ctrl-C ends it with what was found so far; exit code 1 if that is nothing.
@@ -92,6 +95,8 @@ def probe(target: str, units: str, profile: tuple[Path, ...], function: int, ord
     buses = buses_of(
         target, line["baud_rate"], line["parity"], line["stop_bits"], line["timeout"], rtu_over_tcp=line["rtu_over_tcp"]
     )
+    if path.exists():
+        leave_alone(load_config(path, enrolled=False), buses)
     profiles = [*map(load_profile, profile_names()), *map(load_profile_file, profile)]
     progress = _Progress()
     search = Search(Task(buses, units_of(units), function, profiles, orders), progress.say, progress.tell)

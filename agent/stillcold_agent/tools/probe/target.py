@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import click
 
-from stillcold_agent.config import RtuBus, RtuOverTcpBus, TcpBus
+from stillcold_agent.config import Config, DialInBus, RtuBus, RtuOverTcpBus, TcpBus
 from stillcold_agent.tools.probe.line import ProbedBus
+from stillcold_agent.tools.running import agent_runs
+from stillcold_core.files import BadFile
 
 Parity = Literal["N", "E", "O"]
 BAUD_RATES = (9600, 19200, 4800, 2400, 38400, 115200)
@@ -50,6 +53,24 @@ def buses_of(
         raise click.BadParameter(f"got {target!r}; expected /dev/…, HOST or HOST:PORT with a port of 1 to 65535")
     kind = RtuOverTcpBus if rtu_over_tcp else TcpBus
     return [kind(_NAME, host, int(port or 502), timeout=timeout or SOCKET_TIMEOUT)]
+
+
+def leave_alone(config: Config, buses: Sequence[ProbedBus]) -> None:
+    """Refuse what a running agent reads.
+
+    Raises
+    ------
+    BadFile
+        When the agent of ``config`` runs, and one of its buses leads to the same place.
+    """
+    theirs = {_place(bus) for bus in config.bus if not isinstance(bus, DialInBus)}
+    if not theirs.isdisjoint(map(_place, buses)) and agent_runs(Path(config.data_dir)):
+        right = "two masters would disturb each other; systemctl stop stillcold-agent first"
+        raise BadFile(config.data_dir, f"the agent that runs reads {_place(buses[0])}; {right}")
+
+
+def _place(bus: ProbedBus) -> str:
+    return str(Path(bus.device).resolve()) if isinstance(bus, RtuBus) else f"{bus.host}:{bus.port}"
 
 
 def units_of(text: str) -> list[int]:
