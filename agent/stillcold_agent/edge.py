@@ -1,11 +1,21 @@
 """The rules at the edge: which sample must go out at once, and which soon."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from stillcold_agent.meters import Meter
 from stillcold_agent.witnesses import AGAIN, Witnesses
-from stillcold_core.detect.deadline import CONTACT_DELAY, CONTACTS, FLOW_DELAY, ON_DELAY, energised, power_of
+from stillcold_core.detect.deadline import (
+    ARM_VOLTAGE,
+    CONTACT_DELAY,
+    CONTACTS,
+    FLOW_DELAY,
+    ON_DELAY,
+    DeadLineLimits,
+    energised,
+    power_of,
+    voltage_of,
+)
 from stillcold_core.readings import Sample
 
 _DECIDING = {"seal": 2 * CONTACT_DELAY, "water": 2 * FLOW_DELAY}
@@ -71,6 +81,10 @@ class Watch:
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
+        limits = meter.limits
+        self._without_voltage = replace(limits, power_cut=False) if limits and limits.power_cut else None
+        self._off: bool | None = None
+        self._gone: float | None = None
         self._last: Sample | None = None
         self._answered = False
         self._live: str | None = None
@@ -83,7 +97,7 @@ class Watch:
 
     def judge(self, sample: Sample) -> Verdict:
         """What ``sample`` means, after those before it."""
-        limits = self._meter.limits
+        limits = self._limits(sample)
         live = energised(sample, limits, self._energy) if limits else None
         answered = any(isinstance(v, float) for v in sample.values.values())
         change = self._change(sample, live, answered)
@@ -99,6 +113,23 @@ class Watch:
         may_show = self._witness or not _WITNESSES.isdisjoint(sample.values)
         witness, first = self._witnessing(sample) if may_show else (None, False)
         return Verdict(live or witness, began or first, deciding or witness is not None, change, answered)
+
+    def _limits(self, sample: Sample) -> DeadLineLimits | None:
+        """Those of the line; without voltage where it proves nothing, as the server has it.
+
+        A meter in front of the cut shows voltage on a dead line, and its return after a grid outage is no restart:
+        voltage counts where the first reading showed none, or where it was gone for a day.
+        """
+        limits = self._meter.limits
+        if limits is None or self._without_voltage is None or self._off:
+            return limits
+        volts = voltage_of(sample)
+        if volts is not None and volts >= limits.voltage_dead * limits.nominal_voltage:
+            self._off, self._gone = False, None
+        elif volts is not None:
+            self._gone = sample.monotonic if self._gone is None else self._gone
+            self._off = self._off is None or sample.monotonic - self._gone >= ARM_VOLTAGE
+        return limits if self._off else self._without_voltage
 
     def _witnessing(self, sample: Sample) -> tuple[str | None, bool]:
         """What contacts or water show, while it may decide, and whether this sample is the first to show it."""

@@ -40,6 +40,16 @@ def test_the_first_sample_that_shows_life_begins_it(sealed: Watch, values: Mappi
     assert (second.live, second.began) == (reason, False)
 
 
+@pytest.mark.requirement("agent.edge.in-front")
+def test_voltage_in_front_of_the_cut_proves_nothing(sealed: Watch) -> None:
+    """Nor does its return after a grid outage; where it was gone for a day the line was cut off after all."""
+    assert [v.live for v in judged(sealed, TEASED, TEASED, DEAD, TEASED, MELTING)] == [None, None, None, None, "power"]
+    day = [sealed.judge(Sample("p1", t, DEAD, t)) for t in (100.0, 100.0 + 86400)]
+    back = sealed.judge(Sample("p1", 9e4, TEASED, 9e4))
+    assert [v.live for v in day] == [None, None]
+    assert (back.live, back.began) == ("voltage", True)
+
+
 def test_energy_used_while_the_meter_was_silent_shows_life(sealed: Watch) -> None:
     """The register is the witness of the gap."""
     verdicts = judged(sealed, DEAD, SILENT, SILENT, DEAD | {"active_energy_import": 1e6 + 5e3})
@@ -67,8 +77,8 @@ def test_a_dead_line_and_a_silent_meter_show_no_life(sealed: Watch) -> None:
 
 def test_the_end_of_life_is_a_change(sealed: Watch) -> None:
     """An officer sees soon that it stopped."""
+    assert judged(sealed, DEAD, TEASED, DEAD)[-1].change is Change.DEAD
     assert judged(sealed, MELTING, TEASED, DEAD)[-1].change in {Change.DEAD, Change.STEP}
-    assert judged(sealed, TEASED, DEAD)[-1].change is Change.DEAD
 
 
 def test_a_feeder_that_is_not_sealed_is_never_live_but_its_steps_are_told(sdm630: Profile) -> None:

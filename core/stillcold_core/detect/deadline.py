@@ -16,6 +16,8 @@ ON_DELAY = 5.0
 """s that power, current or voltage must stay above its limit."""
 OFF_DELAY = 60.0
 """s without it after which the line counts as dead again."""
+ARM_VOLTAGE = 86400.0
+"""s without voltage after which a point that had voltage at first counts as cut off after all."""
 CONTACT_DELAY = 10.0
 """s that a contact must stay changed."""
 FLOW_DELAY = 30.0

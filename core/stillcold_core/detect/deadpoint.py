@@ -13,7 +13,7 @@ import numpy.typing as npt
 from stillcold_core.detect.alarms import Alarm, Event, Place, told
 from stillcold_core.detect.columns import Column, array, blank, fed, row, state_of
 from stillcold_core.detect.creep import Creep, NoiseRules, Parameters, creep, parameters
-from stillcold_core.detect.deadline import CONTACT_DELAY, FLOW_DELAY, OFF_DELAY, ON_DELAY, DeadLineLimits
+from stillcold_core.detect.deadline import ARM_VOLTAGE, CONTACT_DELAY, FLOW_DELAY, OFF_DELAY, ON_DELAY, DeadLineLimits
 from stillcold_core.detect.dwell import JITTER, RAISED, Dwell, dwell
 from stillcold_core.detect.energy import RegisterRules, Turn, Witness, energy_rules, threshold, watch, water_rules
 from stillcold_core.detect.findings import Finding, iso
@@ -56,7 +56,7 @@ class RestartRules:
     off_delay: float = OFF_DELAY
     rest: float = 900.0
     seen_gone: float = 30.0
-    arm_voltage: float = 86400.0
+    arm_voltage: float = ARM_VOLTAGE
     contact_delay: float = CONTACT_DELAY
     flow_delay: float = FLOW_DELAY
     noise: NoiseRules = field(default_factory=NoiseRules)
