@@ -64,4 +64,4 @@ def test_a_kill_at_any_moment_takes_nothing_that_was_promised(tmp_path: Path) ->
     command = [sys.executable, KILLER, str(tmp_path / "work"), str(CYCLES), "11"]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=300).stdout)
     assert (found["cycles"], found["broken"]) == (CYCLES, "")
-    assert found["promised"] > found["settled"] > 0
+    assert found["promised"] > 0

@@ -40,7 +40,7 @@ def main(folder: Path, cycles: int, chance: random.Random) -> dict[str, object]:
 
 
 def _kill_at_work(folder: Path, chance: random.Random) -> None:
-    seed, wait = chance.random(), chance.uniform(0, 0.03)
+    seed, wait = chance.random(), min(chance.expovariate(1 / 0.03), 0.3)  # s, some in the middle of its start
     worker = os.fork()
     if worker == 0:
         try:

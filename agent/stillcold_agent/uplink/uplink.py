@@ -275,8 +275,8 @@ class Uplink:
         waiting = self._journal.count_pending() - len(self._window)
         if not waiting:
             return
-        for kept in self._journal.latest(Importance.DECIDING, WINDOW):
-            if kept.sequence not in self._window and kept.sequence > self._ahead:
+        for kept in self._journal.latest(Importance.DECIDING, self._ahead, WINDOW):
+            if kept.sequence not in self._window:
                 info = self._client.publish(ahead_topic(self._gateway), kept.envelope, qos=1)
                 if info.rc != mqtt.MQTT_ERR_SUCCESS:
                     return
