@@ -42,6 +42,10 @@ class Pace:
     def took(self, meter: Meter, monotonic: float, seconds: float) -> None:
         """A meter has answered: when that ended, and how long it took."""
         self._ended[meter.point] = monotonic
+        self.lost(monotonic, seconds)
+        self._takes[meter.point] += _WEIGHT * (seconds - self._takes[meter.point])
+
+    def lost(self, monotonic: float, seconds: float) -> None:
+        """A reading ended that took so long, answered or not: a slow meter and a dead one do not follow each other."""
         if seconds > self._limit:
             self._free = monotonic + _MANY * seconds
-        self._takes[meter.point] += _WEIGHT * (seconds - self._takes[meter.point])

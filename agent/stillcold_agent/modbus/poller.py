@@ -62,10 +62,11 @@ class Poller:
         self._bus.stats.late(time.time() % meter.interval)
         began = time.monotonic()
         sample = await self._bus.read(meter, slow=wanted)
+        ended = time.monotonic()
         if not GIVEN_UP.isdisjoint(sample.values.values()):
+            self._pace.lost(ended, ended - began)
             self._slow_slots.pop(meter.point, None)  # what answers again may be another meter
             return sample
-        ended = time.monotonic()
         self._pace.took(meter, ended, ended - began)
         if wanted:
             self._slow_slots[meter.point] = slow
@@ -88,8 +89,11 @@ class Poller:
     def _until_next(self) -> float:
         """Seconds until a meter is due; none are left where a round took longer than an interval."""
         wall, monotonic = time.time(), time.monotonic()
-        return max(0.0, min(max(self._until_due(m, wall), self._pace.wait(m, monotonic)) for m in self._meters))
+        return max(0.0, min(self._until_due(m, wall, monotonic) for m in self._meters))
 
-    def _until_due(self, meter: Meter, wall: float) -> float:
+    def _until_due(self, meter: Meter, wall: float, monotonic: float) -> float:
+        """A slow meter that has to wait is left for a later slot: read late in this one, it makes the next one late."""
         slot = wall // meter.interval
-        return 0.0 if int(slot) != self._slots.get(meter.point) else (slot + 1) * meter.interval - wall
+        if int(slot) != self._slots.get(meter.point) and self._pace.wait(meter, monotonic) <= 0:
+            return 0.0
+        return (slot + 1) * meter.interval - wall
