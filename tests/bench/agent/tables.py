@@ -33,6 +33,7 @@ def report(contestants: Sequence[Contestant], found: Mapping[str, Found], parts:
             f"× {BASELINE}",
             "peak RSS, MB",
             "PSS, MB",
+            "load",
             "a message carries",
         ]
         tables += ["## One reading a meter and second", _table(head, [_steady(c, found) for c in contestants])]
