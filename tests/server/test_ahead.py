@@ -128,3 +128,15 @@ def test_what_the_backlog_shows_is_not_told_ahead(server: Server, gateway: Signe
     used = {**DEAD, "active_energy_import": 5_019_660_000.0}
     server.take_ahead(gateway.batch(steady(used, start=RUN, count=30)))
     assert server.alerts() == {}
+
+
+@pytest.mark.requirement("detection.ahead")
+def test_a_restart_that_stands_is_not_told_again(server: Server, gateway: SignedGateway) -> None:
+    """A server that was killed has alerts that are newer than the states it goes on from."""
+    server.take_in_order(*batches(gateway, steady(DEAD, start=START, count=100)))
+    Writer(server.engine, Metrics()).take([("gw-1", e) for e in batches(gateway, run(30))], NOW)
+    Detection(server.engine, server._found).follower().catch_up()  # and is killed before it writes its states
+    told = server.alerts()
+    assert told.keys() >= {"restart.power@400"}
+    server.take_ahead(gateway.batch(steady(LIVE, start=RUN + 60, count=30)))
+    assert server.alerts() == told

@@ -79,9 +79,8 @@ class Ahead:
         state = self._state(connection, subject, samples.point)
         since = self._since.setdefault(subject.key, float(samples.times[0]))
         self._states[subject.key], findings = _RESTART.advance(subject.watched, state, samples)
-        known = set(connection.scalars(select(schema.alert.c.id).where(schema.alert.c.line == subject.id)))
-        new = [f for f in findings if f.began >= since and f.ended is None and f.id not in known]
-        return new if subject.told else []
+        new = [f for f in findings if f.began >= since and f.ended is None]
+        return new if subject.told and new and not _is_told(connection, subject.id) else []
 
     def _state(self, connection: Connection, subject: Subject, point: str) -> RestartState:
         """What is known of a line: of what was judged in order and what was judged here, whichever is newer."""
@@ -119,6 +118,13 @@ def settle_ahead(
         if passed and row.alert not in found:
             said = {f.id: f for f in findings_of(connection, [row.line])}[row.alert]
             yield msgspec.structs.replace(said, ended=said.detected)
+
+
+def _is_told(connection: Connection, line: str) -> bool:
+    """Whether a restart of the line stands already: what a copy knows of its beginning adds nothing."""
+    t = schema.alert.c
+    query = select(t.id).where(t.line == line, t.kind.startswith("restart."), t.ended.is_(None)).limit(1)
+    return connection.scalar(query) is not None
 
 
 def _is_stored(connection: Connection, verified: Verified) -> bool:
