@@ -1,12 +1,12 @@
 """The open batch: what was read since the last one, and when it is closed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from stillcold_agent.config import Batch
 from stillcold_agent.edge import Verdict
-from stillcold_core.contract.steps import Step
+from stillcold_core.contract.steps import MOST_STEPS, Step
 from stillcold_core.readings import Sample
 
 MOST_VALUES = 80_000
@@ -65,14 +65,21 @@ def joined(waiting: Sequence[Collected]) -> list[Collected]:
     """
     out: list[Collected] = []
     for each in waiting:
-        if out and out[-1].reason == each.reason == "live" and out[-1].values + each.values <= MOST_VALUES:
+        if out and _fit(out[-1], each):
             samples = {point: list(rows) for point, rows in out[-1].samples.items()}
             for point, rows in each.samples.items():
                 samples.setdefault(point, []).extend(rows)
-            out[-1] = Collected(samples, "live", max(out[-1].importance, each.importance))
+            importance, steps = max(out[-1].importance, each.importance), (*out[-1].steps, *each.steps)
+            out[-1] = replace(out[-1], samples=samples, importance=importance, steps=steps)
         else:
             out.append(each)
     return out
+
+
+def _fit(one: Collected, after: Collected) -> bool:
+    """Whether one batch can say what these two say."""
+    alike = one.reason == after.reason == "live" and one.synced == after.synced
+    return alike and one.values + after.values <= MOST_VALUES and len(one.steps) + len(after.steps) <= MOST_STEPS
 
 
 class Batcher:

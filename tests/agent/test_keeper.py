@@ -19,6 +19,7 @@ from stillcold_agent.journal.sealing import Sealer
 from stillcold_agent.journal.store import Journal
 from stillcold_core.contract.batch import CONTENT_TYPE, decode_batch
 from stillcold_core.contract.losses import Gap
+from stillcold_core.contract.steps import Step
 from stillcold_core.evidence.envelope import GENESIS, digest, open_envelope
 from stillcold_core.evidence.keys import Ed25519PrivateKey
 from stillcold_core.profiles import Profile
@@ -98,6 +99,19 @@ def test_what_was_closed_at_once_while_the_disk_was_busy_becomes_one_batch(
     batches = [decode_batch(_payload(k.envelope)) for k in journal.pending(99)]
     seconds = [[t // 1000 - 10**9 for t in b.blocks[0].times.tolist()] for b in batches]
     assert seconds == [[0, 1], [2], [3, 4, 5]]
+
+
+@pytest.mark.requirement("agent.batch.together")
+def test_what_becomes_one_batch_still_says_what_is_known_of_the_clock(two_blocks: Profile, journal: Journal) -> None:
+    """Its steps, and whether its times can be trusted: what was read before that was known stays apart."""
+    keeper, _ = keeper_of(two_blocks, journal, Counts())
+    for i in range(4):
+        each = replace(collected(two_blocks, 1e9 + i), reason="live", synced=i > 0)
+        keeper.put(replace(each, steps=(Step(i, 5000),)))
+    keeper.start()
+    keeper.stop()
+    batches = [decode_batch(_payload(k.envelope)) for k in journal.pending(99)]
+    assert [(b.synced, [s.monotonic for s in b.steps]) for b in batches] == [(False, [0]), (True, [1, 2, 3])]
 
 
 @pytest.mark.requirement("agent.journal.disk-full")
