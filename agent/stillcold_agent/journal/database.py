@@ -161,7 +161,10 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     with Transaction(db):
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version != FORMAT and (version or db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]):
-            right = f"expected {FORMAT}; move it away to begin a new epoch"
+            right = (
+                f"expected {FORMAT}; let the agent that wrote it send what waits in it, or give that up; "
+                "then move it away, and a new epoch begins"
+            )
             raise BadFile(path, f"is a journal of another version; {right}", field="user_version", value=version)
         for statement in (*_SCHEMA.split(";"), f"PRAGMA user_version = {FORMAT}"):
             db.execute(statement)
