@@ -125,6 +125,7 @@ class Agent:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._record_rest()
         self._hand_over(self._batcher.close("stop"))
         await asyncio.to_thread(self._keeper.stop)
         await asyncio.to_thread(self._uplink.stop, _DRAIN)
@@ -141,6 +142,10 @@ class Agent:
     def _kept(self, sample: Sample, verdict: Verdict) -> Sequence[Sample]:
         thinner = self._thinners.get(sample.point)
         return thinner.take(sample, verdict) if thinner else [sample]
+
+    def _record_rest(self) -> None:
+        for thinner in self._thinners.values():
+            self._hand_over(self._batcher.add(thinner.rest(), Verdict(), now().monotonic))
 
     async def _close_when_due(self) -> None:
         while True:

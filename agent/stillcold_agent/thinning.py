@@ -65,6 +65,12 @@ class Thinner:
             self._keep(each)
         return out
 
+    def rest(self) -> list[Sample]:
+        """What still waits for a change, oldest first: it is recorded where no reading will follow."""
+        out = list(self._waiting)
+        self._waiting.clear()
+        return out
+
     def _left(self, sample: Sample) -> bool:
         """Whether a quantity has left its deadband, ceased to be read or is read again.
 

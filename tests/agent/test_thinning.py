@@ -7,13 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stillcold_agent.app import Agent
+from stillcold_agent.boot import now
 from stillcold_agent.config import load_config
+from stillcold_agent.counts import Counts
 from stillcold_agent.deadbands import Quiet, default_deadbands
 from stillcold_agent.edge import Watch
+from stillcold_agent.identity import load_or_make_key
+from stillcold_agent.journal.entries import Bounds
+from stillcold_agent.journal.store import JOURNAL_FILE, Journal
 from stillcold_agent.meters import meters_of
 from stillcold_agent.thinning import Thinner
+from stillcold_core.contract.batch import CONTENT_TYPE, decode_batch
 from stillcold_core.detect.cadence import longest_between
 from stillcold_core.detect.deadline import DeadLineLimits
+from stillcold_core.evidence.envelope import open_envelope
 from stillcold_core.profiles import Profile
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.readings import Absence, Sample, Value
@@ -79,6 +87,31 @@ def test_a_silence_has_its_true_length(keep: Keep, seconds: int) -> None:
     """The last answer before it and the first one after it are kept."""
     times = keep([*[DEAD] * 247, *[SILENT] * seconds, *[DEAD] * 100])
     assert {246, 247, 246 + seconds, 247 + seconds} <= set(times)
+
+
+@pytest.mark.requirement("agent.thin.stop")
+async def test_an_agent_that_stops_records_what_waits_for_a_change(tmp_path: Path) -> None:
+    """Its last batch ends with the last reading, and has all since the one that was kept before."""
+    text = _CONFIG.format(data=tmp_path)
+    text += (
+        '[[device]]\nbus = "b"\nunit = 1\nprofile = "eastron-sdm630"\npoint = "p1"\nsealed = true\nrated_power = 1e6\n'
+    )
+    (tmp_path / "agent.toml").write_text(text)
+    agent = Agent(load_config(tmp_path / "agent.toml"), Counts())
+    agent._keeper.start()
+    agent._uplink.start()
+    start = now()
+    for i in range(238):
+        agent._take(Sample("p1", start.time + i, DEAD, start.monotonic + i))
+    await agent._stop([])
+    journal = Journal(tmp_path / JOURNAL_FILE, Bounds(10**9), Counts())
+    key = load_or_make_key(tmp_path).public_key()
+    opened = [open_envelope(k.envelope, content_type=CONTENT_TYPE, key_of=lambda _: key) for k in journal.pending(9)]
+    blocks = [b for one in opened for b in decode_batch(one.payload).blocks]
+    times = [round(t / 1000 - start.time) for b in blocks for t in b.times.tolist()]
+    journal.close()
+    assert len(times) < 150
+    assert times[-6:] == [*range(232, 238)]
 
 
 def test_what_stays_in_its_deadband_is_noise_and_what_drifts_is_told(keep: Keep) -> None:
