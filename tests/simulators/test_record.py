@@ -29,7 +29,7 @@ def _text(profile: str, kind: str = "tcp") -> str:
     given = {"current_n": 1.25} if meter else {"water_volume": 12.5, "water_flow": 3.25}
     given |= {"seal_closed": 1, "door_closed": 0, "breaker_closed": 1}
     values = ", ".join(f"{q} = {v}" for q, v in given.items() if q in load_profile(profile).by_quantity)
-    load = 'load = { kind = "motor", power = 5e3, loaded = 2, unloaded = 1 }' if meter else ""
+    load = 'load = { kind = "motor", power = 2e3, loaded = 2, unloaded = 1 }' if meter else ""
     return f"""
 name = "test"
 step = 0.05
