@@ -2,8 +2,9 @@
 
 import queue
 import random
+import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from stillcold_agent.batcher import Collected, Importance
 from stillcold_agent.boot import Moment, boot_id, clock_is_synchronised, now
 from stillcold_agent.counts import Counts
 from stillcold_agent.journal import keeper as module
-from stillcold_agent.journal.entries import Bounds
+from stillcold_agent.journal.entries import Bounds, Entry
+from stillcold_agent.journal.gaps import Loss
 from stillcold_agent.journal.keeper import Keeper
 from stillcold_agent.journal.sealing import Sealer
 from stillcold_agent.journal.store import Journal
@@ -150,6 +152,37 @@ def test_what_a_slow_disk_cannot_keep_up_with_is_counted_and_said(two_blocks: Pr
     times = [b.blocks[0].times[0] // 1000 - 10**9 for b in batches]
     assert times == [0, 2, *range(8, 70)]
     assert batches[0].gaps == (Gap("disk_error", 1, 0, None, 1_000_000_001_000, 1_000_000_007_000, ("p1",)),)
+
+
+@pytest.mark.requirement("agent.journal.gap-record")
+def test_what_the_disk_refuses_until_the_agent_stops_is_said_in_the_next_run(
+    two_blocks: Profile, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What finds no room as a batch finds it as a record of its loss."""
+    refused, append = threading.Event(), Journal.append
+
+    def full(self: Journal, entries: Sequence[Entry], losses: Sequence[Loss] = ()) -> list[int]:
+        if entries:
+            refused.set()
+            raise sqlite3.OperationalError("database or disk is full")
+        return append(self, entries, losses)
+
+    counts = Counts()
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", full)
+        keeper, _ = keeper_of(two_blocks, journal, counts)
+        for i in range(20):
+            keeper.put(collected(two_blocks, 1e9 + i))
+        keeper.start()
+        assert refused.wait(60)
+        keeper.stop()
+    assert counts.totals() == {"journal_error": 2, "keeper_stopped": 20}
+    after, _ = keeper_of(two_blocks, journal, counts)
+    after.start()
+    after.put(collected(two_blocks, 1e9 + 60))
+    after.stop()
+    batch = decode_batch(_payload(journal.pending(1)[0].envelope))
+    assert batch.gaps == (Gap("disk_error", 1, 0, None, 1_000_000_000_000, 1_000_000_019_000, ("p1",)),)
 
 
 @pytest.mark.requirement("agent.journal.group-commit")

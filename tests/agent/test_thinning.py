@@ -93,9 +93,8 @@ def test_a_silence_has_its_true_length(keep: Keep, seconds: int) -> None:
 async def test_an_agent_that_stops_records_what_waits_for_a_change(tmp_path: Path) -> None:
     """Its last batch ends with the last reading, and has all since the one that was kept before."""
     text = _CONFIG.format(data=tmp_path)
-    text += (
-        '[[device]]\nbus = "b"\nunit = 1\nprofile = "eastron-sdm630"\npoint = "p1"\nsealed = true\nrated_power = 1e6\n'
-    )
+    text += '[[device]]\nbus = "b"\nunit = 1\nprofile = "eastron-sdm630"\npoint = "p1"\nsealed = true\n'
+    text += "rated_power = 750e3\n[mqtt]\nport = 1\n"
     (tmp_path / "agent.toml").write_text(text)
     agent = Agent(load_config(tmp_path / "agent.toml"), Counts())
     agent._keeper.start()

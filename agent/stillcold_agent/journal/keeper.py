@@ -78,18 +78,44 @@ class Keeper:
 
     def _drop_least(self) -> None:
         importance = [c.importance for c in self._waiting]
-        loss = loss_of(self._waiting.pop(importance.index(min(importance))), "disk_error")
-        self._loss = loss.joined(self._loss) if self._loss else loss
+        self._lose(self._waiting.pop(importance.index(min(importance))))
         total = self._counts.add("keeper_full")
         log.error("the journal does not keep up: dropped a batch, %d so far", total)
+
+    def _give_up(self, group: list[Collected]) -> None:
+        with self._changed:
+            for collected in group:
+                self._lose(collected)
+        total = self._counts.add("keeper_stopped", len(group))
+        log.error("the journal cannot be written and the agent stops: dropped %d batches, %d so far", len(group), total)
+
+    def _lose(self, collected: Collected) -> None:
+        loss = loss_of(collected, "disk_error")
+        self._loss = loss.joined(self._loss) if self._loss else loss
+
+    def _note_rest(self) -> None:
+        """Leave what no batch has told to the first batch of the next run.
+
+        It is small and mostly finds room in the database's log, which keeps its size, where a batch found none.
+        """
+        with self._changed:
+            loss, self._loss = self._loss, None
+        if loss is None:
+            return
+        try:
+            self._journal.append([], [loss])
+        except sqlite3.Error:
+            self._counts.add("journal_error")
+            log.exception("what was lost cannot be noted, so no batch will tell it: %s", loss)
 
     def _run(self) -> None:
         while group := self._next():
             while not self._keep(group):
                 if self._stopping.wait(_RETRY):
-                    self._counts.add("keeper_stopped", len(group))
+                    self._give_up(group)
                     break
             self._expire()
+        self._note_rest()
 
     def _next(self) -> list[Collected]:
         """What is written together next; nothing when all is written and the agent stops."""
