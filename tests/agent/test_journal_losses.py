@@ -192,6 +192,20 @@ def test_what_the_server_asks_for_again_waits_for_it_again(tmp_path: Path) -> No
     journal.close()
 
 
+@pytest.mark.requirement("agent.journal.replay")
+def test_of_what_is_not_kept_any_more_the_server_hears_so(tmp_path: Path) -> None:
+    """Not of what waits to be told already, nor of what never was."""
+    journal = opened(tmp_path, max_bytes=400)
+    fill(journal, 4)
+    acknowledge(journal, 1, 2, 3, 4)
+    fill(journal, 4, importance=1)
+    acknowledge(journal, 5, 6)
+    assert journal.replay(ReplayRequest(journal.epoch, [(2, 6), (8, 500), (600, 700)])) == 2
+    assert journal.replay(ReplayRequest(journal.epoch, [(2, 4)])) == 0
+    assert told(journal, 1) == (Gap("gone", 2, 4),)
+    journal.close()
+
+
 def test_an_acknowledgement_of_what_was_dropped_settles_it(tmp_path: Path) -> None:
     """It may still be on its way: it needs not be sent again. What it told is not taken for heard."""
     journal = opened(tmp_path, max_bytes=300)

