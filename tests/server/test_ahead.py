@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func, select, update
 
 from stillcold_core.detect.findings import Finding
-from stillcold_core.readings import Sample
+from stillcold_core.readings import Sample, Value
 from stillcold_core.registry import Registry
 from stillcold_server.alerts.lifecycle import record
 from stillcold_server.detection.ahead import Ahead
@@ -15,7 +15,7 @@ from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
-from support.gateway import DEAD, LIVE, SignedGateway, steady
+from support.gateway import DEAD, EXPONENTS, LIVE, SignedGateway, steady
 
 NOW = 1_800_000_600_000
 START = 1_800_000_000.0
@@ -140,3 +140,26 @@ def test_a_restart_that_stands_is_not_told_again(server: Server, gateway: Signed
     assert told.keys() >= {"restart.power@400"}
     server.take_ahead(gateway.batch(steady(LIVE, start=RUN + 60, count=30)))
     assert server.alerts() == told
+
+
+@pytest.mark.requirement("detection.ahead")
+def test_a_seal_and_a_door_opened_in_one_batch_are_told_ahead(server: Server, engine: Engine) -> None:
+    """The finding is said twice there, by the one and by the other: it is one alert, and is settled as one."""
+    gateway = SignedGateway(exponents=EXPONENTS | {"seal_closed": 0, "door_closed": 0})
+    with write(engine) as connection:
+        connection.execute(update(schema.gateway).values(public_key=gateway.public_key))
+    shut: dict[str, Value] = {**DEAD, "seal_closed": 1.0, "door_closed": 1.0}
+    server.take_in_order(*batches(gateway, steady(shut, start=START, count=100)))
+    backlog = batches(gateway, steady(shut, start=START + 100, count=300))
+    opened = gateway.batch(
+        [
+            *steady(shut | {"seal_closed": 0.0}, start=RUN, count=10),
+            *steady(shut | {"seal_closed": 0.0, "door_closed": 0.0}, start=RUN + 10, count=20),
+        ]
+    )
+    server.take_ahead(opened)
+    assert server.alerts() == {"restart.seal@400": None}
+    assert server.rows(schema.ahead) == 1
+    server.take_in_order(*backlog, opened)
+    assert server.alerts() == {"restart.seal@400": None}
+    assert server.rows(schema.ahead) == 0

@@ -7,7 +7,7 @@ there, because the restart had begun earlier than was known here, ends when its 
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -65,12 +65,16 @@ class Ahead:
             self._revision, self._subjects = revision, subjects_of(registry, scopes=_SCOPES)
         for block in Bound(registry).believed(Stored(0, now, verified.batch)):
             for subject in self._subjects.get(block.point, ()):
-                for finding in self._found(connection, subject, block.numbers()):
-                    log.warning(
-                        "%s on %s, ahead of its gateway's backlog: %s", finding.kind, finding.line, finding.reason
-                    )
-                    self._on_finding(connection, finding)
-                    _note(connection, finding)
+                self._tell(connection, self._found(connection, subject, block.numbers()))
+
+    def _tell(self, connection: Connection, findings: Sequence[Finding]) -> None:
+        noted = set[str]()
+        for finding in findings:  # what something else comes to speak for is said again
+            log.warning("%s on %s, ahead of its gateway's backlog: %s", finding.kind, finding.line, finding.reason)
+            self._on_finding(connection, finding)
+            if finding.id not in noted:
+                noted.add(finding.id)
+                _note(connection, finding)
 
     def _found(self, connection: Connection, subject: Subject, samples: Samples) -> list[Finding]:
         """Restarts that began in what was judged ahead: what began before is found in its order."""
