@@ -2,7 +2,7 @@
 
 import logging
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
 
 from stillcold_server.ingest.verify import Verified
 from stillcold_server.store.schema import chain_note
@@ -24,4 +24,7 @@ def note_steps(connection: Connection, verified: Verified, now: int) -> None:
             "gateway": b.gateway, "epoch": b.epoch, "kind": "clock", "sequence": b.sequence, "until": b.sequence,
             "detail": detail, "noted_at": now,
         }  # fmt: skip
-        connection.execute(insert(chain_note).values(row))
+        note = chain_note.c
+        same = [note[name] == row[name] for name in ("gateway", "epoch", "kind", "sequence")]
+        if connection.scalar(select(note.id).where(*same)) is None:  # a batch that was lost here comes a second time
+            connection.execute(insert(chain_note).values(row))
