@@ -219,6 +219,7 @@ MALFORMED = {
     "gap from true": content(gaps=[gap(first=True)]),
     "gap that ends before it begins": content(gaps=[gap(until=1)]),
     "gap beyond 63 bits": content(gaps=[gap(until=2**63)]),
+    "gap before a sequence beyond 63 bits": content(gaps=[gap(first=2**63, until=2**63 - 1)]),
     "gap with a sentence for a reason": content(gaps=[gap(reason="the disk is full")]),
     "gap of a long epoch": content(gaps=[gap(epoch=bytes(9))]),
     "gap of half a period": content(gaps=[gap(to=5)]),

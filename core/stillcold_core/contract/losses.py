@@ -72,7 +72,9 @@ def _encode(gap: Gap) -> dict[str, Any]:
 
 def _decode(content: Any) -> Gap:
     match content:
-        case {"reason": str(reason), "first": int(first), "until": int(until)} if 0 < first <= until + 1 <= 2**63:
+        case {"reason": str(reason), "first": int(first), "until": int(until)} if (
+            0 < first <= until + 1 <= 2**63 > first
+        ):
             if first is not True:
                 begun, ended = _period(content)
                 return Gap(checked_name(reason), first, until, _epoch(content), begun, ended, _points(content))
