@@ -1,14 +1,23 @@
 """Ingest from a real broker."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import OperationalError
 
-from stillcold_core.contract.messages import Acknowledgement, Status, decode_ack, encode_status
-from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic, status_topic
+from stillcold_core.contract.messages import (
+    Acknowledgement,
+    ReplayRequest,
+    Status,
+    decode_ack,
+    decode_replay,
+    encode_status,
+)
+from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic, replay_topic, status_topic
 from stillcold_core.evidence.envelope import digest
 from stillcold_core.registry import Registry
 from stillcold_server.config import Mqtt
@@ -38,6 +47,13 @@ class Client:
     def publish(self, payload: bytes, topic: str = batch_topic("gw-1")) -> None:
         self._mqtt.publish(topic, payload, qos=1).wait_for_publish(10)
 
+    def hear(self, topic: str, take: Callable[[bytes], None]) -> None:
+        heard = threading.Event()
+        self._mqtt.message_callback_add(topic, lambda _c, _d, m: take(bytes(m.payload)))
+        self._mqtt.on_subscribe = lambda *_: heard.set()
+        self._mqtt.subscribe(topic, 1)
+        assert heard.wait(10)
+
     def stored(self) -> dict[int, bytes]:
         return {s: h for ack in self.acks for s, h in ack.stored.items()}
 
@@ -61,13 +77,14 @@ def subscriber(engine: Engine, plant: Registry, mosquitto: Mosquitto) -> Iterato
     made.stop()
 
 
-def make_subscriber(engine: Engine, port: int, statuses: dict[str, Status] | None = None) -> Subscriber:
-    seen = {} if statuses is None else statuses
+def make_subscriber(
+    engine: Engine, port: int, on_status: Callable[[str, Status], None] = lambda *_: None
+) -> Subscriber:
     return Subscriber(
         Mqtt(port=port),
         Writer(engine, Metrics()),
         on_stored=lambda: None,
-        on_status=seen.__setitem__,
+        on_status=on_status,
         on_ahead=lambda gateway, message: AHEAD.append((gateway, message)),
         metrics=Metrics(),
     )
@@ -140,7 +157,7 @@ def test_garbage_on_every_topic_stops_nothing(
 
 def test_a_gateways_status_is_handed_on(engine: Engine, plant: Registry, mosquitto: Mosquitto, client: Client) -> None:
     statuses: dict[str, Status] = {}
-    subscriber = make_subscriber(engine, mosquitto.port, statuses)
+    subscriber = make_subscriber(engine, mosquitto.port, statuses.__setitem__)
     started(subscriber)
     client.publish(encode_status(Status("online", "0.1.0")), status_topic("gw-1"))
     wait_for(lambda: statuses)
@@ -159,3 +176,47 @@ def test_what_comes_ahead_of_its_place_is_handed_on_and_neither_stored_nor_ackno
     assert AHEAD[-1] == ("gw-1", early)
     assert client.stored() == {2: digest(envelope)}
     assert stored(engine) == 1
+
+
+@pytest.mark.requirement("ingest.hostile-goes-on")
+@pytest.mark.parametrize("error", [OperationalError("UPDATE", {}, Exception("away")), ValueError("nobody foresaw it")])
+def test_a_status_that_cannot_be_kept_stops_nothing(
+    engine: Engine,
+    plant: Registry,
+    mosquitto: Mosquitto,
+    client: Client,
+    gateway: SignedGateway,
+    error: Exception,
+) -> None:
+    """What the database does not take now is tried again; what it never takes is left."""
+    tries: list[str] = []
+
+    def refuse_first(name: str, _: Status) -> None:
+        tries.append(name)
+        if len(tries) == 1:
+            raise error
+
+    subscriber = make_subscriber(engine, mosquitto.port, on_status=refuse_first)
+    started(subscriber)
+    client.publish(encode_status(Status("online")), status_topic("gw-1"))
+    client.publish(gateway.batch(steady(DEAD)))
+    wait_for(client.stored)
+    subscriber.stop()
+    assert len(tries) == (2 if isinstance(error, OperationalError) else 1)
+
+
+@pytest.mark.requirement("ingest.replay")
+def test_a_request_for_a_replay_waits_for_the_broker_where_it_is_kept(
+    engine: Engine, plant: Registry, mosquitto: Mosquitto, client: Client
+) -> None:
+    """A try while the broker is away leaves nothing behind that would be sent beside the next one."""
+    came: list[ReplayRequest] = []
+    subscriber = make_subscriber(engine, mosquitto.port)
+    for sequence in (1, 2, 3):
+        assert not subscriber.ask("gw-1", ReplayRequest(b"epoch--1", [(sequence, sequence)]))
+    client.hear(replay_topic("gw-1"), lambda payload: came.append(decode_replay(payload)))
+    started(subscriber)
+    assert subscriber.ask("gw-1", ReplayRequest(b"epoch--1", [(4, 4)]))
+    wait_for(lambda: any(r.ranges == ((4, 4),) for r in came))
+    subscriber.stop()
+    assert [r.ranges for r in came] == [((4, 4),)]

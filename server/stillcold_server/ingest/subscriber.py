@@ -91,6 +91,8 @@ class Subscriber:
 
     def ask(self, gateway: str, request: ReplayRequest) -> bool:
         """Ask a gateway for batches again; whether the request is on its way."""
+        if not self._client.is_connected():
+            return False  # the library would keep it, and send it beside the next one
         info = self._client.publish(replay_topic(gateway), encode_replay(request), qos=1)
         return bool(info.rc == mqtt.MQTT_ERR_SUCCESS)
 
@@ -142,7 +144,8 @@ class Subscriber:
         batches = [m for m in messages if m.topic.endswith("/batch")]
         for message in messages:
             if message.topic.endswith("/status"):
-                self._take_status(message)
+                if not self._take_status(message):
+                    return  # as below
             elif message.topic.endswith("/ahead"):
                 self._take_ahead(message)
         if batches and not self._store(batches):
@@ -152,18 +155,23 @@ class Subscriber:
 
     def _store(self, batches: Sequence[mqtt.MQTTMessage]) -> bool:
         """Store them, however long it takes; False when we are stopped before it is done."""
+        try:
+            return self._insist(lambda: self._take(batches))
+        except Exception:
+            # One message that nobody foresaw must not stop the others: find it, count it, go on.
+            log.exception("storing %d messages together failed; each is tried alone", len(batches))
+            for message in batches:
+                self._store_alone(message)
+            return True
+
+    def _insist(self, keep: Callable[[], None]) -> bool:
+        """Try until the database takes it; False when we are stopped before it does."""
         while not self._stopping.is_set():
             try:
-                self._take(batches)
+                keep()
             except OperationalError as error:
                 log.error("the database does not take what came, trying again: %s", error.orig)
                 self._stopping.wait(_RETRY)
-            except Exception:
-                # One message that nobody foresaw must not stop the others: find it, count it, go on.
-                log.exception("storing %d messages together failed; each is tried alone", len(batches))
-                for message in batches:
-                    self._store_alone(message)
-                return True
             else:
                 return True
         return False
@@ -192,11 +200,16 @@ class Subscriber:
             log.exception("a message on %s cannot be judged ahead of its place", message.topic)
             self._metrics.refused("internal")
 
-    def _take_status(self, message: mqtt.MQTTMessage) -> None:
-        gateway = gateway_of(message.topic)
+    def _take_status(self, message: mqtt.MQTTMessage) -> bool:
+        """Hand it on, however long it takes; False when we are stopped before it is done."""
+        gateway = gateway_of(message.topic) or ""
         try:
-            if gateway is not None:
-                self._on_status(gateway, decode_status(bytes(message.payload)))
+            status = decode_status(bytes(message.payload))
+            return self._insist(lambda: self._on_status(gateway, status))
         except BadMessage as error:
             log.warning("status of %s refused: %s", gateway, error)
             self._metrics.refused("status")
+        except Exception:
+            log.exception("a message on %s cannot be kept", message.topic)
+            self._metrics.refused("internal")
+        return True
