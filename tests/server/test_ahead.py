@@ -142,19 +142,39 @@ def test_a_restart_that_stands_is_not_told_again(server: Server, gateway: Signed
     assert server.alerts() == told
 
 
-@pytest.mark.requirement("detection.ahead")
-def test_a_seal_and_a_door_opened_in_one_batch_are_told_ahead(server: Server, engine: Engine) -> None:
-    """The finding is said twice there, by the one and by the other: it is one alert, and is settled as one."""
+SHUT: dict[str, Value] = {**DEAD, "seal_closed": 1.0, "door_closed": 1.0}
+
+
+def sealed_gateway(engine: Engine) -> SignedGateway:
+    """The gateway, with contacts of seal and door."""
     gateway = SignedGateway(exponents=EXPONENTS | {"seal_closed": 0, "door_closed": 0})
     with write(engine) as connection:
         connection.execute(update(schema.gateway).values(public_key=gateway.public_key))
-    shut: dict[str, Value] = {**DEAD, "seal_closed": 1.0, "door_closed": 1.0}
-    server.take_in_order(*batches(gateway, steady(shut, start=START, count=100)))
-    backlog = batches(gateway, steady(shut, start=START + 100, count=300))
+    return gateway
+
+
+@pytest.mark.requirement("detection.ahead")
+def test_a_furnace_that_runs_behind_an_opened_seal_is_told_ahead(server: Server, engine: Engine) -> None:
+    """The seal's alert that stands keeps nothing else back."""
+    gateway, opened = sealed_gateway(engine), SHUT | {"seal_closed": 0.0}
+    shut = steady(SHUT, start=START, count=100)
+    server.take_in_order(*batches(gateway, [*shut, *steady(opened, start=START + 100, count=20)]))
+    assert server.alerts() == {"restart.seal@100": None}
+    batches(gateway, steady(opened, start=START + 120, count=280))  # the backlog
+    server.take_ahead(gateway.batch(steady(LIVE | {"seal_closed": 0.0, "door_closed": 1.0}, start=RUN, count=20)))
+    assert server.alerts().keys() >= {"restart.seal@100", "restart.power@400"}
+
+
+@pytest.mark.requirement("detection.ahead")
+def test_a_seal_and_a_door_opened_in_one_batch_are_told_ahead(server: Server, engine: Engine) -> None:
+    """The finding is said twice there, by the one and by the other: it is one alert, and is settled as one."""
+    gateway = sealed_gateway(engine)
+    server.take_in_order(*batches(gateway, steady(SHUT, start=START, count=100)))
+    backlog = batches(gateway, steady(SHUT, start=START + 100, count=300))
     opened = gateway.batch(
         [
-            *steady(shut | {"seal_closed": 0.0}, start=RUN, count=10),
-            *steady(shut | {"seal_closed": 0.0, "door_closed": 0.0}, start=RUN + 10, count=20),
+            *steady(SHUT | {"seal_closed": 0.0}, start=RUN, count=10),
+            *steady(SHUT | {"seal_closed": 0.0, "door_closed": 0.0}, start=RUN + 10, count=20),
         ]
     )
     server.take_ahead(opened)

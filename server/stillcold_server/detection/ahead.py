@@ -84,7 +84,8 @@ class Ahead:
         since = self._since.setdefault(subject.key, float(samples.times[0]))
         self._states[subject.key], findings = _RESTART.advance(subject.watched, state, samples)
         new = [f for f in findings if f.began >= since and f.ended is None]
-        return new if subject.told and new and not _is_told(connection, subject.id) else []
+        told = _told(connection, subject.id) if new else set()
+        return [f for f in new if f.kind not in told] if subject.told else []
 
     def _state(self, connection: Connection, subject: Subject, point: str) -> RestartState:
         """What is known of a line: of what was judged in order and what was judged here, whichever is newer."""
@@ -124,11 +125,10 @@ def settle_ahead(
             yield msgspec.structs.replace(said, ended=said.detected)
 
 
-def _is_told(connection: Connection, line: str) -> bool:
-    """Whether a restart of the line stands already: what a copy knows of its beginning adds nothing."""
+def _told(connection: Connection, line: str) -> set[str]:
+    """The kinds of alerts that stand for the line: what a copy knows of such a restart's beginning adds nothing."""
     t = schema.alert.c
-    query = select(t.id).where(t.line == line, t.kind.startswith("restart."), t.ended.is_(None)).limit(1)
-    return connection.scalar(query) is not None
+    return set(connection.scalars(select(t.kind).where(t.line == line, t.ended.is_(None))))
 
 
 def _is_stored(connection: Connection, verified: Verified) -> bool:
