@@ -10,7 +10,7 @@ from stillcold_agent.deadbands import Quiet
 from stillcold_agent.edge import Verdict
 from stillcold_core.detect.cadence import REMEMBERED, longest_between
 from stillcold_core.detect.deadline import LINE_VOLTAGES, OFF_DELAY, VOLTAGES
-from stillcold_core.readings import Absence, Sample, Value
+from stillcold_core.readings import Absence, Sample
 
 _AFTER = OFF_DELAY
 """s after the last change in which every reading is kept: the longest dwell of the server's rules."""
@@ -46,7 +46,7 @@ class Thinner:
         self._kept: Sample | None = None
         self._within: dict[str, tuple[float, float]] = {}
         self._absent: dict[str, Absence] = {}
-        self._digits: tuple[Value | None, ...] = ()
+        self._digits: tuple[float, ...] = ()
         self._most, self._full_until = 0.0, 0.0
 
     def take(self, sample: Sample, verdict: Verdict) -> list[Sample]:
@@ -92,7 +92,7 @@ class Thinner:
         if pause < self._quiet.interval / 2:
             return False
         digits = _digits(sample)
-        return digits != self._digits and hash(digits) % _CHOSEN == 0
+        return digits != self._digits and hash(digits) % _CHOSEN == 0  # of numbers: the same in each process
 
     def _keep(self, sample: Sample) -> None:
         if self._kept is not None:
@@ -109,5 +109,5 @@ class Thinner:
         self._most = min(self._quiet.interval + self._interval / 2, longest_between(self._intervals))
 
 
-def _digits(sample: Sample) -> tuple[Value | None, ...]:
-    return tuple(sample.values.get(quantity) for quantity in _GRID)
+def _digits(sample: Sample) -> tuple[float, ...]:
+    return tuple(v for v in map(sample.values.get, _GRID) if isinstance(v, float))

@@ -1,6 +1,8 @@
 """Report by exception: what is kept of a line at rest, and of one that moves."""
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -133,6 +135,32 @@ def test_of_a_sequence_shown_twice_the_same_readings_are_kept(keep: Keep) -> Non
         first = {t - 300 for t in times if 300 <= t < 2100}
         again = {t - 2100 - shift for t in times if t >= 2100 + shift}
         assert len(first & again) > 0.8 * len(again)
+
+
+_SHOWN = """
+import random
+from stillcold_agent.deadbands import Quiet
+from stillcold_agent.edge import Verdict
+from stillcold_agent.thinning import Thinner
+from stillcold_core.readings import Absence, Sample
+thinner, chance = Thinner(Quiet(10.0, {"voltage_l1": 50.0}), 1.0), random.Random(1)
+for i in range(600):
+    shown = {"voltage_l1": round(chance.gauss(230, 0.6), 1), "voltage_l2": Absence.OUT_OF_RANGE}
+    print([s.monotonic for s in thinner.take(Sample("p1", 1000.0 + i, shown, float(i)), Verdict())])
+"""
+
+
+@pytest.mark.requirement("agent.thin.replay")
+def test_another_process_keeps_the_same_readings() -> None:
+    """Whatever its hashes of words are: a replay may begin after a restart of the agent."""
+    kept = [
+        subprocess.run(
+            [sys.executable, "-c", _SHOWN], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert kept[0].count(b"[]") > 400
+    assert kept[0] == kept[1]
 
 
 def test_every_quantity_has_a_band_or_says_nothing_at_rest() -> None:
