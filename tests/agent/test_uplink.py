@@ -3,11 +3,13 @@
 import os
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pytest
 
 from stillcold_agent.batcher import Importance
@@ -116,6 +118,39 @@ def test_what_is_not_acknowledged_is_sent_again_until_it_is(tmp_path: Path, mosq
         assert sorted(far.sequences) == [1, 1, 2, 2, 3, 3, 4]
         assert one.counts.totals() == {"sent_again": 3}
         assert len({digest(e) for e in far.envelopes}) == 4  # the same bytes again
+
+
+@pytest.mark.requirement("agent.uplink.again")
+def test_what_could_not_be_sent_again_at_once_is_sent_later(
+    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection's queue may be full just then; the only retry does not end by it."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=0.2) as one:
+        far.reply = lambda _batch, _envelope: None
+        one.add(1)
+        far.wait_for_batches(1)
+        refused = threading.Event()
+
+        def full(*_: object, **__: object) -> mqtt.MQTTMessageInfo:
+            refused.set()
+            info = mqtt.MQTTMessageInfo(0)
+            info.rc = mqtt.MQTT_ERR_QUEUE_SIZE
+            return info
+
+        with monkeypatch.context() as patch:
+            patch.setattr(one.uplink._client, "publish", full)
+            assert refused.wait(LONG)
+        far.reply = accept
+        one.wait_until_empty()
+
+
+def test_receipts_of_what_is_settled_are_forgotten(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """Their numbers come again: one of long ago would pass for the receipt of a batch that is on its way."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=LONG) as one:
+        far.reply = lambda batch, envelope: accept(batch, envelope) if batch.sequence < 40 else None
+        one.add(40)
+        wait_for(lambda: one.journal.count_pending() == 1)
+        wait_for(lambda: len(one.uplink._receipts) == 1, what="only the receipt of the batch on its way")
 
 
 @pytest.mark.requirement("agent.uplink.bad-ack")

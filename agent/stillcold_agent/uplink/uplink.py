@@ -163,11 +163,11 @@ class Uplink:
             log.error("the broker refused the login: %s", reason)
             return
         log.info("connected to the broker at %s:%s", self._config.host, self._config.port)
-        self.stats.connected = True
         client.drop_out_messages()  # what was on the way is published anew from the journal, by one owner
         client.subscribe([(ack_topic(self._gateway), 1), (replay_topic(self._gateway), 1)])
         self._publish_status("online")
         self._reconnected.set()
+        self.stats.connected = True  # last: from here on our own thread publishes
         self._wake.set()
 
     def _on_connect_fail(self, _client: mqtt.Client, _data: Any) -> None:
@@ -207,6 +207,7 @@ class Uplink:
                 self._stopping.wait(_IDLE)
 
     def _work(self) -> None:
+        connected = self.stats.connected  # first: what is sent before a reconnection is noted is sent twice
         if self._reconnected.is_set():
             self._reconnected.clear()
             self._heard = False
@@ -216,7 +217,7 @@ class Uplink:
             self._forget_sent()
             self._publish_status("online")
         self._take_messages()
-        if self._client.is_connected():
+        if connected:
             self._send_again()
             self._fill()
             self._send_ahead()
@@ -256,12 +257,12 @@ class Uplink:
 
     def _send_again(self) -> None:
         now = time.monotonic()
+        self._receipts -= self._receipts - {sent.mid for sent in self._window.values()}  # ids come again
         for sent in list(self._window.values()):
             # Without the broker's receipt the message is still on its way, or the connection is about to break.
-            if now >= sent.deadline and sent.mid in self._receipts:
+            if now >= sent.deadline and sent.mid in self._receipts and self._publish(sent.kept):
                 self._counts.add("sent_again")
                 self._receipts.discard(sent.mid)
-                self._publish(sent.kept)
 
     def _fill(self) -> None:
         room = min(WINDOW - len(self._window), self._pace.available(time.monotonic()))
