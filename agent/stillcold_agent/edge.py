@@ -93,7 +93,8 @@ class Watch:
         self._power: float | None = None
         self._witnesses = Witnesses(meter.limits) if meter.limits else None
         self._witness: str | None = None
-        self._witnessed = -AGAIN
+        self._told: dict[str, float] = {}
+        self._witnessed_until = 0.0
 
     def judge(self, sample: Sample) -> Verdict:
         """What ``sample`` means, after those before it."""
@@ -134,11 +135,14 @@ class Watch:
     def _witnessing(self, sample: Sample) -> tuple[str | None, bool]:
         """What contacts or water show, while it may decide, and whether this sample is the first to show it."""
         begun = self._witnesses.began(sample) if self._witnesses else None
-        if begun and sample.monotonic - self._witnessed >= AGAIN:
-            self._witness, self._witnessed = begun, sample.monotonic
+        at = sample.monotonic
+        if begun and at - self._told.get(begun, -AGAIN) >= AGAIN:
+            self._witness = begun
+            self._told[begun] = at
+            until = at + max(_DECIDING[begun], 1.5 * self._meter.interval)
+            self._witnessed_until = max(self._witnessed_until, until)
             return begun, True
-        waits = max(_DECIDING.get(self._witness or "", 0.0), 1.5 * self._meter.interval)
-        return (self._witness if sample.monotonic - self._witnessed <= waits else None), False
+        return (self._witness if at <= self._witnessed_until else None), False
 
     def _change(self, sample: Sample, live: str | None, answered: bool) -> Change | None:
         if self._last is None:

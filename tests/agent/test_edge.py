@@ -146,6 +146,17 @@ def test_running_water_goes_out_at_once_where_it_was_cut(sdm630: Profile, sealed
     assert not permitted[-1].began
 
 
+@pytest.mark.requirement("agent.edge.witness")
+@pytest.mark.parametrize(
+    ("first", "until"), [(OPENED | {"water_flow": 0.0}, 66), (LEFT | {"water_flow": 2.7}, 61)], ids=["seal", "water"]
+)
+def test_water_and_a_broken_seal_do_not_hide_each_other(sealed: Watch, first: Mapping[str, Value], until: int) -> None:
+    """Both begin within a minute on one module: each goes out at once, for as long as it may decide."""
+    verdicts = judged(sealed, LEFT | {"water_flow": 0.0}, *[first] * 5, *[OPENED | {"water_flow": 2.7}] * 70)
+    assert [i for i, v in enumerate(verdicts) if v.began] == [1, 6]
+    assert [i for i, v in enumerate(verdicts) if v.deciding] == [*range(1, until + 1)]
+
+
 QUIET = Verdict()
 
 
