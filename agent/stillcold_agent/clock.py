@@ -50,6 +50,7 @@ class Clock:
         self._wall = moment.time - moment.monotonic
         self._trusted: float | None = None
         self._floor = None if newest is None or newest <= moment.time else newest - moment.monotonic
+        self._set_by_hand: float | None = None  # unless a time service did it, which is known then
         self._until = moment.monotonic + wait
         self._steps: deque[Step] = deque(maxlen=MOST_STEPS)
         self.look()
@@ -66,6 +67,8 @@ class Clock:
         self._wall = wall
         if not -_BACK <= wall - before <= _FORWARD:
             self._stepped(moment.monotonic, wall - before)
+        if self._floor is not None and before < self._floor <= wall:
+            self._set_by_hand = wall
         if not self._synchronised():
             return False
         fresh, self._trusted = not self.known, wall
@@ -89,11 +92,20 @@ class Clock:
         return not self.known and self._floor is not None and self._wall < self._floor
 
     def _dated(self, samples: Mapping[str, Sequence[Sample]]) -> Mapping[str, Sequence[Sample]]:
-        """By the trusted clock; by one that goes on from the newest sample of the journal while it is behind that."""
-        offset = self._floor if self._behind else self._trusted
-        if offset is None:
+        """By the trusted clock; by one that goes on from the newest sample of the journal while it is behind that.
+
+        What was read by a clock that was behind until somebody set it by hand has the time of the clock as it was set.
+        """
+        floor = self._floor
+        offset = floor if self._behind else self._trusted
+        if offset is not None:
+            return {point: [_dated(s, offset) for s in each] for point, each in samples.items()}
+        if floor is None or (by_hand := self._set_by_hand) is None:
             return samples
-        return {point: [_dated(s, offset) for s in each] for point, each in samples.items()}
+        return {
+            point: [_dated(s, by_hand) if s.time - s.monotonic < floor else s for s in each]
+            for point, each in samples.items()
+        }
 
     def _stepped(self, monotonic: float, seconds: float) -> None:
         self._counts.add("clock_step")

@@ -101,6 +101,21 @@ def test_times_never_go_back_behind_what_the_journal_holds() -> None:
     assert not batch.synced
 
 
+@pytest.mark.requirement("agent.clock.held")
+def test_what_was_read_before_a_clock_was_set_by_hand_does_not_go_back_either() -> None:
+    """Without a time service: it has the time of the clock as it was set. What was read by that clock stays."""
+    machine = Machine(behind=7200)
+    clock = machine.clock(newest=TRUE)
+    early = machine.samples(30)
+    machine.off = 0.0
+    assert not clock.look()
+    after = machine.samples(3)
+    machine.off = 900.0
+    batch = settled(clock, [*early, *after])
+    assert off(batch) == [0.0] * 33
+    assert not batch.synced
+
+
 def test_a_clock_of_which_nothing_is_known_is_taken_as_it_is() -> None:
     """A first start, and a machine whose clock is kept by its host."""
     for newest in (None, TRUE - 100):
