@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymodbus.framer import FramerRTU
 
 import stillcold_agent
 from stillcold_agent.config import Bus, RtuBus, RtuOverTcpBus, TcpBus
 from stillcold_agent.meters import Answer
 from stillcold_agent.modbus.connection import Connection
-from stillcold_agent.modbus.frames import question
+from stillcold_agent.modbus.frames import RtuFraming, question
 from stillcold_agent.modbus.lines import line_of
 from stillcold_core.readings import Absence
 from stillcold_sim.scenario import Fault
@@ -297,3 +298,40 @@ def test_nothing_but_a_question_reaches_a_meter() -> None:
     assert all(c.startswith("self._framer.encode(asked.pdu, ") for c in packs)
     assert [name for name, found in calls.items() for c in found if c.startswith("Question(")] == ["modbus/frames.py"]
     assert sends == {("modbus/connection.py", "self._write(frame)")}
+
+
+@pytest.mark.requirement("agent.bus.babble")
+@pytest.mark.parametrize(("count", "babble"), [(125, b"\x01\x03\xfa"), (1, b"\x01\x03\x02"), (3, b"\x01\x83")])
+def test_what_babbles_has_each_of_its_bytes_looked_at_once(
+    count: int, babble: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However little comes at a time: whoever holds a line must not have the gateway compute for him alone."""
+    checked: list[bytes] = []
+    check = FramerRTU.check_CRC
+
+    def checking(data: bytes, crc: int) -> bool:
+        checked.append(data)
+        return bool(check(data, crc))
+
+    monkeypatch.setattr(FramerRTU, "check_CRC", checking)
+    framing, asked = RtuFraming(), question(1, 3, 0, count)
+    framing.ask(asked)
+    for byte in b"\x00" + babble * 1000:
+        assert framing.feed(bytes([byte])) is None
+    assert 0 < len(checked) <= 3000
+    words = struct.pack(f">{count}H", *range(count))
+    right = RtuFraming()._framer.encode(b"\x03" + bytes([len(words)]) + words, 1, 0)
+    assert [framing.feed(bytes([byte])) for byte in right][-1] == tuple(range(count))
+
+
+@given(
+    st.lists(st.sampled_from([b"\x01", b"\x03", b"\x02", b"\x83", b"\x04", b"\x00"]), max_size=600), st.integers(1, 9)
+)
+def test_an_answer_is_found_after_any_noise_in_pieces_of_any_size(noise: list[bytes], size: int) -> None:
+    """As it is when all comes at once."""
+    framing = RtuFraming()
+    framing.ask(question(1, 3, 0, 1))
+    right = framing._framer.encode(b"\x03\x02\x12\x34", 1, 0)
+    sent = b"\x00" + b"".join(noise) + right  # not in the place of an answer that is spoiled
+    answers = [framing.feed(sent[i : i + size]) for i in range(0, len(sent), size)]
+    assert [a for a in answers if a is not None] == [(0x1234,)]

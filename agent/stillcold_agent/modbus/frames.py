@@ -185,16 +185,18 @@ class RtuFraming:
         self._framer, self._noise = FramerRTU(DecodePDU(is_server=False)), noise
         self._buffer = bytearray()
         self._asked: Question | None = None
+        self._looked = 0  # before it no answer stands in the buffer, nor ever will
 
     @property
     def heard(self) -> bool:
         """See :class:`Framing`."""
-        _without(self._buffer, self._noise)
+        if _without(self._buffer, self._noise):
+            self._looked = 0
         return bool(self._buffer) and not any(n.startswith(self._buffer) for n in self._noise)
 
     def ask(self, asked: Question) -> bytes:
         """See :class:`Framing`."""
-        self._asked = asked
+        self._asked, self._looked = asked, 0
         self._buffer.clear()
         frame: bytes = self._framer.encode(asked.pdu, asked.unit, 0)
         return frame
@@ -205,16 +207,22 @@ class RtuFraming:
         if asked is None:
             return None
         self._buffer += data
-        del self._buffer[:-_TAIL]
-        answer = _answer_in(self._buffer, asked)
+        over = max(len(self._buffer) - _TAIL, 0)
+        del self._buffer[:over]
+        answer, self._looked = _answer_in(self._buffer, asked, max(self._looked - over, 0))
         if answer is not None:
             self._asked = None
         return answer
 
 
-def _answer_in(buffer: bytearray, asked: Question) -> Answer | None:
-    """The answer in what came: after bytes of noise or a late answer of another meter too."""
-    start = buffer.find(asked.unit)
+def _answer_in(buffer: bytearray, asked: Question, begin: int) -> tuple[Answer | None, int]:
+    """The answer in what came: after bytes of noise or a late answer of another meter too; and where to look next.
+
+    What was whole and no answer is not looked at again: else whoever holds the line could, byte by byte, have the
+    gateway do nothing but compute checksums.
+    """
+    first: int | None = None  # that is not whole yet
+    start = buffer.find(asked.unit, begin)
     while 0 <= start <= len(buffer) - 5:
         function, size = buffer[start + 1], buffer[start + 2]
         length = 5 if function == asked.function | 0x80 else 5 + size
@@ -222,11 +230,13 @@ def _answer_in(buffer: bytearray, asked: Question) -> Answer | None:
         if sort and len(buffer) >= start + length:
             frame = bytes(buffer[start : start + length])
             if FramerRTU.check_CRC(frame[:-2], int.from_bytes(frame[-2:], "big")):
-                return _content(asked, frame[1:-2])
+                return _content(asked, frame[1:-2]), start
             if start == 0 and len(buffer) == length:
-                return Absence.BAD_REPLY  # the whole answer, spoiled: nothing more will come
+                return Absence.BAD_REPLY, start  # the whole answer, spoiled: nothing more will come
+        elif sort and first is None:
+            first = start
         start = buffer.find(asked.unit, start + 1)
-    return None
+    return None, min(n for n in (first, start if start >= 0 else None, len(buffer)) if n is not None)
 
 
 def _without(buffer: bytearray, noise: Sequence[bytes]) -> bool:
