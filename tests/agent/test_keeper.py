@@ -155,6 +155,26 @@ def test_what_a_slow_disk_cannot_keep_up_with_is_counted_and_said(two_blocks: Pr
 
 
 @pytest.mark.requirement("agent.journal.gap-record")
+def test_what_waits_for_a_slow_disk_is_bounded_by_its_values_too(
+    two_blocks: Profile, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few large batches are as much memory as many small ones; what was written makes room."""
+    monkeypatch.setattr(module, "_MOST_VALUES", 100)
+    counts = Counts()
+    keeper, kept = keeper_of(two_blocks, journal, counts)
+    for i in range(3):
+        keeper.put(collected(two_blocks, *(1e9 + 100 * i + j for j in range(20))))  # of two values each
+    assert counts.totals() == {"keeper_full": 1}
+    keeper.start()
+    assert kept.wait(60)
+    for i in range(3, 5):
+        keeper.put(collected(two_blocks, *(1e9 + 100 * i + j for j in range(20))))
+    keeper.stop()
+    times = [decode_batch(_payload(k.envelope)).blocks[0].times[0] // 1000 - 10**9 for k in journal.pending(9)]
+    assert times == [100, 200, 300, 400]
+
+
+@pytest.mark.requirement("agent.journal.gap-record")
 def test_what_the_disk_refuses_until_the_agent_stops_is_said_in_the_next_run(
     two_blocks: Profile, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

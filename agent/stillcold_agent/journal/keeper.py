@@ -15,6 +15,8 @@ from stillcold_agent.threads import reporting
 
 log = logging.getLogger(__name__)
 _MOST_WAITING = 64
+_MOST_VALUES = 1_000_000
+"""In the batches that wait: 60 to 150 MB of what a gateway may use."""
 _TOGETHER = 16
 """Batches in one transaction, where they queue: a commit costs the card more than what is in it."""
 _RETRY = 1.0  # s between attempts at a disk that does not take a batch
@@ -51,6 +53,7 @@ class Keeper:
     ) -> None:
         self._sealer, self._journal, self._on_kept, self._counts = sealer, journal, on_kept, counts
         self._waiting: list[Collected] = []
+        self._values = 0
         self._loss: Loss | None = None
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -65,7 +68,8 @@ class Keeper:
         """Hand over a closed batch; never waits for the disk."""
         with self._changed:
             self._waiting.append(collected)
-            if len(self._waiting) > _MOST_WAITING:
+            self._values += collected.values
+            while len(self._waiting) > 1 and (len(self._waiting) > _MOST_WAITING or self._values > _MOST_VALUES):
                 self._drop_least()
             self._changed.notify()
 
@@ -78,7 +82,9 @@ class Keeper:
 
     def _drop_least(self) -> None:
         importance = [c.importance for c in self._waiting]
-        self._lose(self._waiting.pop(importance.index(min(importance))))
+        least = self._waiting.pop(importance.index(min(importance)))
+        self._values -= least.values
+        self._lose(least)
         total = self._counts.add("keeper_full")
         log.error("the journal does not keep up: dropped a batch, %d so far", total)
 
@@ -122,6 +128,7 @@ class Keeper:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stopping.is_set())
             group, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+            self._values -= sum(c.values for c in group)
         return joined(group)
 
     def _keep(self, group: list[Collected]) -> bool:
