@@ -30,10 +30,11 @@ class Transmitter:
 
     def __init__(self, port: int, *pieces: bytes, source: str = "127.0.0.1") -> None:
         self._port, self._pieces, self._source = port, pieces, source
-        self.ended = asyncio.Event()
+        self.begun, self.ended = asyncio.Event(), asyncio.Event()
 
     async def run(self, meter: RawRtu) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(self._source, 0))
+        self.begun.set()
         try:
             for piece in self._pieces:
                 writer.write(piece)
@@ -143,6 +144,23 @@ async def test_callers_that_never_register_cannot_pile_up(two_blocks: Profile) -
         for transmitter in silent:
             await stack.enter_async_context(dialled(transmitter, RawRtu()))
         await wait_for_async(lambda: sum(t.ended.is_set() for t in silent) == 4)
+
+
+@pytest.mark.requirement("agent.dial-in.refused")
+async def test_callers_that_never_register_keep_no_transmitter_out(two_blocks: Profile) -> None:
+    """The one that has been silent for longest makes room."""
+    bus, one = settings(), meter(two_blocks)
+    silent = [Transmitter(bus.listen_port) for _ in range(8)]
+    far = RawRtu(as_rtu(Registers(two_blocks, {"active_power": 5})))
+    async with listening(bus, one) as reading, contextlib.AsyncExitStack() as stack:
+        for transmitter in silent:
+            await stack.enter_async_context(dialled(transmitter, RawRtu()))
+        await wait_for_async(lambda: all(t.begun.is_set() for t in silent))
+        late = Transmitter(bus.listen_port, NAME)
+        await stack.enter_async_context(dialled(late, far))
+        await until(reading, one, 5)
+        await wait_for_async(lambda: sum(t.ended.is_set() for t in silent) == 1)
+        assert not late.ended.is_set()
 
 
 @pytest.mark.requirement("agent.dial-in.newest")

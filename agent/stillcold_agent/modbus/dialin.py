@@ -32,7 +32,7 @@ class DialInLine:
         self._networks = [ipaddress.ip_network(n) for n in settings.allow]
         self._registration = wire_bytes(settings.registration)
         self._server: asyncio.Server | None = None
-        self._unnamed: set[_Caller] = set()
+        self._unnamed: dict[_Caller, str] = {}  # with their addresses, in the order in which they came
         self._current: Connection | None = None
         self._new: Connection | None = None
         self._said = float("-inf")
@@ -66,8 +66,11 @@ class DialInLine:
         if self._networks and not any(mine in n for n in self._networks):
             return self._refuse(address, "not an address of allow")
         if len(self._unnamed) >= _MOST_UNNAMED:
-            return self._refuse(address, "too many callers that do not register")
-        self._unnamed.add(caller)
+            # Who names itself does so at once: a place is not left to those that only hold it.
+            oldest = next(iter(self._unnamed))
+            self._refuse(self._unnamed[oldest], "too many callers that do not register")
+            oldest.hang_up()
+        self._unnamed[caller] = address
         return True
 
     def named(self, address: str, begun: bytes) -> bool | None:
@@ -80,7 +83,7 @@ class DialInLine:
 
     def gone(self, caller: "_Caller") -> None:
         """A caller is not waiting any more."""
-        self._unnamed.discard(caller)
+        self._unnamed.pop(caller, None)
 
     def take(self, transport: asyncio.Transport, address: str, rest: bytes) -> None:
         """Make a caller the bus's connection; the one before it is dead, whatever it looks like."""
