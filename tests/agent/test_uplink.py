@@ -163,9 +163,11 @@ def test_acknowledgements_that_are_none_change_nothing(tmp_path: Path, mosquitto
         right = accept(batch, far.envelopes[0])
         for payload in (b"", b"\xff\xff", b"{}", encode_ack(right)[:-3], bytes(200_000)):
             far.send(payload)
+        far.send(encode_ack(Acknowledgement(batch.epoch, {2**63: bytes(32)})))  # no sequence, and no number to SQLite
+        far.send(encode_ack(Acknowledgement(batch.epoch, refused={2**63: "fork"})))
         far.send(encode_ack(Acknowledgement(b"another!", right.stored)))
         far.send(encode_ack(Acknowledgement(batch.epoch, {1: bytes(32)})))
-        wait_for(lambda: one.counts.totals() == {"ack_malformed": 5, "ack_hash": 1})
+        wait_for(lambda: one.counts.totals() == {"ack_malformed": 7, "ack_hash": 1})
         assert one.journal.count_pending() == 1
         far.send(encode_ack(right))
         one.wait_until_empty()

@@ -16,7 +16,7 @@ from stillcold_agent.threads import reporting
 log = logging.getLogger(__name__)
 _MOST_WAITING = 64
 _MOST_VALUES = 1_000_000
-"""In the batches that wait: 60 to 150 MB of what a gateway may use."""
+"""In the batches that wait: some 80 MB, measured with a meter of 26 quantities."""
 _TOGETHER = 16
 """Batches in one transaction, where they queue: a commit costs the card more than what is in it."""
 _RETRY = 1.0  # s between attempts at a disk that does not take a batch

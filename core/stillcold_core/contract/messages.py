@@ -55,7 +55,8 @@ def decode_ack(payload: bytes) -> Acknowledgement:
     """
     match _load(payload):
         case {"v": 1, "epoch": bytes(epoch), "stored": dict(stored), "refused": dict(refused)}:
-            if _typed(stored, int, bytes) and _typed(refused, int, str):
+            sequences = all(0 < s < 2**63 for s in (*stored, *refused) if isinstance(s, int))
+            if sequences and _typed(stored, int, bytes) and _typed(refused, int, str):
                 return Acknowledgement(epoch, stored, refused)
     raise BadMessage("expected an acknowledgement")
 
