@@ -22,6 +22,8 @@ _DECIDING = {"seal": 2 * CONTACT_DELAY, "water": 2 * FLOW_DELAY}
 """s after contacts or water showed life, in which each reading may be the one that decides at the server."""
 _DECIDING_POWER = 2 * ON_DELAY
 """The same for everything else."""
+_NEXT = 1.5
+"""Intervals within which the next reading comes: of a slow meter it is the one that decides."""
 _WITNESSES = {*CONTACTS, "water_flow", "water_volume"}
 _STEP = 0.02
 """Share of the rated power that makes a change of power worth telling soon."""
@@ -89,6 +91,7 @@ class Watch:
         self._answered = False
         self._live: str | None = None
         self._since = 0.0
+        self._decides = max(_DECIDING_POWER, _NEXT * meter.interval)
         self._energy: float | None = None
         self._power: float | None = None
         self._witnesses = Witnesses(meter.limits) if meter.limits else None
@@ -110,7 +113,7 @@ class Watch:
         self._last, self._answered = sample, answered
         energy = sample.number("active_energy_import")
         self._energy = self._energy if energy is None else energy
-        deciding = live is not None and sample.monotonic - self._since <= _DECIDING_POWER
+        deciding = live is not None and sample.monotonic - self._since <= self._decides
         may_show = self._witness or not _WITNESSES.isdisjoint(sample.values)
         witness, first = self._witnessing(sample) if may_show else (None, False)
         return Verdict(live or witness, began or first, deciding or witness is not None, change, answered)
@@ -139,7 +142,7 @@ class Watch:
         if begun and at - self._told.get(begun, -AGAIN) >= AGAIN:
             self._witness = begun
             self._told[begun] = at
-            until = at + max(_DECIDING[begun], 1.5 * self._meter.interval)
+            until = at + max(_DECIDING[begun], _NEXT * self._meter.interval)
             self._witnessed_until = max(self._witnessed_until, until)
             return begun, True
         return (self._witness if at <= self._witnessed_until else None), False

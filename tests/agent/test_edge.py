@@ -63,6 +63,15 @@ def test_every_reading_that_may_decide_goes_out_at_once(sealed: Watch) -> None:
     assert [v.deciding for v in verdicts] == [False] + [True] * 11 + [False] * 4
 
 
+@pytest.mark.requirement("agent.edge.deciding")
+def test_the_second_reading_of_a_slow_meter_decides_too(sdm630: Profile) -> None:
+    """However long after the first it comes."""
+    watch = Watch(meter(sdm630, rated_power=750e3, interval=30.0))
+    shown = [DEAD, MELTING, MELTING, MELTING]
+    verdicts = [watch.judge(Sample("p1", 30.0 * i, v, 30.0 * i)) for i, v in enumerate(shown)]
+    assert [v.deciding for v in verdicts] == [False, True, True, False]
+
+
 def test_a_line_found_live_after_a_silence_begins_anew(sealed: Watch) -> None:
     """It goes out at once, whatever it was before."""
     assert [v.began for v in judged(sealed, MELTING, MELTING, SILENT, MELTING)] == [True, False, False, True]
