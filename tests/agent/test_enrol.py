@@ -200,6 +200,31 @@ def test_a_certificate_that_does_not_serve_changes_nothing(config: Path, said: s
     assert not (config.parent / "ca.crt").exists()
 
 
+@pytest.mark.requirement("agent.enrol.install")
+@pytest.mark.parametrize("broken", ["twice", "no usage"])
+def test_a_certificate_with_broken_extensions_changes_nothing(config: Path, broken: str) -> None:
+    """One that stands there twice, and one whose content is none: said as any other that is no certificate."""
+    enrol(config)
+    issuer, usage = Issuer(config.parent), ExtendedKeyUsageOID.CLIENT_AUTH
+    builder = issuer._builder(
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gw-1")]), public_key_of(config), -DAY, DAY
+    )
+    if broken == "twice":
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        builder = builder.add_extension(
+            x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.99"), b"0\0"), critical=False
+        )
+    else:
+        builder = builder.add_extension(x509.UnrecognizedExtension(x509.ExtendedKeyUsage.oid, b"\4\0"), critical=False)
+    der = builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    der = der.replace(b"\x06\x03\x55\x1d\x63", b"\x06\x03\x55\x1d\x25")  # the unknown one becomes a second usage
+    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+    (config.parent / "came.crt").write_bytes(pem)
+    result = enrol(config, "--certificate", config.parent / "came.crt", "--ca", issuer.ca_file)
+    assert (result.exit_code, "came.crt: expected a certificate in PEM" in result.stderr) == (2, True)
+    assert not (config.parent / "gateway.crt").exists()
+
+
 def test_files_that_are_none_are_said(config: Path) -> None:
     """No certificate, no key, no place for them."""
     shutil.copy(config, config.parent / "came.crt")

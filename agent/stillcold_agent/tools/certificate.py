@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -54,11 +54,15 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
         When it cannot be read or has none.
     """
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes())
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+        for certificate in found:  # the library looks into them when they are asked for, no sooner
+            certificate.public_key()
+            _ = certificate.extensions
     except OSError as error:
         raise BadFile(path, f"cannot be read ({error.strerror}); expected a certificate in PEM") from error
-    except ValueError as error:
+    except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
         raise BadFile(path, "expected a certificate in PEM") from error
+    return found
 
 
 def problem_of(
@@ -104,7 +108,7 @@ def _issued(issuer: x509.Certificate, link: x509.Certificate) -> bool:
         if not issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
             return False
         link.verify_directly_issued_by(issuer)
-    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature):
+    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
