@@ -1,13 +1,14 @@
 """A journal that cannot be read any more, and one that cannot be written for a while."""
 
 import contextlib
+import errno
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from stillcold_agent.counts import Counts
-from stillcold_agent.journal import database
+from stillcold_agent.journal import database, store
 from stillcold_agent.journal.database import aside_path
 from stillcold_agent.journal.entries import Bounds, Link
 from stillcold_agent.journal.store import Journal
@@ -79,6 +80,35 @@ def test_damage_that_is_met_at_work_begins_a_new_epoch(path: Path) -> None:
     assert link.epoch == journal.epoch != old
     assert counts.totals() == {"journal_begun": 1}
     assert journal.stats().depth == 1
+    journal.close()
+
+
+@pytest.mark.requirement("agent.journal.damaged")
+def test_a_disk_that_fails_just_after_a_damaged_journal_was_replaced_costs_neither(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked fails as on any disk that fails, and the old file is not given up for the new one."""
+
+    def fail(_: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    journal, _ = opened(path)
+    fill(journal, 50, size=3000)
+    old = journal.epoch
+    journal.close()
+    spoil(path, 12)
+    pages = path.read_bytes()[4096:]  # opening it writes to the first one
+    journal, counts = opened(path)
+    with pytest.raises(sqlite3.DatabaseError):
+        journal.pending(50)
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "open_database", fail)
+            with pytest.raises(sqlite3.OperationalError):
+                journal.append([entry(envelope)])
+    assert next_link(journal).gaps == (Gap("damaged", 1, 50, old),)
+    assert aside_path(path).read_bytes()[4096:] == pages
+    assert counts.totals() == {"journal_begun": 1}
     journal.close()
 
 

@@ -100,6 +100,7 @@ class Journal:
         self._lock = threading.Lock()
         self._ack_lag: float | None = None
         self._broken: sqlite3.Error | None = None
+        self._shut = True
         self._lost: Counter[str] = Counter()  # in the transaction at work
         try:
             self._open()
@@ -250,19 +251,23 @@ class Journal:
             self._db.close()
 
     def _open(self) -> None:
-        self._db = open_database(self._path)
+        try:
+            self._db = open_database(self._path)
+        except OSError as error:
+            raise sqlite3.OperationalError(f"the journal cannot be opened: {error}") from error
+        self._shut = False
         self._epoch, _ = read_chain(self._db)
         self._totals = self._count()
 
     def _begin_anew(self, error: sqlite3.Error) -> None:
         """Set the damaged database aside, and go on with a new epoch that tells what may be lost of the old one."""
         renew(self._path)
-        self._open()
-        self._broken = None
+        self._broken, self._shut = None, True  # whatever fails from here on, nothing is set aside again
         self._counts.add("journal_begun")
         log.error(
             "the journal is damaged (%s): it is kept as %s, and a new epoch begins", error, aside_path(self._path)
         )
+        self._open()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -270,6 +275,8 @@ class Journal:
         with self._lock:
             if self._broken:
                 self._begin_anew(self._broken)
+            elif self._shut:
+                self._open()
             try:
                 yield
             except sqlite3.Error as error:
