@@ -24,7 +24,7 @@ from stillcold_agent.journal.entries import Bounds
 from stillcold_agent.journal.store import JOURNAL_FILE, Journal
 from stillcold_agent.tools.doctor.broker import broker
 from stillcold_agent.tools.doctor.files import files
-from stillcold_agent.tools.doctor.finding import Finding, State, fail, lines_of
+from stillcold_agent.tools.doctor.finding import Finding, State, fail, good, lines_of
 from stillcold_agent.tools.doctor.machine import clock, disk, service
 from stillcold_agent.tools.doctor.meters import meters
 from stillcold_agent.tools.doctor.server import server
@@ -239,6 +239,23 @@ def test_the_login_leaves_a_running_agent_s_session_alone(tmp_path: Path, mosqui
     assert f"as {GATEWAY}-doctor (p5, c1" in mosquitto.output
     assert f"as {GATEWAY} (" not in mosquitto.output
     assert "Will message" not in mosquitto.output
+
+
+@pytest.mark.requirement("agent.doctor.broker")
+async def test_a_running_agent_s_login_is_taken_for_proved(
+    tmp_path: Path, authority: Authority, mosquitto_tls: Mosquitto, sdm630: Profile
+) -> None:
+    """The broker names a session by its certificate: a second login would end the agent's."""
+    mine = authority.client(GATEWAY)
+    async with RawMeter(Registers(sdm630, {"frequency": 50.0})) as far:
+        path = configured(tmp_path, tls(mosquitto_tls.port, authority.ca_file, mine), far.port)
+        command = [str(Path(sys.executable).with_name("stillcold-agent")), "run", "--config", str(path)]
+        with Process(command, tmp_path / "log") as agent:
+            await wait_for_async(lambda: "connected to the broker" in agent.output or not agent.alive)
+            found = await asyncio.to_thread(lambda: list(broker(load_config(path))))
+            assert await asyncio.to_thread(agent.stop) == 0
+    assert "already connected" not in mosquitto_tls.output
+    assert found[-1] == good("broker login", "the running agent is logged in")
 
 
 @pytest.mark.requirement("agent.doctor.broker")

@@ -1,5 +1,6 @@
 """The way to the broker, step by step: name, connection, certificates, login."""
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -11,9 +12,11 @@ from typing import Any
 from cryptography import x509
 
 from stillcold_agent.config import Config, Mqtt
+from stillcold_agent.observe.window import look_in
 from stillcold_agent.tools.certificate import load_certificates, problem_of
 from stillcold_agent.tools.doctor.finding import Finding, State, fail, good, warn
 from stillcold_agent.tools.enrol import load_key
+from stillcold_agent.tools.running import agent_runs
 from stillcold_agent.uplink.client import new_client, tls_context
 from stillcold_core.files import BadFile
 
@@ -54,7 +57,7 @@ def broker(config: Config) -> Iterator[Finding]:
         secured = _handshake(connected, context, mqtt.host) if context else _OPEN
     yield secured
     if secured.state is not State.FAIL:
-        yield _login(config)
+        yield _of_agent(Path(config.data_dir)) or _login(config)
 
 
 def _connect(mqtt: Mqtt) -> socket.socket:
@@ -88,8 +91,23 @@ def _until(check: str, ends: datetime, do: str) -> Finding:
     return good(check, found) if ends - datetime.now(UTC) > _SOON else warn(check, found, do)
 
 
+def _of_agent(data_dir: Path) -> Finding | None:
+    """What a running agent's login proves; None where there is none, and so nothing that another one would end.
+
+    A broker that names sessions by certificates (mosquitto's use_username_as_clientid) takes both for the same client.
+    """
+    if not agent_runs(data_dir):
+        return None
+    try:
+        state = asyncio.run(look_in(data_dir))
+    except OSError as error:
+        return warn("broker login", f"the agent runs and does not tell ({error})", "journalctl --unit stillcold-agent")
+    logged_in = state.uplink is not None and state.uplink.connected
+    return good("broker login", "the running agent is logged in") if logged_in else None
+
+
 def _login(config: Config) -> Finding:
-    """Log in under another name, so that a running agent keeps its session."""
+    """Log in, under another name where certificates are not names."""
     answered, said = threading.Event(), []
 
     def on_connect(_client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
