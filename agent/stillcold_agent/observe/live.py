@@ -1,6 +1,5 @@
 """What every meter showed last and how the buses get on, for somebody who watches at the gateway."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -74,26 +73,28 @@ class Live:
     def __init__(self, gateway: str, meters: Iterable[Meter], buses: Sequence[BusStats], started: float) -> None:
         self._gateway, self._meters, self._buses, self._started = gateway, list(meters), buses, started
         self._last: dict[str, Sample] = {}
+        self._whole: dict[str, Sample] = {}  # the last that has what is read more rarely
 
     def take(self, sample: Sample) -> None:
         """Learn from a sample. What it did not ask for stays as it was, unless the meter is silent now."""
-        last = self._last.get(sample.point)
-        if last and any(not isinstance(v, Absence) for v in sample.values.values()):
-            sample = dataclasses.replace(sample, values={**last.values, **sample.values})
         self._last[sample.point] = sample
+        whole = self._whole.get(sample.point)
+        rarer = whole is not None and len(sample.values) < len(whole.values)
+        if not rarer or all(isinstance(v, Absence) for v in sample.values.values()):
+            self._whole[sample.point] = sample
 
     def state(self, time: float, uplink: LiveUplink | None = None) -> LiveState:
         """Everything at ``time``, UTC in s."""
-        meters = [_shown(meter, self._last.get(meter.point)) for meter in self._meters]
+        meters = [self._shown(meter) for meter in self._meters]
         return LiveState(self._gateway, time, self._started, meters, [_counted(b) for b in self._buses], uplink)
 
-
-def _shown(meter: Meter, sample: Sample | None) -> LiveMeter:
-    values = sample.values if sample else {}
-    numbers = {q: v for q, v in values.items() if not isinstance(v, Absence)}
-    absent = {q: v for q, v in values.items() if isinstance(v, Absence)}
-    read = sample.time if sample else None
-    return LiveMeter(meter.point, meter.bus, meter.unit, meter.limits is not None, read, numbers, absent)
+    def _shown(self, meter: Meter) -> LiveMeter:
+        last = self._last.get(meter.point)
+        values = {**self._whole[meter.point].values, **last.values} if last else {}
+        numbers = {q: v for q, v in values.items() if not isinstance(v, Absence)}
+        absent = {q: v for q, v in values.items() if isinstance(v, Absence)}
+        read = last.time if last else None
+        return LiveMeter(meter.point, meter.bus, meter.unit, meter.limits is not None, read, numbers, absent)
 
 
 def _counted(stats: BusStats) -> LiveBus:
