@@ -18,6 +18,7 @@ from stillcold_core.detect.detector import Scope
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.restart import RestartState
 from stillcold_core.evidence.keys import parse_public_key
+from stillcold_core.registry import Registry
 from stillcold_core.samples import Samples
 from stillcold_server.alerts.lifecycle import findings_of
 from stillcold_server.detection.bound import Bound
@@ -44,7 +45,7 @@ class Ahead:
 
     def __init__(self, on_finding: Callable[[Connection, Finding], None]) -> None:
         self._on_finding = on_finding
-        self._revision = -1
+        self._revision, self._bound = -1, Bound(Registry())
         self._subjects: Subjects = {}
         self._states: dict[Key, RestartState] = {}
         self._since: dict[Key, float] = {}  # first sample that was judged ahead in this run
@@ -60,10 +61,11 @@ class Ahead:
             self._judge(connection, checked, now)
 
     def _judge(self, connection: Connection, verified: Verified, now: int) -> None:
-        registry = export_registry(connection)
         if self._revision != (revision := registry_revision(connection)):
-            self._revision, self._subjects = revision, subjects_of(registry, scopes=_SCOPES)
-        for block in Bound(registry).believed(Stored(0, now, verified.batch)):
+            registry = export_registry(connection)
+            self._revision, self._bound = revision, Bound(registry)
+            self._subjects = subjects_of(registry, scopes=_SCOPES)
+        for block in self._bound.believed(Stored(0, now, verified.batch)):
             for subject in self._subjects.get(block.point, ()):
                 self._tell(connection, self._found(connection, subject, block.numbers()))
 
