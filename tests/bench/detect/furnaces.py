@@ -1,6 +1,6 @@
 """The families furnace and legal: simulated feeders with and without a hidden furnace, at what meters show of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,26 +22,25 @@ _LEGAL_DAYS = 9.0
 
 def simulated(kind: str, name: str, split: str, number: int) -> Iterator[Trace]:
     """A feeder of the simulators, played once and judged on every meter."""
-    site = _site(kind, name, number)
-    record = play(site)
     meters = LINE_METERS if kind == "line frequency" else COMPARED if split == "calibrate" else (*COMPARED, *MORE)
-    for view, every in meters:
-        known = _known(kind, name, split, site, record, view, every)
-        compared = (view, every) in COMPARED
-        if split != "calibrate":  # ours runs with what it has
-            yield furnace(known, FACTORS if compared else (1.0,))
-        if compared:
-            yield from baselines(known)
+    yield from _judged(kind, name, split, number, meters)
 
 
 def compared(kind: str, name: str, split: str, number: int) -> Iterator[Trace]:
     """A feeder of the simulators, judged on the meters that all judges are compared on."""
+    yield from _judged(kind, name, split, number, COMPARED)
+
+
+def _judged(kind: str, name: str, split: str, number: int, meters: Sequence[tuple[str, float]]) -> Iterator[Trace]:
     site = _site(kind, name, number)
     record = play(site)
-    for view, every in COMPARED:
+    for view, every in meters:
         known = _known(kind, name, split, site, record, view, every)
-        yield furnace(known, FACTORS)
-        yield from baselines(known)
+        beside = (view, every) in COMPARED
+        if split != "calibrate":  # ours runs with what it has
+            yield furnace(known, FACTORS if beside else (1.0,))
+        if beside:
+            yield from baselines(known)
 
 
 def _site(kind: str, name: str, number: int) -> Site:
