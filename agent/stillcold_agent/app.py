@@ -5,7 +5,6 @@ import fcntl
 import functools
 import logging
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,7 +91,7 @@ class Agent:
         self._reporter = Reporter(self._observer, self._uplink.report, config.observe.status_interval)
         self._live = Live(config.gateway, meters.values(), buses, now().time)
         self._window = Window(data_dir, self._live, self._observer)
-        self._outputs = Outputs(config.local, config.gateway, meters.values(), self._waiting, self._counts)
+        self._outputs = Outputs(config.local, config.gateway, meters.values(), self._journal.count_pending, counts)
         self._systemd = Systemd(os.environ, self._counts)
         self._listeners = _listeners(config, self._observer, self._counts)
 
@@ -158,12 +157,6 @@ class Agent:
             await asyncio.sleep(_LOOK)
             if self._clock.look():
                 self._hand_over(self._batcher.close("clock"))
-
-    def _waiting(self) -> int | None:
-        try:
-            return self._journal.count_pending()
-        except sqlite3.Error:
-            return None
 
     def _hand_over(self, collected: Collected | None) -> None:
         if collected is not None:

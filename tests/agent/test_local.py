@@ -180,7 +180,7 @@ async def test_a_reader_of_the_status_file_never_sees_half_of_it(tmp_path: Path,
 async def test_a_status_file_that_cannot_be_written_is_counted(tmp_path: Path) -> None:
     """And tried again."""
     path, counts = tmp_path / "later" / "status.json", Counts()
-    file = StatusFile(path, "gw-1", lambda _: [], lambda: None, counts)
+    file = StatusFile(path, "gw-1", lambda _: [], lambda: 0, counts)
     task = asyncio.create_task(file.run())
     await wait_for_async(lambda: counts.totals().get("status_file"), what="a writing that failed")
     path.parent.mkdir()

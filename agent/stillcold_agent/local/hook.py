@@ -8,10 +8,9 @@ import signal
 from asyncio.subprocess import DEVNULL, Process
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from stillcold_agent.counts import Counts, Reason
-from stillcold_agent.local.standing import Event
+from stillcold_agent.local.standing import Event, iso
 
 log = logging.getLogger(__name__)
 _MOST_WAITING = 64
@@ -93,5 +92,5 @@ def _environment(event: Event) -> dict[str, str]:
         "STILLCOLD_POINT": event.point,
         "STILLCOLD_STATE": event.state,
         "STILLCOLD_KIND": event.kind,
-        "STILLCOLD_TIME": datetime.fromtimestamp(event.time, UTC).isoformat(timespec="milliseconds"),
+        "STILLCOLD_TIME": iso(event.time),
     }

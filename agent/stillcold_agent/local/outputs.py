@@ -29,7 +29,7 @@ class Outputs:
     meters : iterable of Meter
         All meters.
     depth : callable
-        Gives how many batches wait for the server, or None where nobody can say; called in another thread.
+        Gives how many batches wait for the server; called in another thread.
     counts : Counts
         See :class:`Hook` and :class:`StatusFile`.
     """
@@ -39,7 +39,7 @@ class Outputs:
         settings: Local,
         gateway: str,
         meters: Iterable[Meter],
-        depth: Callable[[], int | None],
+        depth: Callable[[], int],
         counts: Counts,
     ) -> None:
         self._board = Board(meters)

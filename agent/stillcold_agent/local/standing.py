@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from stillcold_agent.edge import Verdict
@@ -125,6 +126,11 @@ class Board:
             late = monotonic - self._heard.get(point, monotonic) > self._patience[point]
             out.append(Standing(point, State.UNKNOWN, "silent", standing.read, standing.read) if late else standing)
         return out
+
+
+def iso(time: float) -> str:
+    """A moment as the local outputs write it; ``time`` is UTC, s since 1970."""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds")
 
 
 def _shown(sample: Sample, verdict: Verdict) -> tuple[State, str]:

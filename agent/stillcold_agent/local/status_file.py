@@ -6,13 +6,12 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stillcold_agent.boot import Moment, clock_is_synchronised, now
 from stillcold_agent.counts import Counts
-from stillcold_agent.local.standing import Standing
+from stillcold_agent.local.standing import Standing, iso
 
 log = logging.getLogger(__name__)
 _EVERY = 5.0  # s between writings when nothing changes
@@ -30,7 +29,7 @@ class StatusFile:
     standings : callable
         Gives the points at a moment of the monotonic clock.
     depth : callable
-        Gives how many batches wait for the server, or None; called in another thread.
+        Gives how many batches wait for the server; called in another thread.
     counts : Counts
         ``status_file`` counts writings that failed.
     """
@@ -40,7 +39,7 @@ class StatusFile:
         path: Path,
         gateway: str,
         standings: Callable[[float], Sequence[Standing]],
-        depth: Callable[[], int | None],
+        depth: Callable[[], int],
         counts: Counts,
     ) -> None:
         self._path, self._gateway = path, gateway
@@ -71,7 +70,7 @@ class StatusFile:
     def _write(self, moment: Moment, standings: Sequence[Standing]) -> None:
         content = {
             "gateway": self._gateway,
-            "written": _iso(moment.time),
+            "written": iso(moment.time),
             "clock": "synchronised" if clock_is_synchronised() else "not synchronised",
             "journal_depth": self._depth(),
             "points": {s.point: _shown(s) for s in standings},
@@ -101,10 +100,6 @@ def _shown(standing: Standing) -> dict[str, Any]:
     return {
         "state": standing.state,
         "kind": standing.kind,
-        "since": None if standing.since is None else _iso(standing.since),
-        "read": None if standing.read is None else _iso(standing.read),
+        "since": None if standing.since is None else iso(standing.since),
+        "read": None if standing.read is None else iso(standing.read),
     }
-
-
-def _iso(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds")
