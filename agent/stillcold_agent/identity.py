@@ -6,14 +6,14 @@ from pathlib import Path
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from stillcold_core.evidence.keys import Ed25519PrivateKey, format_public_key
+from stillcold_core.evidence.keys import Ed25519PrivateKey, PrivateKey, can_sign, format_public_key
 from stillcold_core.files import BadFile
 
 KEY_FILE = "gateway-key.pem"
 
 
-def load_or_make_key(data_dir: Path) -> Ed25519PrivateKey:
-    """The gateway's Ed25519 key, made if there is none.
+def load_or_make_key(data_dir: Path) -> PrivateKey:
+    """The gateway's key; an Ed25519 key is made if there is none.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def _make_key(path: Path) -> None:
     write_whole(path, pem, 0o600)
 
 
-def load_key(path: Path) -> Ed25519PrivateKey:
-    """The gateway's Ed25519 key.
+def load_key(path: Path) -> PrivateKey:
+    """The gateway's key: Ed25519, or P-256 where somebody has put one there.
 
     Raises
     ------
@@ -55,13 +55,13 @@ def load_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise BadFile(path, "expected an Ed25519 private key in PEM (PKCS #8) without a password") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise BadFile(path, "expected an Ed25519 key", value=type(key).__name__)
+        raise BadFile(path, "expected an Ed25519 or P-256 private key in PEM (PKCS #8) without a password") from error
+    if not can_sign(key):
+        raise BadFile(path, "expected an Ed25519 or P-256 key", value=type(key).__name__)
     return key
 
 
-def registry_lines(gateway: str, key: Ed25519PrivateKey) -> str:
+def registry_lines(gateway: str, key: PrivateKey) -> str:
     """The entry that makes a server accept this gateway."""
     return f'[[gateway]]\nid = "{gateway}"\npublic_key = "{format_public_key(key.public_key())}"'
 

@@ -46,7 +46,7 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A gateway and the key that its batches must be signed with, as ``ed25519:<base64>``."""
+    """A gateway and the key that its batches must be signed with, as ``<kind>:<base64>``."""
 
     id: Id
     public_key: str

@@ -8,11 +8,15 @@ from typing import Any
 
 import zstandard
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 CONTENT_TYPE = "application/vnd.stillcold.batch+cbor+zstd"
 CAUSES = ("timeout", "exception", "bad_reply", "out_of_range", "not_supported", "breaker_open", "disconnected")
 ELEMENTS = {64: "B", 69: "H", 72: "b", 77: "h", 78: "i", 79: "q"}
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -108,14 +112,29 @@ def open_envelope(envelope: bytes, public_key: str) -> tuple[str, bytes]:
     payload, signature = reader.item(), reader.item()
     need(reader.at == len(envelope), "bytes after the signature")
     header = whole(protected)
-    need(header.get(1) == -8 and header.get(3) == CONTENT_TYPE, "another algorithm or content type")
+    kind, _, key = public_key.partition(":")
+    need(header.get(1) == {"ed25519": -8, "p256": -7}[kind], "another algorithm than the key's")
+    need(header.get(3) == CONTENT_TYPE, "another content type")
     signed = b"\x84\x6aSignature1" + byte_head(len(protected)) + protected + b"\x40" + byte_head(len(payload)) + payload
-    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key.removeprefix("ed25519:")))
+    need(len(signature) == 64, "a signature of another length")
     try:
-        key.verify(signature, signed)
+        {"ed25519": check_ed25519, "p256": check_p256}[kind](base64.b64decode(key), signature, signed)
     except InvalidSignature as error:
         raise Wrong("the signature is another's") from error
     return header[4].decode("ascii"), payload
+
+
+def check_ed25519(key: bytes, signature: bytes, signed: bytes) -> None:
+    """Raise InvalidSignature where it is another's."""
+    Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
+
+
+def check_p256(key: bytes, signature: bytes, signed: bytes) -> None:
+    """Raise InvalidSignature where it is another's."""
+    r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+    need(s <= ORDER // 2, "the signature's second form")
+    point = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), key)
+    point.verify(encode_dss_signature(r, s), signed, ECDSA(SHA256()))
 
 
 def digest(envelope: bytes) -> str:

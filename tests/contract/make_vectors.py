@@ -13,6 +13,7 @@ from typing import Any
 
 import independent_decoder
 import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from stillcold_core.contract.batch import CONTENT_TYPE, Batch, Block, block_of, encode_batch
 from stillcold_core.contract.losses import Gap
@@ -27,12 +28,13 @@ from stillcold_core.contract.messages import (
 from stillcold_core.contract.report import BusReport, GatewayReport
 from stillcold_core.contract.steps import Step
 from stillcold_core.evidence.envelope import GENESIS, digest, seal
-from stillcold_core.evidence.keys import Ed25519PrivateKey, format_public_key
+from stillcold_core.evidence.keys import Ed25519PrivateKey, PrivateKey, format_public_key
 from stillcold_core.profiles import load_profile
 from stillcold_core.readings import Absence, Sample, Value
 
 FOLDER = Path(__file__).parent / "vectors"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+P256_KEY = ec.derive_private_key(int.from_bytes(bytes(range(32))), ec.SECP256R1())
 EPOCH, BOOT = bytes.fromhex("0102030405060708"), bytes(range(16, 32))
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -63,11 +65,12 @@ def envelope(
     synced: bool = True,
     gaps: Sequence[Gap] = (),
     steps: Sequence[Step] = (),
+    key: PrivateKey = KEY,
 ) -> bytes:
     """A signed batch of ``gw-1``."""
     profiles = {b.profile: load_profile(b.profile).version for b in blocks}
     batch = Batch("gw-1", EPOCH, sequence, previous, BOOT, synced, profiles, blocks, gaps, steps)
-    return seal(encode_batch(batch), kid="gw-1", content_type=CONTENT_TYPE, key=KEY)
+    return seal(encode_batch(batch), kid="gw-1", content_type=CONTENT_TYPE, key=key)
 
 
 def block(point: str, model: str, rows: list[dict[str, Value]], **raw: list[tuple[int, ...]]) -> Block:
@@ -149,6 +152,7 @@ def vectors() -> Iterator[tuple[str, str, bytes]]:
     yield "batch-slow", "a quantity that is read more rarely", sixth
     steps = [Step(1_000_500, -7_200_000), Step(1_004_000, 7_200_012)]
     yield "batch-steps", "a clock that was set back and forward", envelope(7, digest(sixth), [], steps=steps)
+    yield "batch-p256", "signed with a P-256 key", envelope(1, GENESIS, [quiet_meter()], key=P256_KEY)
     ack = Acknowledgement(EPOCH, {1: digest(first), 2: digest(second)}, {3: "fork"})
     yield "ack", "two stored, one refused", encode_ack(ack)
     replay = ReplayRequest(EPOCH, [(1, 1440), (2000, 2000)])
@@ -163,7 +167,7 @@ def document(name: str, description: str, data: bytes) -> dict[str, Any]:
     return {
         "name": name,
         "description": description,
-        "public_key": format_public_key(KEY.public_key()),
+        "public_key": format_public_key((P256_KEY if name == "batch-p256" else KEY).public_key()),
         "hex": data.hex(),
     }
 

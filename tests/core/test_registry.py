@@ -116,6 +116,7 @@ def test_an_id_twice_is_refused(tmp_path: Path, table: str) -> None:
         ('to = "2026-03-02', 'to = "2026-02-02', 31, "permit[0].to", "later than `from`"),
         (KEY, "rsa:AAAA", 20, "gateway[0].public_key", "expected ed25519:"),
         (KEY, KEY[:-4], 20, "gateway[0].public_key", "expected ed25519:"),
+        (KEY, KEY.replace("ed25519", "p256"), 20, "gateway[0].public_key", "or p256:<33 bytes"),
         ('state = "sealed"', 'state = "closed"', 11, "line[0].state", "closed"),
         ('role = "feeder"', 'role = "meter"', 25, "point[0].role", "meter"),
         ("rated_power = 750000", "rated_power = 0", 12, "line[0].rated_power", "> 0"),

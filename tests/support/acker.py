@@ -13,7 +13,7 @@ from stillcold_core.contract.batch import CONTENT_TYPE, Batch, decode_batch
 from stillcold_core.contract.messages import Acknowledgement, Status, decode_status, encode_ack
 from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic, replay_topic, status_topic
 from stillcold_core.evidence.envelope import digest, open_envelope
-from stillcold_core.evidence.keys import Ed25519PublicKey
+from stillcold_core.evidence.keys import PublicKey
 from support.waiting import LONG, wait_for
 
 Reply = Callable[[Batch, bytes], Acknowledgement | None]
@@ -33,7 +33,7 @@ class Acker:
         Of the broker on loopback.
     gateway : str
         Whose batches to take.
-    key : Ed25519PublicKey
+    key : PublicKey
         The gateway's; a batch whose signature is not its own fails the test that waits for it.
 
     Attributes
@@ -50,7 +50,7 @@ class Acker:
         Gives the answer to a batch; None keeps silent.
     """
 
-    def __init__(self, port: int, gateway: str, key: Ed25519PublicKey, reply: Reply = accept) -> None:
+    def __init__(self, port: int, gateway: str, key: PublicKey, reply: Reply = accept) -> None:
         self._port, self._gateway, self._key, self.reply = port, gateway, key, reply
         self.batches: list[Batch] = []
         self.envelopes: list[bytes] = []

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from stillcold_core.contract.batch import CONTENT_TYPE, Batch, block_of, encode_batch
 from stillcold_core.evidence.envelope import GENESIS, digest, seal
-from stillcold_core.evidence.keys import Ed25519PrivateKey, format_public_key
+from stillcold_core.evidence.keys import Ed25519PrivateKey, PrivateKey, format_public_key
 from stillcold_core.readings import Sample, Value
 
 EXPONENTS = {
@@ -24,13 +24,19 @@ class SignedGateway:
         Of its journal.
     exponents : mapping of str to int
         Power of ten of each quantity that is read.
+    key : PrivateKey, optional
+        Its key; a new Ed25519 key where it is None.
     """
 
     def __init__(
-        self, name: str = "gw-1", epoch: bytes = b"epoch--1", exponents: Mapping[str, int] = EXPONENTS
+        self,
+        name: str = "gw-1",
+        epoch: bytes = b"epoch--1",
+        exponents: Mapping[str, int] = EXPONENTS,
+        key: PrivateKey | None = None,
     ) -> None:
         self.name, self.epoch, self.exponents = name, epoch, exponents
-        self.key = Ed25519PrivateKey.generate()
+        self.key = key or Ed25519PrivateKey.generate()
         self.sequence, self.previous = 0, GENESIS
 
     @property

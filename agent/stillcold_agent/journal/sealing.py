@@ -10,7 +10,7 @@ from stillcold_agent.journal.gaps import Loss
 from stillcold_agent.meters import Meter
 from stillcold_core.contract.packing import CONTENT_TYPE, pack_batch, pack_samples
 from stillcold_core.evidence.envelope import seal
-from stillcold_core.evidence.keys import Ed25519PrivateKey
+from stillcold_core.evidence.keys import PrivateKey
 
 
 class Sealer:
@@ -20,13 +20,13 @@ class Sealer:
     ----------
     gateway : str
         Its id.
-    key : Ed25519PrivateKey
+    key : PrivateKey
         Its key.
     meters : mapping of str to Meter
         By point.
     """
 
-    def __init__(self, gateway: str, key: Ed25519PrivateKey, meters: Mapping[str, Meter]) -> None:
+    def __init__(self, gateway: str, key: PrivateKey, meters: Mapping[str, Meter]) -> None:
         self._gateway, self._key, self._meters = gateway, key, meters
         self._boot = boot_id()
 

@@ -1,7 +1,7 @@
 """``enrol``: the gateway's two keys, the request for its certificate, and the certificate put where it belongs.
 
-Both keys are made here and never leave: the one that signs batches (Ed25519, in ``data_dir``) and the one of the TLS
-certificate (P-256, at ``mqtt.key_file``).
+Both keys are made here and never leave: the one that signs batches (in ``data_dir``) and the one of the TLS certificate
+(P-256, at ``mqtt.key_file``).
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from stillcold_agent.config import Config
 from stillcold_agent.identity import KEY_FILE, load_or_make_key, registry_lines, write_whole
-from stillcold_core.evidence.keys import Ed25519PrivateKey
+from stillcold_core.evidence.keys import PrivateKey, public_bytes
 from stillcold_core.files import BadFile
 
 TlsKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -50,10 +50,10 @@ def request(config: Config) -> Iterator[str]:
     yield from registration(config.gateway, signing)
 
 
-def registration(gateway: str, signing: Ed25519PrivateKey) -> Iterator[str]:
+def registration(gateway: str, signing: PrivateKey) -> Iterator[str]:
     """What the server's registry must hold, and the fingerprint that proves it over the phone."""
-    raw = signing.public_key().public_bytes_raw()
-    yield f"\n# for the server's registry.toml; its fingerprint: {_spoken(raw)}"
+    spoken = _spoken(public_bytes(signing.public_key()))
+    yield f"\n# for the server's registry.toml; its fingerprint: {spoken}"
     yield registry_lines(gateway, signing)
 
 

@@ -1,4 +1,4 @@
-"""The signed envelope: COSE_Sign1 (RFC 9052) with Ed25519, tag 18, payload attached.
+"""The signed envelope: COSE_Sign1 (RFC 9052), tag 18, payload attached.
 
 ::
 
@@ -12,10 +12,9 @@ from typing import Any
 
 import cbor2
 
-from stillcold_core.evidence.keys import Ed25519PrivateKey, Ed25519PublicKey, verifies
+from stillcold_core.evidence.keys import PrivateKey, PublicKey, algorithm_of, sign, verifies
 
 ALG, CONTENT_TYPE, KID = 1, 3, 4
-EDDSA = -8
 COSE_SIGN1 = 18
 _OPENING = b"\xd2\x84"  # tag 18, array of 4
 _EMPTY_MAP = b"\xa0"
@@ -44,7 +43,7 @@ class Opened:
     payload: bytes
 
 
-def seal(payload: bytes, *, kid: str, content_type: str, key: Ed25519PrivateKey) -> bytes:
+def seal(payload: bytes, *, kid: str, content_type: str, key: PrivateKey) -> bytes:
     """Sign ``payload``.
 
     Parameters
@@ -55,20 +54,20 @@ def seal(payload: bytes, *, kid: str, content_type: str, key: Ed25519PrivateKey)
         Whose key it is: the gateway's id.
     content_type : str
         Media type; keeps a signature over one kind of message from being used for another.
-    key : Ed25519PrivateKey
-        The signer's key.
+    key : PrivateKey
+        The signer's key; the algorithm is its own.
 
     Returns
     -------
     bytes
         COSE_Sign1, tagged.
     """
-    protected = cbor2.dumps({ALG: EDDSA, CONTENT_TYPE: content_type, KID: kid.encode()}, canonical=True)
-    signature = key.sign(_to_be_signed(protected, payload))
+    protected = cbor2.dumps({ALG: algorithm_of(key), CONTENT_TYPE: content_type, KID: kid.encode()}, canonical=True)
+    signature = sign(key, _to_be_signed(protected, payload))
     return _assemble(protected, payload, signature)
 
 
-def open_envelope(envelope: bytes, *, content_type: str, key_of: Callable[[str], Ed25519PublicKey | None]) -> Opened:
+def open_envelope(envelope: bytes, *, content_type: str, key_of: Callable[[str], PublicKey | None]) -> Opened:
     """Verify an envelope and hand out its payload, which has not been looked into.
 
     Parameters
@@ -78,7 +77,7 @@ def open_envelope(envelope: bytes, *, content_type: str, key_of: Callable[[str],
     content_type : str
         The media type that the envelope must carry.
     key_of : callable
-        Gives the public key of a kid, or None for a stranger.
+        Gives the public key of a kid, or None for a stranger. Its kind says which algorithm the envelope must name.
 
     Raises
     ------
@@ -87,14 +86,14 @@ def open_envelope(envelope: bytes, *, content_type: str, key_of: Callable[[str],
     """
     protected, payload, signature = _parts(envelope)
     header = _header(protected)
-    if header.get(ALG) != EDDSA:
-        raise BadEnvelope("algorithm")
     if header.get(CONTENT_TYPE) != content_type:
         raise BadEnvelope("content_type")
     kid = _kid(header)
     key = key_of(kid)
     if key is None:
         raise BadEnvelope("unknown_key")
+    if header.get(ALG) != algorithm_of(key):  # the key decides; what the sender names must be that
+        raise BadEnvelope("algorithm")
     if not verifies(key, signature, _to_be_signed(protected, payload)):
         raise BadEnvelope("signature")
     return Opened(kid, payload)

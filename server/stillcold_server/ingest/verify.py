@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stillcold_core.contract.batch import CONTENT_TYPE, MAX_ENVELOPE, Batch, decode_batch
 from stillcold_core.contract.errors import BadBatch
 from stillcold_core.evidence.envelope import BadEnvelope, digest, open_envelope
-from stillcold_core.evidence.keys import Ed25519PublicKey
+from stillcold_core.evidence.keys import PublicKey
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ class Refused:
     gateway: str
 
 
-def verify(message: bytes, gateway: str, key_of: Callable[[str], Ed25519PublicKey | None]) -> Verified | Refused:
+def verify(message: bytes, gateway: str, key_of: Callable[[str], PublicKey | None]) -> Verified | Refused:
     """Check length, envelope, key and signature, in this order, and only then decode.
 
     Parameters

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine, insert, select
 
 from stillcold_core.contract.messages import Acknowledgement
-from stillcold_core.evidence.keys import Ed25519PublicKey, parse_public_key
+from stillcold_core.evidence.keys import PublicKey, parse_public_key
 from stillcold_server.ingest.chain import place
 from stillcold_server.ingest.clocks import note_steps
 from stillcold_server.ingest.losses import close_notes, note_losses
@@ -69,7 +69,7 @@ class Writer:
             acks.setdefault(gateway, []).append(Acknowledgement(epoch, reply.stored, reply.refused))
         return acks
 
-    def _keys(self) -> dict[str, Ed25519PublicKey]:
+    def _keys(self) -> dict[str, PublicKey]:
         with read(self._engine) as connection:
             rows = connection.execute(select(schema.gateway.c.id, schema.gateway.c.public_key)).all()
         return {row.id: parse_public_key(row.public_key) for row in rows}
