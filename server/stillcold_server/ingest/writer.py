@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.evidence.keys import PublicKey, parse_public_key
+from stillcold_server.evidence.log import extend
 from stillcold_server.ingest.chain import place
 from stillcold_server.ingest.clocks import note_steps
 from stillcold_server.ingest.losses import close_notes, note_losses
@@ -61,6 +62,7 @@ class Writer:
             for verified in (c for c in checked if isinstance(c, Verified)):
                 chain = (verified.batch.gateway, verified.batch.epoch)
                 self._store(connection, verified, now, replies.setdefault(chain, _Reply()), refused)
+            extend(connection)
             count_refusals(connection, refused, now)
         for reason, _ in refused:
             self._metrics.refused(reason)

@@ -105,6 +105,21 @@ not stored of them never will be, says the gateway), unwritten (readings that ne
 ``sequence``), fork (a second envelope for one), broken (a batch does not name the hash of the one before it),
 clock (the gateway's clock was set while the batch was open)."""
 
+log_entry = Table(
+    "log_entry", metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("batch", ForeignKey("batch.id"), nullable=False, unique=True),
+)  # fmt: skip
+"""The log of receipts: which batch an entry is of, numbered from 0 without holes."""
+
+log_tile = Table(
+    "log_tile", metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)  # fmt: skip
+"""Up to 256 hashes of the log's Merkle tree, of 32 bytes each."""
+
 replay = Table(
     "replay", metadata,
     Column("id", _ROW_ID, primary_key=True), Column("gateway", ForeignKey("gateway.id"), nullable=False),
