@@ -34,7 +34,6 @@ from stillcold_core.profiles import Profile
 from support import Authority, Mosquitto, Process, free_port, wait_for_async
 from support.authority import Certificate
 from support.journals import fill
-from support.mosquitto import production_config
 from support.raw_meter import RawMeter, Registers, frame
 
 GATEWAY = "gw-1"
@@ -271,8 +270,7 @@ def test_a_broker_s_bad_certificate_is_said(
 ) -> None:
     """Expired, or of another host."""
     theirs, mine = authority.server(**changes), authority.client(GATEWAY)  # type: ignore[arg-type]
-    text = production_config(authority.ca_file, theirs.cert_file, theirs.key_file)
-    with Mosquitto(tmp_path / "mosquitto", text) as running:
+    with Mosquitto.production(tmp_path / "mosquitto", authority, theirs) as running:
         found = only(broker(config_of(tmp_path, tls(running.port, authority.ca_file, mine))))
     assert found.check == "broker TLS"
     assert said in found.found

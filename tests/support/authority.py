@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -46,6 +47,18 @@ class Authority:
         """A certificate for a client whose common name is ``name``."""
         return self._issue(name, x509.SubjectAlternativeName([x509.DNSName(name)]), ExtendedKeyUsageOID.CLIENT_AUTH)
 
+    def revoked(self, *certificates: Certificate) -> Path:
+        """A list of revoked certificates, good for a day."""
+        now = datetime.now(UTC)
+        builder = x509.CertificateRevocationListBuilder(self._name, now - timedelta(hours=1), now + _LIFE)
+        for files in certificates:
+            number = x509.load_pem_x509_certificate(files.cert_file.read_bytes()).serial_number
+            revoked = x509.RevokedCertificateBuilder(number, now).build()
+            builder = builder.add_revoked_certificate(revoked)
+        file = self.folder / "revoked.crl"
+        file.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return file
+
     def _issue(
         self, name: str, names: x509.SubjectAlternativeName, use: x509.ObjectIdentifier, life: timedelta = _LIFE
     ) -> Certificate:
@@ -53,7 +66,8 @@ class Authority:
         builder = _builder(_subject(name), self._name, key.public_key(), life)
         builder = builder.add_extension(names, critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
-        files = Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.key")
+        file = quote(name, safe="")
+        files = Certificate(self.folder / f"{file}.crt", self.folder / f"{file}.key")
         files.cert_file.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
         files.key_file.write_bytes(_private(key))
         return files

@@ -1,16 +1,15 @@
-"""A real mosquitto, plain or with the project's production configuration."""
+"""A real mosquitto, plain or with the configuration that ``render-broker`` writes."""
 
 import os
-import re
 from pathlib import Path
 from typing import Self
 
-from support.authority import Authority
+from support.authority import Authority, Certificate
+from support.firmware import rendered_broker
 from support.ports import accepts, free_port
 from support.process import Process, require_program
 from support.waiting import wait_for
 
-PRODUCTION = Path(__file__).parents[2] / "firmware_config" / "mosquitto"
 _PLAIN = """\
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -29,16 +28,20 @@ class Mosquitto(Process):
         Its own folder.
     config : str
         Lines of mosquitto.conf; ``{port}`` and ``{folder}`` are filled in.
+    port : int, optional
+        By default any free one.
 
     Attributes
     ----------
+    folder : Path
+        As given.
     port : int
         Stays the same over a restart.
     """
 
-    def __init__(self, folder: Path, config: str = _PLAIN) -> None:
+    def __init__(self, folder: Path, config: str = _PLAIN, port: int | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.folder, self.port = folder, port or free_port()
         file = folder / "mosquitto.conf"
         text = config.replace("{port}", str(self.port)).replace("{folder}", str(folder))
         # As root it would drop to the user mosquitto, who may not enter a test's folder.
@@ -46,10 +49,28 @@ class Mosquitto(Process):
         super().__init__([require_program("mosquitto"), "-c", str(file)], folder / "mosquitto.log")
 
     @classmethod
-    def production(cls, folder: Path, authority: Authority) -> Self:
-        """With ``firmware_config/mosquitto``, only its paths and its port changed."""
-        server = authority.server()
-        return cls(folder, production_config(authority.ca_file, server.cert_file, server.key_file))
+    def production(
+        cls, folder: Path, authority: Authority, certificate: Certificate | None = None, crl: Path | None = None
+    ) -> Self:
+        """With the files that ``render-broker`` writes, for a broker that can run here.
+
+        Parameters
+        ----------
+        folder : Path
+            Its own folder.
+        authority : Authority
+            Issues its certificate, where no other is given, and its clients'.
+        certificate : Certificate, optional
+            The broker's.
+        crl : Path, optional
+            List of revoked certificates.
+        """
+        port, files = free_port(), certificate or authority.server()
+        acl = folder / "render-broker" / "etc" / "mosquitto" / "stillcold-acl.conf"
+        options: dict[str, object] = {"port": port, "address": "127.0.0.1", "data_dir": folder, "acl": acl}
+        options |= {"ca": authority.ca_file, "cert": files.cert_file, "key": files.key_file}
+        rendered_broker(folder, **options | ({"crl": crl} if crl else {}))
+        return cls(folder, acl.with_name("mosquitto.conf").read_text(encoding="utf-8"), port)
 
     def start(self) -> None:
         """Start it, and wait until it accepts connections."""
@@ -61,21 +82,3 @@ class Mosquitto(Process):
         """Stop it in good order, and start it again."""
         self.stop()
         self.start()
-
-
-def production_config(ca_file: Path, cert_file: Path, key_file: Path) -> str:
-    """The text of the production configuration for a broker that can run here."""
-    text = (PRODUCTION / "mosquitto.conf").read_text()
-    values = {
-        "listener": "{port} 127.0.0.1",
-        "cafile": str(ca_file),
-        "certfile": str(cert_file),
-        "keyfile": str(key_file),
-        "acl_file": str(PRODUCTION / "acl.conf"),
-        "persistence_location": "{folder}/",
-        "log_dest": "stderr",
-    }
-    for key, value in values.items():
-        text, found = re.subn(rf"^{key} .*$", f"{key} {value}", text, flags=re.MULTILINE)
-        assert found == 1, f"{key} stands {found} times in mosquitto.conf"
-    return text

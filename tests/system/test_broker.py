@@ -1,169 +1,230 @@
-"""The broker's production configuration, on a real mosquitto with real certificates."""
+"""The broker as ``render-broker`` sets it up: a real mosquitto with real certificates."""
 
+import os
+import signal
+import socket
 import ssl
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 
 from stillcold_core.contract.batch import MAX_ENVELOPE
 from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic, replay_topic, status_topic
 from support import Authority, Mosquitto, wait_for
+from support.mqtt import Client, Refused
 
 SERVER = "stillcold-server"
-FAILURE, NOT_AUTHORISED = 0x80, 0x87
+GRANTED, FAILURE, NOT_AUTHORISED = 1, 0x80, 0x87
+OF_A_GATEWAY, OF_THE_SERVER = (batch_topic, ahead_topic, status_topic), (ack_topic, replay_topic)
+Topic = Callable[[str], str]
+each_topic = pytest.mark.parametrize("topic", [*OF_A_GATEWAY, *OF_THE_SERVER], ids=lambda t: t.__name__)
 
 
-class Client:
-    """A client that remembers every answer."""
+class People:
+    """Those whom the broker knows, connected once each."""
 
-    def __init__(self, broker: Mosquitto, authority: Authority, name: str = "", client_id: str = "") -> None:
-        self.messages: list[tuple[str, bytes]] = []
-        self.answers: dict[int, int] = {}
-        self.connected = self.disconnected = False
-        self._mqtt = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5)
-        self._mqtt.on_connect = self._on_connect
-        self._mqtt.on_disconnect = self._on_disconnect
-        self._mqtt.on_message = self._on_message
-        self._mqtt.on_publish = self._on_publish
-        self._mqtt.on_subscribe = self._on_subscribe
-        cert, key = _files(authority, name)
-        self._mqtt.tls_set(str(authority.ca_file), cert, key)
-        self._mqtt.connect("127.0.0.1", broker.port)
-        self._mqtt.loop_start()
-        wait_for(lambda: self.connected or self.disconnected, what=f"{name} connects")
+    def __init__(self, broker: Mosquitto, authority: Authority) -> None:
+        self.broker, self.authority = broker, authority
+        self._clients: dict[str, Client] = {}
 
-    def publish(self, topic: str, payload: bytes = b"x", *, retain: bool = False) -> int:
-        """The broker's reason code."""
-        return self._answer(self.send(topic, payload, retain=retain))
+    def __getitem__(self, name: str) -> Client:
+        if name not in self._clients:
+            self._clients[name] = self.another(name)
+        return self._clients[name]
 
-    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
-        """Publish, and give the message id without waiting for an answer."""
-        return self._mqtt.publish(topic, payload, 1, retain).mid
-
-    def subscribe(self, topic: str) -> int:
-        """The broker's reason code; what is granted may still be filtered at delivery."""
-        _, mid = self._mqtt.subscribe(topic, 1)
-        assert mid is not None
-        return self._answer(mid)
+    def another(self, name: str, *, client_id: str = "", will: str = "", clean: bool = True) -> Client:
+        """One more connection with a certificate of this name."""
+        files, ca = self.authority.client(name), self.authority.ca_file
+        return Client(self.broker.port, ca, files, client_id=client_id, will=will, clean=clean)
 
     def close(self) -> None:
-        """Leave."""
-        self._mqtt.disconnect()
-        self._mqtt.loop_stop()
-
-    def _answer(self, mid: int) -> int:
-        wait_for(lambda: mid in self.answers, what="the broker's answer")
-        return self.answers.pop(mid)
-
-    def _on_connect(self, _c: mqtt.Client, _d: object, _f: ConnectFlags, code: ReasonCode, _p: object) -> None:
-        self.connected = not code.is_failure
-
-    def _on_disconnect(self, _c: mqtt.Client, _d: object, _f: DisconnectFlags, _r: ReasonCode, _p: object) -> None:
-        self.disconnected = True
-
-    def _on_message(self, _c: mqtt.Client, _d: object, message: MQTTMessage) -> None:
-        self.messages.append((message.topic, bytes(message.payload)))
-
-    def _on_publish(self, _c: mqtt.Client, _d: object, mid: int, code: ReasonCode, _p: Properties) -> None:
-        self.answers[mid] = code.value
-
-    def _on_subscribe(self, _c: mqtt.Client, _d: object, mid: int, codes: list[ReasonCode], _p: object) -> None:
-        self.answers[mid] = codes[0].value
-
-
-def _files(authority: Authority, name: str) -> tuple[str, str] | tuple[None, None]:
-    if not name:
-        return None, None
-    files = authority.client(name)
-    return str(files.cert_file), str(files.key_file)
+        """All leave."""
+        for client in self._clients.values():
+            client.close()
 
 
 @pytest.fixture
-def clients(mosquitto_tls: Mosquitto, authority: Authority) -> Iterator[dict[str, Client]]:
-    """Two gateways and the server."""
-    found = {name: Client(mosquitto_tls, authority, name) for name in ("gw-1", "gw-2", SERVER)}
+def people(mosquitto_tls: Mosquitto, authority: Authority) -> Iterator[People]:
+    """Any gateway and the server."""
+    found = People(mosquitto_tls, authority)
     yield found
-    for client in found.values():
-        client.close()
+    found.close()
+
+
+@pytest.mark.requirement("broker.way")
+@each_topic
+def test_what_belongs_to_a_topic_s_own_two_arrives(people: People, topic: Topic) -> None:
+    """From the gateway to the server, or from the server to the gateway."""
+    speaker, hearer = ("gw-1", SERVER) if topic in OF_A_GATEWAY else (SERVER, "gw-1")
+    assert people[hearer].subscribe(topic("gw-1")) == GRANTED
+    assert people[speaker].publish(topic("gw-1"), b"mine") == 0
+    wait_for(lambda: people[hearer].messages)
+    assert people[hearer].messages == [(topic("gw-1"), b"mine")]
 
 
 @pytest.mark.requirement("broker.own-topics-only")
-def test_a_gateway_publishes_for_itself_only(clients: dict[str, Client]) -> None:
-    """Its batches and its status arrive; what it says in another's name does not."""
-    gateway, server = clients["gw-1"], clients[SERVER]
-    assert server.subscribe(batch_topic("+")) == 1
-    assert server.subscribe(status_topic("+")) == 1
-    foreign = (batch_topic("gw-2"), ahead_topic("gw-2"), status_topic("gw-2"), ack_topic("gw-2"), replay_topic("gw-2"))
-    for topic in (*foreign, ack_topic("gw-1"), replay_topic("gw-1"), "elsewhere"):
-        assert gateway.publish(topic) == NOT_AUTHORISED, topic
-    assert server.subscribe(ahead_topic("+")) == 1
-    assert gateway.publish(ahead_topic("gw-1"), b"mine too") == 0
-    assert gateway.publish(batch_topic("gw-1"), b"mine") == 0
-    assert gateway.publish(status_topic("gw-1"), b"online", retain=True) == 0
-    wait_for(lambda: len(server.messages) >= 3)
-    mine = [(ahead_topic("gw-1"), b"mine too"), (batch_topic("gw-1"), b"mine"), (status_topic("gw-1"), b"online")]
-    assert server.messages == mine
+@each_topic
+def test_another_gateway_cannot_publish_for_this_one(people: People, topic: Topic) -> None:
+    """Neither a batch nor a status nor an acknowledgement: neither the server nor this gateway hears it."""
+    for hearer, kinds in ((SERVER, OF_A_GATEWAY), ("gw-1", OF_THE_SERVER)):
+        for kind in kinds:
+            assert people[hearer].subscribe(kind("gw-1")) == GRANTED
+    assert people["gw-2"].publish(topic("gw-1"), b"forged") == NOT_AUTHORISED
+    assert people["gw-2"].publish(topic("gw-1"), b"forged and kept", retain=True) == NOT_AUTHORISED
+    _nothing_but_the_truth(people, topic)
+
+
+def _nothing_but_the_truth(people: People, topic: Topic) -> None:
+    """What is said rightly afterwards is all that is heard."""
+    speaker, hearer = ("gw-1", SERVER) if topic in OF_A_GATEWAY else (SERVER, "gw-1")
+    assert people[speaker].publish(topic("gw-1"), b"true") == 0
+    wait_for(lambda: people[hearer].messages)
+    assert people[hearer].messages == [(topic("gw-1"), b"true")]
+
+
+@pytest.mark.requirement("broker.own-topics-only")
+@pytest.mark.parametrize("topic", OF_THE_SERVER, ids=lambda t: t.__name__)
+def test_a_gateway_cannot_say_what_only_the_server_says(people: People, topic: Topic) -> None:
+    """Not even to itself; nor the server what only a gateway says."""
+    assert people["gw-1"].publish(topic("gw-1")) == NOT_AUTHORISED
+    for elsewhere in ("elsewhere", "$SYS/broker/uptime", "stillcold/v1/gw-1", "stillcold/v1/gw-1/batch/more"):
+        assert people["gw-1"].publish(elsewhere) == NOT_AUTHORISED, elsewhere
+    for kind in OF_A_GATEWAY:
+        assert people[SERVER].publish(kind("gw-1")) == NOT_AUTHORISED
+
+
+@pytest.mark.requirement("broker.own-topics-only")
+def test_a_last_will_in_another_s_name_is_never_sent(people: People) -> None:
+    """It would tell the server that this gateway is offline."""
+    people[SERVER].subscribe(status_topic("+"))
+    with suppress(Refused):
+        people.another("gw-2", will=status_topic("gw-1")).vanish()
+    people.another("gw-3", will=status_topic("gw-3")).vanish()
+    wait_for(lambda: people[SERVER].messages, what="the will of the one that may have it")
+    assert people[SERVER].messages == [(status_topic("gw-3"), b"will")]
 
 
 @pytest.mark.requirement("broker.own-acks-only")
-def test_a_gateway_hears_its_own_acknowledgements_only(clients: dict[str, Client]) -> None:
-    """And requests for its own batches; also when it asks for everybody's with a wildcard."""
-    gateway, server = clients["gw-1"], clients[SERVER]
-    for topic in ("#", "stillcold/v1/#", ack_topic("+"), ack_topic("gw-2"), ack_topic("gw-1"), batch_topic("gw-2")):
-        gateway.subscribe(topic)
-    for topic in (replay_topic("+"), replay_topic("gw-2"), replay_topic("gw-1")):
-        gateway.subscribe(topic)
-    clients["gw-2"].publish(batch_topic("gw-2"), b"private")
-    server.publish(ack_topic("gw-2"), b"not yours")
-    server.publish(replay_topic("gw-2"), b"not yours")
-    server.publish(replay_topic("gw-1"), b"yours too")
-    server.publish(ack_topic("gw-1"), b"yours")
-    wait_for(lambda: (ack_topic("gw-1"), b"yours") in gateway.messages)
-    assert set(gateway.messages) == {(ack_topic("gw-1"), b"yours"), (replay_topic("gw-1"), b"yours too")}
+@each_topic
+@pytest.mark.parametrize("form", ["{}", "$share/group/{}"])
+def test_another_gateway_cannot_read_what_is_this_one_s(people: People, topic: Topic, form: str) -> None:
+    """By its name, with wildcards, or as one of a group; also what is retained."""
+    speaker = "gw-1" if topic in OF_A_GATEWAY else SERVER
+    assert people[speaker].publish(topic("gw-1"), b"kept", retain=True) < FAILURE
+    for name in (topic("gw-1"), topic("+"), "stillcold/v1/gw-1/#", "#", "+/+/+/+"):
+        people["gw-2"].subscribe(form.format(name))
+    assert people["gw-2"].subscribe(ack_topic("gw-2")) == GRANTED
+    assert people[speaker].publish(topic("gw-1"), b"private") < FAILURE
+    assert people[SERVER].publish(ack_topic("gw-2"), b"yours") == 0
+    wait_for(lambda: people["gw-2"].messages)
+    assert set(people["gw-2"].messages) == {(ack_topic("gw-2"), b"yours")}
+
+
+@pytest.mark.requirement("broker.own-acks-only")
+@pytest.mark.parametrize("name", ["+", "#", "gw-1/batch", "+/+"])
+def test_a_name_with_wildcards_opens_nothing(people: People, name: str) -> None:
+    """Though an authority would have to issue such a certificate first."""
+    for topic in (*OF_A_GATEWAY, *OF_THE_SERVER):
+        people[name].subscribe(topic("gw-1"))
+        people[name].subscribe(topic("+"))
+        assert people[name].publish(topic("gw-1")) == NOT_AUTHORISED
+    assert people["gw-1"].publish(batch_topic("gw-1"), b"private") < FAILURE
+    people["gw-1"].subscribe(ack_topic("gw-1"))
+    assert people[SERVER].publish(ack_topic("gw-1"), b"private") == 0
+    wait_for(lambda: people["gw-1"].messages)
+    assert people[name].messages == []
 
 
 @pytest.mark.requirement("broker.no-takeover")
-def test_a_gateway_cannot_throw_out_another_by_its_client_id(
-    mosquitto_tls: Mosquitto, authority: Authority, clients: dict[str, Client]
-) -> None:
+def test_a_gateway_cannot_throw_out_another_by_its_client_id(people: People) -> None:
     """A client id is worth nothing: the certificate's name is taken for it."""
-    Client(mosquitto_tls, authority, "gw-3", client_id="gw-2").close()
-    assert clients["gw-2"].publish(batch_topic("gw-2")) < FAILURE
-    assert not clients["gw-2"].disconnected
+    assert people["gw-2"].publish(batch_topic("gw-2")) < FAILURE
+    people.another("gw-3", client_id="gw-2").close()
+    assert people["gw-2"].publish(batch_topic("gw-2")) < FAILURE
+    assert not people["gw-2"].disconnected
 
 
 @pytest.mark.requirement("broker.certificate-required")
-def test_no_certificate_or_a_stranger_s_is_refused(
+def test_nobody_enters_without_a_certificate_of_the_authority_for_clients(
     mosquitto_tls: Mosquitto, authority: Authority, tmp_path: Path
 ) -> None:
-    """Before MQTT begins, or right after the handshake (TLS 1.3 tells the client late)."""
+    """None, another authority's, and that of a server: refused before MQTT begins, or right after the handshake."""
     stranger = Authority(tmp_path / "stranger", "Another CA")
-    stranger.ca_file = authority.ca_file  # it trusts our broker; our broker must not trust it
-    for maker, name in ((authority, ""), (stranger, "gw-1")):
-        try:
-            client = Client(mosquitto_tls, maker, name)
-        except (ssl.SSLError, ConnectionError):
-            continue
-        assert not client.connected
-        client.close()
+    for certificate in (None, stranger.client("gw-1"), stranger.client(SERVER), authority.server("gw-1")):
+        with pytest.raises(Refused):
+            Client(mosquitto_tls.port, authority.ca_file, certificate)
+
+
+@pytest.mark.requirement("broker.certificate-required")
+def test_old_tls_is_refused(mosquitto_tls: Mosquitto, authority: Authority) -> None:
+    """Nothing before TLS 1.2."""
+    files = authority.client("gw-1")
+    context = ssl.create_default_context(cafile=str(authority.ca_file))
+    context.load_cert_chain(files.cert_file, files.key_file)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    for version, taken in ((ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_1, False)):
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = version
+        assert _shakes_hands(context, mosquitto_tls.port) == taken, version
+
+
+def _shakes_hands(context: ssl.SSLContext, port: int) -> bool:
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", port)) as raw,
+            context.wrap_socket(raw, server_hostname="localhost"),
+        ):
+            return True
+    except (ssl.SSLError, ConnectionError):
+        return False
 
 
 @pytest.mark.requirement("broker.message-limit")
-def test_a_message_beyond_the_limit_ends_its_sender_s_connection_and_the_largest_batch_passes(
-    clients: dict[str, Client],
-) -> None:
+def test_a_message_beyond_the_limit_ends_its_sender_s_connection_and_the_largest_batch_passes(people: People) -> None:
     """Nothing of it is forwarded, and nobody else is disturbed."""
-    server = clients[SERVER]
+    server = people[SERVER]
     server.subscribe(batch_topic("+"))
-    clients["gw-1"].send(batch_topic("gw-1"), bytes(2 * MAX_ENVELOPE))
-    wait_for(lambda: clients["gw-1"].disconnected)
-    clients["gw-1"].close()
-    assert clients["gw-2"].publish(batch_topic("gw-2"), bytes(MAX_ENVELOPE)) < FAILURE
+    people["gw-1"].send(batch_topic("gw-1"), bytes(2 * MAX_ENVELOPE))
+    wait_for(lambda: people["gw-1"].disconnected)
+    people["gw-1"].close()
+    assert people["gw-2"].publish(batch_topic("gw-2"), bytes(MAX_ENVELOPE)) == 0
     wait_for(lambda: server.messages)
     assert [(topic, len(payload)) for topic, payload in server.messages] == [(batch_topic("gw-2"), MAX_ENVELOPE)]
+
+
+@pytest.mark.requirement("broker.queue")
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_what_waits_for_the_server_outlives_the_broker_s_end_as_far_as_the_snapshot_goes(
+    people: People, mosquitto_tls: Mosquitto, end: str
+) -> None:
+    """A stop in good order writes one and loses nothing; a kill loses what came after the last one."""
+    server = people.another(SERVER, clean=False)
+    server.subscribe(batch_topic("+"))
+    server.close()
+    assert people["gw-1"].publish(batch_topic("gw-1"), b"before") == 0
+    os.kill(mosquitto_tls.pid, signal.SIGUSR1)
+    snapshot = mosquitto_tls.folder / "mosquitto.db"
+    wait_for(lambda: snapshot.exists() and b"before" in snapshot.read_bytes(), what="the snapshot")
+    assert people["gw-1"].publish(batch_topic("gw-1"), b"after") == 0
+    mosquitto_tls.stop() if end == "stop" else mosquitto_tls.kill()
+    mosquitto_tls.start()
+    server = people.another(SERVER, clean=False)
+    people.another("gw-3").publish(batch_topic("gw-3"), b"last")
+    wait_for(lambda: (batch_topic("gw-3"), b"last") in server.messages)
+    server.close()
+    found = {payload for _, payload in server.messages}
+    assert found == {b"before", b"last"} | ({b"after"} if end == "stop" else set())
+
+
+@pytest.mark.requirement("broker.revoked")
+def test_whose_certificate_is_in_the_list_of_revoked_ones_does_not_enter(tmp_path: Path, authority: Authority) -> None:
+    """And the others do."""
+    good, bad = authority.client("gw-1"), authority.client("gw-2")
+    with Mosquitto.production(tmp_path / "mosquitto", authority, crl=authority.revoked(bad)) as broker:
+        Client(broker.port, authority.ca_file, good).close()
+        with pytest.raises(Refused):
+            Client(broker.port, authority.ca_file, bad)

@@ -11,6 +11,7 @@ import msgspec
 
 from stillcold_agent.app import make_data_dir
 from stillcold_agent.config import load_config
+from stillcold_agent.firmware.commands import render_broker, render_gateway
 from stillcold_agent.observe.logs import set_up_log
 from stillcold_agent.options import clear_errors, config_option, load_with_files
 from stillcold_agent.tools.certificate import install
@@ -174,5 +175,6 @@ class _Progress:
 
 
 TOOLS: dict[str, click.Command] = {
-    str(c.name): c for c in (doctor, enrol, plan, probe, read_once_command, watch_command)
+    str(c.name): c
+    for c in (doctor, enrol, plan, probe, read_once_command, render_broker, render_gateway, watch_command)
 }
