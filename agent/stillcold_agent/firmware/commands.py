@@ -1,7 +1,6 @@
 """``render-gateway`` and ``render-broker``: what is installed on either machine beside the programs."""
 
 import ipaddress
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import click
 
 from stillcold_agent.config import load_config
-from stillcold_agent.firmware.gateway import gateway_values, is_host
+from stillcold_agent.firmware.gateway import PLACE, gateway_values, is_host, is_place
 from stillcold_agent.firmware.render import render
 from stillcold_agent.options import clear_errors, config_option
 
@@ -47,8 +46,7 @@ def _is_made_by(maker: Callable[[str], object]) -> Callable[[str], bool]:
     return check
 
 
-# The configurations that name a file know neither blanks nor quotes.
-_PLACE = _Checked("path", lambda text: bool(re.fullmatch(r"(/[\w.+@-]+)+", text)), "an absolute path without blanks")
+_PLACE = _Checked("path", is_place, PLACE)
 _ADDRESS = _Checked("address", _is_made_by(ipaddress.ip_address), "an IP address")
 _NETWORK = _Checked("network", _is_made_by(ipaddress.ip_network), "a network such as 10.8.0.0/16")
 _HOST = _Checked("host", is_host, "the name of a host, or an IP address")

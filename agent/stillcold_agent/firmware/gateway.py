@@ -8,6 +8,8 @@ from pathlib import Path
 from stillcold_agent.config import Config, DialInBus, RtuOverTcpBus, TcpBus
 from stillcold_core.files import BadFile
 
+PLACE = "an absolute path without blanks"
+_PLACE = re.compile(r"(/[\w.+@-]+)+")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -34,6 +36,9 @@ def gateway_values(
     """
     if not config.mqtt.ca_file:
         raise BadFile(path, "missing; a gateway speaks TLS with its broker", field="mqtt.ca_file")
+    for field, place in (("mqtt.ca_file", config.mqtt.ca_file), ("--config", str(path))):
+        if not is_place(place):
+            raise BadFile(path, f"expected {PLACE}", field=field, value=place)
     _check_host(path, "mqtt.host", config.mqtt.host)
     buses = [b for b in config.bus if isinstance(b, TcpBus | RtuOverTcpBus)]
     for bus in buses:
@@ -48,6 +53,17 @@ def gateway_values(
         "ssh_from": ssh_from,
         "time_servers": time_servers,
     }
+
+
+def is_place(text: str) -> bool:
+    """Whether it is a path that every configuration takes as it stands: some know neither blanks nor quotes.
+
+    Examples
+    --------
+    >>> is_place("/etc/stillcold/ca.crt"), is_place("ca.crt"), is_place("/etc/my ca.crt")
+    (True, False, False)
+    """
+    return bool(_PLACE.fullmatch(text))
 
 
 def is_host(text: str) -> bool:
