@@ -79,8 +79,8 @@ class Server:
         self._ahead = Ahead(self._found)
         self.subscriber = Subscriber(
             config.mqtt,
-            Writer(self.engine, self.metrics),
-            on_stored=self._ring,
+            Writer(self.engine, self.metrics, on_clone=self._found),
+            on_stored=self._stored,
             on_status=self._status,
             on_ahead=self._judge_ahead,
             metrics=self.metrics,
@@ -137,9 +137,11 @@ class Server:
             self.hub.publish("alerts")
         self.hub.publish("lines")
 
-    def _ring(self) -> None:
+    def _stored(self) -> None:
         for follower in self.followers:
             follower.ring()
+        if self._news:  # a clone; where nothing but its fork came, detection has nothing to do
+            self._judged()
 
     def _status(self, gateway: str, status: Status) -> None:
         with write(self.engine) as connection:

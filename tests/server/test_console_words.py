@@ -45,7 +45,7 @@ KINDS = (
     *(f"furnace.{k}" for k in ("induction", "line_frequency")),
     *(
         f"tamper.{k}"
-        for k in ("frozen", "rollback", "replay", "ct", "ratio", "balance", "meter_changed", "genset", "clock")
+        for k in ("frozen", "rollback", "replay", "ct", "ratio", "balance", "meter_changed", "genset", "clock", "clone")
     ),
 )
 """Of the design's list, those that something says."""
@@ -182,7 +182,8 @@ def test_every_finding_is_told_in_a_sentence_of_its_own_figures(kind: str, langu
 @pytest.mark.requirement("console.languages")
 def test_the_examples_are_what_the_detectors_say() -> None:
     """Their kinds are all that there are, and their figures stand in the detectors' sources."""
-    source = "\n".join(f.read_text(encoding="utf-8") for f in DETECT.rglob("*.py"))
+    sources = [*DETECT.rglob("*.py"), SERVER / "ingest" / "clones.py"]
+    source = "\n".join(f.read_text(encoding="utf-8") for f in sources)
     assert set(EVIDENCE) == set(KINDS)
     names = {n for found in EVIDENCE.values() for e in found for n in e}
     plain = {re.sub(r"_l[123]$|_before$|_last$|^weight_", "", n) for n in names if not n.startswith("heat_")}

@@ -66,6 +66,13 @@ EVIDENCE: Mapping[str, Sequence[Evidence]] = {
     ],
     "tamper.genset": [{"frequency": 50.41, "grid": 50.02, "off": 0.39, "score": 61.0}],
     "tamper.clock": [{"seconds": -3600.0}],
+    "tamper.clone": [
+        {"gateway": "gw-1", "epoch": "65706f63682d2d31", "sequence": 412, "stored": "5f" * 32, "refused": "a3" * 32},
+        {
+            "gateway": "gw-1", "epoch": "65706f63682d2d31", "sequence": 412, "head": "5f" * 32,
+            "other_epoch": "65706f63682d2d32", "other_sequence": 7, "other_head": "a3" * 32,
+        },
+    ],
 }  # fmt: skip
 
 

@@ -37,10 +37,11 @@ class BadEnvelope(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An envelope whose signature has been verified."""
+    """An envelope whose signature has been verified, with the key that has."""
 
     kid: str
     payload: bytes
+    key: PublicKey
 
 
 def seal(payload: bytes, *, kid: str, content_type: str, key: PrivateKey) -> bytes:
@@ -96,7 +97,7 @@ def open_envelope(envelope: bytes, *, content_type: str, key_of: Callable[[str],
         raise BadEnvelope("algorithm")
     if not verifies(key, signature, _to_be_signed(protected, payload)):
         raise BadEnvelope("signature")
-    return Opened(kid, payload)
+    return Opened(kid, payload, key)
 
 
 def stored_payload(envelope: bytes) -> bytes:

@@ -88,10 +88,14 @@ def subjects_of(
 
 
 def said_by(finding: Finding) -> Key:
-    """Which subject's detector says what is found."""
+    """Which subject's detector says what is found; a clone no detector says, but ingest."""
     family = finding.kind.split(".", maxsplit=1)[0]
     if family == "tamper":
-        among = {"tamper.balance": (site.DETECTOR.name, finding.site), "tamper.genset": (fleet.DETECTOR.name, FLEET)}
+        among = {
+            "tamper.balance": (site.DETECTOR.name, finding.site),
+            "tamper.genset": (fleet.DETECTOR.name, FLEET),
+            "tamper.clone": ("ingest", finding.site),
+        }
         return among.get(finding.kind, (point.DETECTOR.name, finding.point))
     if family == "furnace":
         return furnace.DETECTOR.name, finding.point

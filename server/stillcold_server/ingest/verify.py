@@ -11,11 +11,12 @@ from stillcold_core.evidence.keys import PublicKey
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verified:
-    """A batch that its gateway has signed."""
+    """A batch that its gateway has signed, with the key that has shown it."""
 
     batch: Batch
     envelope: bytes
     hash: bytes
+    key: PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +59,4 @@ def verify(message: bytes, gateway: str, key_of: Callable[[str], PublicKey | Non
         return Refused(error.reason, gateway)
     if batch.gateway != gateway:
         return Refused("wrong_gateway", gateway)
-    return Verified(batch, message, digest(message))
+    return Verified(batch, message, digest(message), opened.key)

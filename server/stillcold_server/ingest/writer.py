@@ -1,21 +1,26 @@
 """Storing what came: one transaction for all that waits, then one acknowledgement a chain."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, insert, select
 
 from stillcold_core.contract.messages import Acknowledgement
+from stillcold_core.detect.findings import Finding
 from stillcold_core.evidence.keys import PublicKey, parse_public_key
 from stillcold_server.evidence.log import extend
 from stillcold_server.ingest.chain import place
 from stillcold_server.ingest.clocks import note_steps
+from stillcold_server.ingest.clones import follow_epoch, note_fork
 from stillcold_server.ingest.losses import close_notes, note_losses
 from stillcold_server.ingest.verify import Refused, Verified, verify
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
 from stillcold_server.store.refusals import STRANGER, count_refusals
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -33,11 +38,18 @@ class Writer:
         The database.
     metrics : Metrics
         Counts what is stored and refused.
+    on_clone : callable
+        Called with the transaction and each clone of a gateway that the batches show, or its end.
     """
 
-    def __init__(self, engine: Engine, metrics: Metrics) -> None:
-        self._engine = engine
-        self._metrics = metrics
+    def __init__(
+        self,
+        engine: Engine,
+        metrics: Metrics,
+        *,
+        on_clone: Callable[[Connection, Finding], None] = lambda *_: None,
+    ) -> None:
+        self._engine, self._metrics, self._on_clone = engine, metrics, on_clone
 
     def take(self, messages: Sequence[tuple[str, bytes]], now: int) -> dict[str, list[Acknowledgement]]:
         """Store the good ones among some messages and count the others.
@@ -84,6 +96,7 @@ class Writer:
             case "fork":
                 reply.refused[sequence] = "fork"
                 refused.append(("fork", verified.batch.gateway))
+                self._tell(connection, note_fork(connection, verified, now))
             case "double":
                 reply.stored[sequence] = verified.hash
                 self._metrics.doubled()
@@ -92,8 +105,14 @@ class Writer:
                 close_notes(connection, verified.batch.gateway, verified.batch.epoch, sequence, sequence, now)
                 note_losses(connection, verified, now)
                 note_steps(connection, verified, now)
+                self._tell(connection, follow_epoch(connection, verified, now))
                 reply.stored[sequence] = verified.hash
                 self._metrics.stored(sum(len(b.times) for b in verified.batch.blocks))
+
+    def _tell(self, connection: Connection, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            log.warning("%s on %s: %s", finding.kind, finding.line, finding.reason)
+            self._on_clone(connection, finding)
 
 
 def insert_batch(connection: Connection, verified: Verified, now: int) -> None:

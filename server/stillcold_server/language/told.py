@@ -108,6 +108,7 @@ _FORMS: dict[str, Form] = {
     "times": _digits(2),
     **_each(_digits(0, "%", 100), ("ratio", "usual", "usual_share", "share_of_rated")),
     **_each(lambda value, _: f"{value:.0f}", ("heats", "samples", "windows", "intervals", "lag", "meter_serial")),
+    **_each(lambda value, _: f"{value:.0f}", ("sequence", "other_sequence")),
     **_each(lambda value, _: f"{value:g}", ("ct_ratio", "pt_ratio")),
     "distortion_ratio": _digits(2, "VA/W"),
     **_each(_digits(1), ("score", "evidence")),

@@ -105,6 +105,17 @@ not stored of them never will be, says the gateway), unwritten (readings that ne
 ``sequence``), fork (a second envelope for one), broken (a batch does not name the hash of the one before it),
 clock (the gateway's clock was set while the batch was open)."""
 
+journal_epoch = Table(
+    "journal_epoch", metadata,
+    _text("gateway", primary_key=True), Column("epoch", LargeBinary(8), primary_key=True),
+    _text("key"), Column("sequence", BigInteger, nullable=False), Column("head", LargeBinary(32), nullable=False),
+    _time("began", nullable=True), _time("until", nullable=True),
+    _text("alert", nullable=True), Column("rival", LargeBinary, nullable=True),
+)  # fmt: skip
+"""The journals that gateways write, each with the key that signs it, its newest batch and the times, as far as they can
+be believed, of its samples. ``alert``: what was said of a clone that writes it. ``rival``: the first envelope that was
+refused because another had its place."""
+
 log_entry = Table(
     "log_entry", metadata,
     Column("number", BigInteger, primary_key=True, autoincrement=False),
