@@ -47,6 +47,10 @@ class Authority:
         """A certificate for a client whose common name is ``name``."""
         return self._issue(name, x509.SubjectAlternativeName([x509.DNSName(name)]), ExtendedKeyUsageOID.CLIENT_AUTH)
 
+    def signer(self, name: str) -> Certificate:
+        """A certificate for whoever signs programs."""
+        return self._issue(name, x509.SubjectAlternativeName([x509.DNSName(name)]), ExtendedKeyUsageOID.CODE_SIGNING)
+
     def revoked(self, *certificates: Certificate) -> Path:
         """A list of revoked certificates, good for a day."""
         now = datetime.now(UTC)

@@ -36,7 +36,10 @@ point = "p1"
 
 
 def rendered_broker(folder: Path, **options: object) -> Path:
-    """The folder that mirrors ``/`` of a broker's machine; options by their names with ``_`` for ``-``."""
+    """The folder that mirrors ``/`` of a broker's machine.
+
+    Options go by their names with ``_`` for ``-``; a flag has an empty value.
+    """
     return _rendered("render-broker", folder, options)
 
 
@@ -49,7 +52,7 @@ def rendered_gateway(folder: Path, config: str = GATEWAY, **options: object) -> 
 
 def _rendered(command: str, folder: Path, options: dict[str, object]) -> Path:
     out = folder / command
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    words = [f"--{name.replace('_', '-')}" + (f"={value}" if value else "") for name, value in options.items()]
     done = CliRunner().invoke(main, [command, f"--out={out}", *words])
     assert done.exit_code == 0, done.output
     written = sorted("/" + str(file.relative_to(out)) for file in out.rglob("*") if file.is_file())

@@ -17,10 +17,15 @@ OURS = ["stillcold-agent", "stillcold-server"]
 
 @pytest.fixture
 def unit(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """The file of the unit of this name, for programs that lie in this environment."""
-    for out in (rendered_gateway(tmp_path, prefix=VENV.parent), rendered_broker(tmp_path, prefix=VENV.parent)):
+    """The file of the unit of this name, for programs that lie in this environment and beside it."""
+    for out in (
+        rendered_gateway(tmp_path, prefix=VENV.parent, image=""),
+        rendered_broker(tmp_path, prefix=VENV.parent),
+    ):
         file = out / "etc" / "systemd" / "system" / f"{request.param}.service"
         if file.exists():
+            text = file.read_text(encoding="utf-8")
+            file.write_text(text.replace("/usr/local/lib", f"{out}/usr/local/lib"), encoding="utf-8")
             return file
     raise AssertionError(request.param)
 
@@ -50,10 +55,12 @@ def test_a_unit_starts_a_command_that_there_is(unit: Path) -> None:
 
 
 @pytest.mark.requirement("firmware.units")
-@pytest.mark.parametrize("unit", [*OURS, "mosquitto"], indirect=True)
+@pytest.mark.parametrize("unit", [*OURS, "mosquitto", "stillcold-data", "stillcold-commit"], indirect=True)
 def test_systemd_takes_the_unit_and_finds_it_hardened(unit: Path) -> None:
     """No warning, and an exposure of at most 2 of 10."""
     analyze = require_program("systemd-analyze")
+    if "/usr/bin/rauc" in unit.read_text(encoding="utf-8"):
+        require_program("rauc")
     verified = subprocess.run([analyze, "verify", unit], capture_output=True, text=True, check=False)
     assert (verified.returncode, verified.stderr.strip()) == (0, "")
     rated = subprocess.run(

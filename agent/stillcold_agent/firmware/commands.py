@@ -71,13 +71,15 @@ _prefix = click.option(
 @click.option(
     "--time-server", "time_servers", type=_HOST, multiple=True, help="Beside the broker's machine; not authenticated."
 )
+@click.option("--image", is_flag=True, help="With a root that is only read, a data partition, and signed updates.")
 @clear_errors
 def render_gateway(
-    path: Path, out: Path, prefix: str, ssh_from: tuple[str, ...], time_servers: tuple[str, ...]
+    path: Path, out: Path, prefix: str, ssh_from: tuple[str, ...], time_servers: tuple[str, ...], image: bool
 ) -> None:
     """Write what is installed on a gateway beside the agent below a folder, as if it were /, by its configuration."""
     values = gateway_values(path.absolute(), load_config(path, enrolled=False), ssh_from, time_servers)
-    _say(render("gateway", values | {"prefix": prefix}, out))
+    for kind in ("gateway", "image") if image else ("gateway",):
+        _say(render(kind, values | {"prefix": prefix}, out))
 
 
 @click.command("render-broker")
