@@ -26,6 +26,8 @@ class Promises:
     appended: dict[int, str] = field(default_factory=dict)
     settling: set[int] = field(default_factory=set)
     settled: set[int] = field(default_factory=set)
+    forced: set[int] = field(default_factory=set)
+    """Settled before the last append: a power cut does not take these back."""
     losses: int = 0
 
 
@@ -36,28 +38,32 @@ def promises(marks: bytes) -> Promises:
         said = json.loads(line)
         found.epoch = said.get("epoch", found.epoch)
         found.appended |= {int(s): hash_ for s, hash_ in said.get("appended", {}).items()}
+        found.forced |= found.settled if "appended" in said else set()
         found.settling |= set(said.get("settling", ()))
         found.settled |= set(said.get("settled", ()))
         found.losses = said.get("losses", found.losses)
     return found
 
 
-def broken(path: Path, promised: Promises) -> str:
-    """What the journal at ``path`` does not keep of what was promised; nothing where all is kept."""
+def broken(path: Path, promised: Promises, *, cut: bool = False) -> str:
+    """What the journal at ``path`` does not keep of what was promised; nothing where all is kept.
+
+    After a power ``cut`` the last acknowledgements may be forgotten.
+    """
     counts = Counts()
     try:
         journal = Journal(path, Bounds(10**9), counts)
     except BadFile as error:
         return f"it cannot be opened: {error}"
     try:
-        return _broken(journal, counts, promised)
+        return _broken(journal, counts, promised, promised.forced if cut else promised.settled)
     except sqlite3.Error as error:
         return f"it cannot be read: {error}"
     finally:
         journal.close()
 
 
-def _broken(journal: Journal, counts: Counts, promised: Promises) -> str:
+def _broken(journal: Journal, counts: Counts, promised: Promises, settled: set[int]) -> str:
     rows = journal._db.execute("SELECT sequence, hash, envelope, state FROM batch ORDER BY sequence").fetchall()
     state = {sequence: state for sequence, _, _, state in rows}
     hashes = {sequence: digest(body or b"").hex() for sequence, _, body, _ in rows}
@@ -69,7 +75,7 @@ def _broken(journal: Journal, counts: Counts, promised: Promises) -> str:
         return f"batches are lost: {sorted(lost)}"
     if false := {s for s, is_ in state.items() if is_ == STORED} - promised.settling:
         return f"batches pass for acknowledged: {sorted(false)}"
-    if sent_again := {s for s in promised.settled if state[s] != STORED}:
+    if sent_again := {s for s in settled if state[s] != STORED}:
         return f"acknowledgements are lost: {sorted(sent_again)}"
     if (found := journal._db.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
         return f"the database is damaged: {found}"
@@ -111,4 +117,4 @@ def broken_by_power_cuts(ops: Sequence[Op], cuts: int, folder: Path, seed: int) 
             (folder / f"{name}-shm").unlink(missing_ok=True)
             if name in found:
                 (folder / name).write_bytes(found[name])
-        yield broken(folder / "journal.db", promises(bytes(marks)))
+        yield broken(folder / "journal.db", promises(bytes(marks)), cut=True)

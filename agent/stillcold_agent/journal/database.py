@@ -12,7 +12,7 @@ from stillcold_core.files import BadFile
 
 FORMAT = 1
 SYNCHRONOUS = "FULL"
-"""Each commit is forced to the disk (https://sqlite.org/pragma.html#pragma_synchronous)."""
+"""A commit is forced to the disk (https://sqlite.org/pragma.html#pragma_synchronous)."""
 _ENDS = ("", "-wal", "-shm")
 """Of the names of a database's files."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -33,12 +33,23 @@ CREATE TABLE IF NOT EXISTS gap (id INTEGER PRIMARY KEY, epoch BLOB, reason TEXT 
 
 
 class Transaction:
-    """One transaction that takes the write lock at its beginning."""
+    """One transaction that takes the write lock at its beginning.
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    Parameters
+    ----------
+    db : sqlite3.Connection
+        Where.
+    forced : bool
+        Whether it is on the disk when it ends. One that is not is forced there with the next one that is: a power cut
+        in between takes it back as a whole, and only it.
+    """
+
+    def __init__(self, db: sqlite3.Connection, *, forced: bool = True) -> None:
+        self._db, self._forced = db, forced
 
     def __enter__(self) -> None:
+        if not self._forced:
+            self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -48,6 +59,8 @@ class Transaction:
         finally:
             if self._db.in_transaction:  # it broke off, or the disk did not take the commit
                 self._db.execute("ROLLBACK")
+            if not self._forced:
+                self._db.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
 
 
 def open_database(path: Path) -> sqlite3.Connection:

@@ -188,7 +188,8 @@ class Journal:
         """Note what the server has on disk and what it refused, and give the sequences of which nothing is to be sent.
 
         A batch counts as stored only when the acknowledged hash is its own; an acknowledgement of another epoch is none
-        of ours.
+        of ours. It is not forced to the disk, which would make new batches wait: of what a power cut takes back, the
+        batches are sent again, and acknowledged again.
 
         Raises
         ------
@@ -198,7 +199,7 @@ class Journal:
         ours = [ack for ack in acks if ack.epoch == self._epoch]
         if not ours:
             return set()
-        with self._work():
+        with self._work(forced=False):
             stored = {s: self._note_stored(s, hash_) for ack in ours for s, hash_ in ack.stored.items()}
             refused = {s for ack in ours for s, reason in ack.refused.items() if self._note_refused(s, reason)}
             if heard := [s for s, found in stored.items() if found == "ours"]:
@@ -286,13 +287,13 @@ class Journal:
                 raise
 
     @contextmanager
-    def _work(self) -> Iterator[None]:
-        """The lock and one transaction; what it counted holds only when it is on the disk."""
+    def _work(self, *, forced: bool = True) -> Iterator[None]:
+        """The lock and one transaction; what it counted holds only when it is committed."""
         with self._reading():
             totals = replace(self._totals)
             self._lost.clear()
             try:
-                with Transaction(self._db):
+                with Transaction(self._db, forced=forced):
                     yield
             except BaseException:
                 self._totals = totals
