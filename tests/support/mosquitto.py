@@ -13,6 +13,7 @@ from support.waiting import wait_for
 _PLAIN = """\
 listener {port} 127.0.0.1
 allow_anonymous true
+set_tcp_nodelay true
 persistence true
 persistence_location {folder}/
 max_queued_messages 100000

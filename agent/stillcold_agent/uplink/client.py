@@ -1,7 +1,9 @@
 """The connection to the broker, as configured."""
 
+import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -38,12 +40,18 @@ def new_client(config: Mqtt, name: str) -> mqtt.Client:
         When a certificate, key or password file cannot be used.
     """
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
+    client.on_socket_open = _without_delay
     if config.username:
         password = read_text(Path(config.password_file)).strip() if config.password_file else None
         client.username_pw_set(config.username, password)
     if context := tls_context(config):
         client.tls_set_context(context)
     return client
+
+
+def _without_delay(_client: mqtt.Client, _data: Any, sock: Any) -> None:
+    """Send small packets at once: the kernel would hold a second one back until the first is acknowledged, for 40 ms."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def tls_context(config: Mqtt) -> ssl.SSLContext | None:
