@@ -50,7 +50,7 @@ def new_client(config: Mqtt, name: str) -> mqtt.Client:
 
 
 def _without_delay(_client: mqtt.Client, _data: Any, sock: Any) -> None:
-    """Send small packets at once: the kernel would hold a second one back until the first is acknowledged, for 40 ms."""
+    """Send small packets at once: the kernel would hold a second one back for 40 ms."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
