@@ -109,7 +109,7 @@ def test_the_commands_of_the_readme_are_targets(name: str) -> None:
 
 
 @pytest.mark.requirement("docs.two-languages")
-@pytest.mark.parametrize("name", ["installer", "officer", "tester"])
+@pytest.mark.parametrize("name", ["installer", "officer", "tester", "gateway-image"])
 def test_a_page_has_the_same_commands_in_both_languages(name: str) -> None:
     """And the same files and output."""
     assert blocks_of(text_of(f"{name}.md")) == blocks_of(text_of(f"{name}.zh-CN.md"))

@@ -27,4 +27,6 @@ cd "$folder"
 "$bin/stillcold-agent" --help >help
 "$bin/stillcold-agent" check-config --config agent.toml >plan
 grep -q "ed25519:" plan
+"$bin/stillcold-agent" render-broker --out broker >files
+grep -q "/etc/mosquitto/mosquitto.conf" files
 du -sm "$folder/venv" | awk '{print "agent alone: its environment takes " $1 " MB"}'
