@@ -33,6 +33,8 @@ def decode_ints(series: Any, limit: int = 1 << 20) -> Ints:
         When it is no series, or longer than ``limit``.
     """
     match series:
+        case {"n": bool()} | {"first": bool()}:  # an int for Python, and not for numpy
+            raise BadBatch("a series has a truth value for a number")
         case {"n": int(n)} if not 0 <= n <= limit:
             raise BadBatch(f"a series of {n} where at most {limit} are expected")
         case {"n": 0}:
@@ -69,7 +71,10 @@ def decode_words(value: Any, count: int) -> npt.NDArray[np.uint16]:
     """
     match value:
         case cbor2.CBORTag(tag=40, value=[[int(rows), int(columns)], cbor2.CBORTag(tag=69) as words]) if (
-            rows == count and 1 <= columns <= _MAX_WORDS
+            rows == count
+            and 1 <= columns <= _MAX_WORDS
+            and not isinstance(rows, bool)
+            and not isinstance(columns, bool)
         ):
             return _untyped(words, rows * columns).astype(np.uint16).reshape(rows, columns)
     raise BadBatch("expected register words (tag 40 of tag 69)")

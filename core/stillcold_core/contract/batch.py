@@ -270,7 +270,7 @@ def _decode_block(content: Any) -> Block:
 
 def _decode_column(content: Any, samples: int) -> Column:
     match content:
-        case {"exp": int(exponent)} if -18 <= exponent <= 18:
+        case {"exp": int(exponent)} if -18 <= exponent <= 18 and not isinstance(exponent, bool):
             mantissas = decode_ints(content, samples)
             causes = decode_bytes(content["causes"], samples) if "causes" in content else np.zeros(samples, np.uint8)
             known = (causes <= len(CAUSES)) | (causes == UNASKED)

@@ -75,7 +75,7 @@ def _decode(content: Any) -> Gap:
         case {"reason": str(reason), "first": int(first), "until": int(until)} if (
             0 < first <= until + 1 <= 2**63 > first
         ):
-            if first is not True:
+            if not isinstance(first, bool) and not isinstance(until, bool):
                 begun, ended = _period(content)
                 return Gap(checked_name(reason), first, until, _epoch(content), begun, ended, _points(content))
     raise BadBatch("a gap record's field is missing or of the wrong type")
@@ -90,6 +90,8 @@ def _epoch(content: dict[str, Any]) -> bytes | None:
 
 def _period(content: dict[str, Any]) -> tuple[int | None, int | None]:
     match content:
+        case {"from": bool()} | {"to": bool()}:
+            raise BadBatch("a gap record's times are truth values")
         case {"from": int(begun), "to": int(ended)} if 0 <= begun <= ended < END_OF_TIME:
             return begun, ended
         case {"from": _} | {"to": _}:
