@@ -15,6 +15,7 @@ from stillcold_agent.clock import Clock
 from stillcold_agent.config import Config, listen_address
 from stillcold_agent.counts import Counts
 from stillcold_agent.edge import Verdict, Watch
+from stillcold_agent.enrolment.renewal import Renewal
 from stillcold_agent.identity import load_or_make_key
 from stillcold_agent.journal.entries import Bounds
 from stillcold_agent.journal.keeper import Keeper
@@ -94,6 +95,7 @@ class Agent:
         self._outputs = Outputs(config.local, config.gateway, meters.values(), self._journal.count_pending, counts)
         self._systemd = Systemd(os.environ, self._counts)
         self._listeners = _listeners(config, self._observer, self._counts)
+        self._renewals = [Renewal(config, counts)] if config.enrolment.url else []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set: sinks start before sources, and stop after them.
@@ -107,7 +109,7 @@ class Agent:
         self._uplink.start()
         self._keeper.start()
         shown = [self._window.run(), self._reporter.run(), *(one.run() for one in self._listeners)]
-        sources = [*(p.run() for p in self._pollers), *shown]
+        sources = [*(p.run() for p in self._pollers), *shown, *(one.run() for one in self._renewals)]
         work = [*sources, *self._outputs.work(), self._close_when_due(), self._watch_clock(), _until(stop)]
         tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(w) for w in work]
         feeding = asyncio.ensure_future(self._systemd.feed(self._progress))  # may end at once

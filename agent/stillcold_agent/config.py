@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from stillcold_agent.enrolment.settings import Enrolment, check_enrolment
 from stillcold_agent.local.settings import Local, check_local
 from stillcold_core.files import BadFile, Step, TomlFile, read_text, repeated
 from stillcold_core.profiles import Profile, load_profile, load_profile_file
@@ -181,6 +182,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mqtt: Mqtt = Mqtt()
     batch: Batch = Batch()
     journal: Journal = Journal()
+    enrolment: Enrolment = Enrolment()
     observe: Observe = Observe()
     local: Local = Local()
     bus: tuple[Bus, ...] = ()
@@ -203,6 +205,7 @@ def load_config(path: Path, *, enrolled: bool = True) -> Config:
     file = TomlFile(path)
     config = _anchored(file.convert(Config), path.resolve().parent)
     _check_mqtt(file, config.mqtt, enrolled)
+    check_enrolment(file, config.enrolment, config.mqtt.cert_file)
     _check_observe(file, config.observe)
     check_local(file, config.local)
     _check_buses(file, config)

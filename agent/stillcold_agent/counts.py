@@ -26,6 +26,7 @@ Reason = Literal[
     "publish_refused",
     "reading_skipped",
     "refused_by_server",
+    "renewal_failed",
     "replay_malformed",
     "replayed",
     "sent_again",

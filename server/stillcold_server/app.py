@@ -23,6 +23,7 @@ from stillcold_server.detection.ahead import Ahead
 from stillcold_server.detection.compiled import Compiling
 from stillcold_server.detection.live import Detection
 from stillcold_server.followers import Follower
+from stillcold_server.identity.upkeep import Upkeep
 from stillcold_server.ingest.replays import Replays
 from stillcold_server.ingest.status import note_status
 from stillcold_server.ingest.subscriber import Subscriber
@@ -85,6 +86,7 @@ class Server:
             on_ahead=self._judge_ahead,
             metrics=self.metrics,
         )
+        self.upkeep = Upkeep(self.engine, config.ca) if config.ca else None
         self.replays = Replays(self.engine, self.subscriber.ask, _now)
 
     def first_password(self) -> str | None:
@@ -97,7 +99,8 @@ class Server:
         """Sinks start before sources and stop after them."""
         with contextlib.ExitStack() as stack:
             stack.callback(self.engine.dispose)
-            parts: tuple[Part, ...] = (self.compiling, self.outbox, *self.followers, self.subscriber, self.replays)
+            kept = [self.upkeep] if self.upkeep else []
+            parts: list[Part] = [*kept, self.compiling, self.outbox, *self.followers, self.subscriber, self.replays]
             for part in parts:
                 part.start()
                 stack.callback(part.stop)

@@ -1,57 +1,31 @@
-"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay."""
+"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay; identities: see identity."""
 
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import click
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
-from stillcold_core.files import BadFile
 from stillcold_core.registry import load_registry
-from stillcold_server.config import Config, load_config
+from stillcold_server.config import load_config
 from stillcold_server.detection.scan import scan_files
+from stillcold_server.identity.commands import COMMANDS
 from stillcold_server.ingest.replays import NothingMissing, request_replay
+from stillcold_server.options import FILE, config_option, plain_errors, prepared
 from stillcold_server.people.accounts import ROLES, create_user
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store import schema
 from stillcold_server.store.database import open_database, write
-from stillcold_server.store.migrate import NotMigrated, migrate, prepare
-
-P = ParamSpec("P")
-R = TypeVar("R")
-_FILE = click.Path(path_type=Path, dir_okay=False)
-_config = click.option(
-    "--config", "-c", "config_file", type=_FILE, default="server.toml", show_default=True, help="Configuration file."
-)
+from stillcold_server.store.migrate import migrate
 
 
 def _cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0))
-
-
-def _plain_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Show a file or database that cannot be used as one line and end with 2."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except (BadFile, NotMigrated) as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(2)
-        except BrokenProcessPool:
-            click.echo("error: a process was ended from outside, out of memory perhaps; try fewer --jobs", err=True)
-            sys.exit(1)
-
-    return run
 
 
 @click.group()
@@ -61,8 +35,8 @@ def main() -> None:
 
 
 @main.command()
-@_config
-@_plain_errors
+@config_option
+@plain_errors
 def run(config_file: Path) -> None:
     """Receive, store, detect, tell, and serve the console until stopped."""
     from stillcold_server.app import serve  # noqa: PLC0415 - most of all imports, that no other command needs
@@ -71,8 +45,8 @@ def run(config_file: Path) -> None:
 
 
 @main.command("migrate")
-@_config
-@_plain_errors
+@config_option
+@plain_errors
 def migrate_command(config_file: Path) -> None:
     """Bring the database to the form that this version needs."""
     migrate(open_database(load_config(config_file).database))
@@ -80,13 +54,13 @@ def migrate_command(config_file: Path) -> None:
 
 
 @main.command("import-registry")
-@click.argument("registry_file", type=_FILE)
-@_config
-@_plain_errors
+@click.argument("registry_file", type=FILE)
+@config_option
+@plain_errors
 def import_registry_command(registry_file: Path, config_file: Path) -> None:
     """Put the sites, lines, gateways, points and permits of a registry file into the database."""
     registry = load_registry(registry_file)
-    with write(_prepared(load_config(config_file))) as connection:
+    with write(prepared(load_config(config_file))) as connection:
         import_registry(connection, registry)
     click.echo(
         f"imported {len(registry.site)} sites, {len(registry.line)} lines, {len(registry.gateway)} gateways, "
@@ -99,8 +73,8 @@ def import_registry_command(registry_file: Path, config_file: Path) -> None:
 @click.option("--epoch", callback=lambda _c, _p, text: _epoch(text), help="Of its journal, 16 hexadecimal digits.")
 @click.option("--from", "first", type=click.IntRange(min=1), help="First sequence.")
 @click.option("--to", "until", type=click.IntRange(min=1), help="Last sequence.")
-@_config
-@_plain_errors
+@config_option
+@plain_errors
 def request_replay_command(
     gateway: str, epoch: bytes | None, first: int | None, until: int | None, config_file: Path
 ) -> None:
@@ -113,7 +87,7 @@ def request_replay_command(
         if epoch is None or first is None or until is None or until < first:
             raise click.UsageError("expected all of --epoch, --from and --to, and --to not below --from")
         wanted = (epoch, first, until)
-    with write(_prepared(load_config(config_file))) as connection:
+    with write(prepared(load_config(config_file))) as connection:
         if connection.scalar(select(schema.gateway.c.id).where(schema.gateway.c.id == gateway)) is None:
             raise click.ClickException(f"there is no gateway {gateway} in the registry")
         try:
@@ -137,11 +111,11 @@ def _epoch(text: str | None) -> bytes | None:
 @main.command("create-user")
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), required=True)
-@_config
-@_plain_errors
+@config_option
+@plain_errors
 def create_user_command(name: str, role: str, config_file: Path) -> None:
     """Add a user; prints a one-time password that must be changed at the first login."""
-    with write(_prepared(load_config(config_file))) as connection:
+    with write(prepared(load_config(config_file))) as connection:
         try:
             password = create_user(connection, name, role)
         except ValueError as error:
@@ -150,7 +124,7 @@ def create_user_command(name: str, role: str, config_file: Path) -> None:
 
 
 @main.command()
-@click.option("--registry", "-r", "registry_file", type=_FILE, required=True, help="Registry file.")
+@click.option("--registry", "-r", "registry_file", type=FILE, required=True, help="Registry file.")
 @click.option(
     "--measurements",
     "-m",
@@ -160,11 +134,11 @@ def create_user_command(name: str, role: str, config_file: Path) -> None:
     help="CSV (also .csv.gz) or Parquet file, or a folder of them; may be repeated.",
 )
 @click.argument("more", metavar="[MEASUREMENTS]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--alerts", "-o", "alerts_file", type=_FILE, required=True, help="Where to write the alerts, JSON lines.")
+@click.option("--alerts", "-o", "alerts_file", type=FILE, required=True, help="Where to write the alerts, JSON lines.")
 @click.option(
     "--jobs", "-j", type=click.IntRange(min=1), default=_cores, show_default="cores", help="Processes at most."
 )
-@_plain_errors
+@plain_errors
 def scan(
     registry_file: Path, measurements: tuple[Path, ...], more: tuple[Path, ...], alerts_file: Path, jobs: int
 ) -> None:
@@ -190,7 +164,5 @@ def _progress_bar(stage: str, amount: int) -> Iterator[Callable[[int], None]]:
         yield bar.update
 
 
-def _prepared(config: Config) -> Engine:
-    engine = open_database(config.database)
-    prepare(engine)
-    return engine
+for _command in COMMANDS:
+    main.add_command(_command)

@@ -37,6 +37,15 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session_hours: Annotated[float, Meta(gt=0, le=168)] = 12.0
 
 
+class Ca(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The certificate authority that ``stillcold-server ca init`` makes."""
+
+    folder: str
+    """For the server only."""
+    broker_folder: str
+    """What the broker reads: written by the server, readable for the broker."""
+
+
 class Influx(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A server for the Influx protocol that gets a copy of every stored sample."""
 
@@ -68,6 +77,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where compiled detectors are kept; the user's cache folder where it is empty."""
     mqtt: Mqtt = Mqtt()
     http: Http = Http()
+    ca: Ca | None = None
     influx: Influx | None = None
     channel: tuple[Channel, ...] = ()
 
@@ -124,6 +134,7 @@ def _anchored(config: Config, folder: Path) -> Config:
             cert_file=at(mqtt.cert_file),
             key_file=at(mqtt.key_file),
         ),
+        ca=config.ca and Ca(at(config.ca.folder), at(config.ca.broker_folder)),
         influx=config.influx and replace(config.influx, token_file=at(config.influx.token_file)),
         channel=tuple(replace(c, url_file=at(c.url_file), secret_file=at(c.secret_file)) for c in config.channel),
     )

@@ -281,7 +281,7 @@ def test_an_authority_that_is_not_the_broker_s_is_said(
     tmp_path: Path, authority: Authority, mosquitto_tls: Mosquitto
 ) -> None:
     """Ours is wrong, or a stranger answers."""
-    stranger = Authority(tmp_path / "stranger", "Stranger")
+    stranger = Authority(tmp_path / "stranger")
     found = list(broker(config_of(tmp_path, tls(mosquitto_tls.port, stranger.ca_file, stranger.client(GATEWAY)))))
     assert "is not of the authority in mqtt.ca_file" in only(found).found
     assert "broker login" not in states(found)
@@ -292,7 +292,7 @@ def test_a_certificate_that_the_broker_does_not_take_is_said(
     tmp_path: Path, authority: Authority, mosquitto_tls: Mosquitto
 ) -> None:
     """It is of another authority: this gateway sees that, and the broker refuses it."""
-    stranger = Authority(tmp_path / "stranger", "Stranger")
+    stranger = Authority(tmp_path / "stranger")
     text = tls(mosquitto_tls.port, authority.ca_file, stranger.client(GATEWAY))
     found = states(broker(config_of(tmp_path, text)))
     assert found == {"certificate": "FAIL", "broker": "OK", "broker TLS": "WARN", "broker login": "FAIL"}

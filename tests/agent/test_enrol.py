@@ -19,8 +19,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from stillcold_agent.cli import main
 from stillcold_agent.config import load_config
-from stillcold_agent.identity import KEY_FILE
+from stillcold_agent.identity import KEY_FILE, load_or_make_key
 from stillcold_agent.uplink.client import tls_context
+from stillcold_core.enrolment.request import read_request
+from stillcold_core.evidence.keys import format_public_key
 from support import require_program
 
 CONFIG = """\
@@ -127,22 +129,27 @@ def test_what_root_makes_belongs_to_the_service(config: Path) -> None:
 
 
 @pytest.mark.requirement("agent.enrol.fingerprint")
-def test_the_fingerprints_are_what_others_compute(config: Path) -> None:
-    """By openssl from the request, and from the 32 bytes in the registry's entry."""
-    printed = enrol(config).stdout
-    spoken = re.findall(r"fingerprint.*: ((?:[0-9a-f]{4} ?){5})", printed)
-    openssl = require_program("openssl")
-    pem = subprocess.run(
-        [openssl, "req", "-in", config.parent / "gateway.csr", "-noout", "-pubkey", "-verify"],
-        capture_output=True, check=True,
-    ).stdout  # fmt: skip
-    der = subprocess.run(
-        [openssl, "pkey", "-pubin", "-outform", "der"], input=pem, capture_output=True, check=True
-    ).stdout
-    entry = re.search(r'public_key = "ed25519:(.*)"', printed)
-    assert entry
-    hashed = [hashlib.sha256(content).hexdigest()[:20] for content in (der, base64.b64decode(entry[1]))]
-    assert [s.strip().replace(" ", "") for s in spoken] == hashed
+def test_the_fingerprint_is_what_others_compute(config: Path) -> None:
+    """By openssl, from what is signed in the request: both public keys and the gateway's id."""
+    spoken = re.search(r"fingerprint.*: ((?:[0-9a-f]{4} ?){5})$", enrol(config).stdout, re.MULTILINE)
+    assert spoken
+    openssl, out = require_program("openssl"), config.parent / "asked"
+    request = [openssl, "req", "-in", str(config.parent / "gateway.csr")]
+    subprocess.run([*request, "-noout", "-verify"], capture_output=True, check=True)
+    subprocess.run([*request, "-outform", "der", "-out", config.parent / "gateway.der"], check=True)
+    within = [openssl, "asn1parse", "-inform", "der", "-in", str(config.parent / "gateway.der")]
+    listed = subprocess.run(within, capture_output=True, text=True, check=True).stdout
+    begins = listed.splitlines()[1].partition(":")[0].strip()  # the first part of the outer sequence
+    subprocess.run([*within, "-strparse", begins, "-noout", "-out", out], check=True)
+    assert spoken[1].replace(" ", "") == hashlib.sha256(out.read_bytes()).hexdigest()[:20]
+
+
+@pytest.mark.requirement("agent.enrol.request")
+def test_the_request_names_the_key_that_signs_batches(config: Path) -> None:
+    """As ``check-config`` prints it, so that the certificate vouches for it."""
+    enrol(config)
+    signing = load_or_make_key(config.parent / "data").public_key()
+    assert read_request((config.parent / "gateway.csr").read_bytes()).public_key == format_public_key(signing)
 
 
 @pytest.mark.requirement("agent.enrol.install")

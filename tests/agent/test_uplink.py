@@ -369,7 +369,7 @@ def test_a_broker_of_another_authority_gets_nothing(
     tmp_path: Path, mosquitto_tls: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The connection is not made, and the log says so."""
-    stranger = Authority(tmp_path / "stranger", "Another CA")
+    stranger = Authority(tmp_path / "stranger")
     mine = stranger.client(GATEWAY)
     with line(tmp_path, tls(mosquitto_tls, stranger, mine)) as one:
         one.add(1)

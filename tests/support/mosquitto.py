@@ -64,13 +64,13 @@ class Mosquitto(Process):
         certificate : Certificate, optional
             The broker's.
         crl : Path, optional
-            List of revoked certificates.
+            List of revoked certificates; by default nobody is.
         """
         port, files = free_port(), certificate or authority.server()
         acl = folder / "render-broker" / "etc" / "mosquitto" / "stillcold-acl.conf"
         options: dict[str, object] = {"port": port, "address": "127.0.0.1", "data_dir": folder, "acl": acl}
         options |= {"ca": authority.ca_file, "cert": files.cert_file, "key": files.key_file}
-        rendered_broker(folder, **options | ({"crl": crl} if crl else {}))
+        rendered_broker(folder, **options | {"crl": crl or authority.revoked()})
         return cls(folder, acl.with_name("mosquitto.conf").read_text(encoding="utf-8"), port)
 
     def start(self) -> None:

@@ -20,6 +20,7 @@ from support.waiting import LONG, wait_for
 
 PASSWORD = "three cold lines"
 API = "/api/v1"
+_CONFIG = Config(http=Http(host="127.0.0.1"))
 
 
 class Clock:
@@ -43,19 +44,21 @@ class Web:
         ms; what its clock shows.
     port : int
         Where; by default a free one.
+    config : Config, optional
+        The server's.
     """
 
-    def __init__(self, engine: Engine, now: int, port: int = 0) -> None:
+    def __init__(self, engine: Engine, now: int, port: int = 0, config: Config = _CONFIG) -> None:
         self.engine, self.clock, self.hub, self.metrics = engine, Clock(now), Hub(), Metrics()
-        self.app: FastAPI = create_app(engine, Config(http=Http(host="127.0.0.1")), self.hub, self.metrics, self.clock)
+        self.app: FastAPI = create_app(engine, config, self.hub, self.metrics, self.clock)
         # With its protocol said, asyncio sends small answers at once (TCP_NODELAY), as it does for sockets of its own.
         self._socket = socket.socket(proto=socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        config = uvicorn.Config(self.app, log_config=None, server_header=False, timeout_graceful_shutdown=10)
-        self.server = WebServer(config, self.hub)
+        serving = uvicorn.Config(self.app, log_config=None, server_header=False, timeout_graceful_shutdown=10)
+        self.server = WebServer(serving, self.hub)
         self._thread = threading.Thread(target=self.server.run, args=([self._socket],), daemon=True)
         self._clients: list[httpx.Client] = []
 

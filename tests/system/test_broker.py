@@ -152,7 +152,7 @@ def test_nobody_enters_without_a_certificate_of_the_authority_for_clients(
     mosquitto_tls: Mosquitto, authority: Authority, tmp_path: Path
 ) -> None:
     """None, another authority's, and that of a server: refused before MQTT begins, or right after the handshake."""
-    stranger = Authority(tmp_path / "stranger", "Another CA")
+    stranger = Authority(tmp_path / "stranger")
     for certificate in (None, stranger.client("gw-1"), stranger.client(SERVER), authority.server("gw-1")):
         with pytest.raises(Refused):
             Client(mosquitto_tls.port, authority.ca_file, certificate)

@@ -1,57 +1,174 @@
-"""A gateway from its keys to the broker, by the commands that the installer's page gives."""
+"""A gateway from nothing to the broker, and out again, by the commands that the pages give."""
 
 import re
-import shlex
-import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from cryptography import x509
 
-from stillcold_agent.cli import main
-from stillcold_agent.config import load_config
+from stillcold_agent.counts import Counts
+from stillcold_agent.enrolment.renewal import Renewal
 from stillcold_agent.tools.doctor.broker import broker
 from stillcold_agent.tools.doctor.finding import State
-from support import Authority, Mosquitto, require_program
+from stillcold_core.contract.topics import batch_topic
+from stillcold_core.enrolment.request import names_of, read_request
+from stillcold_server.config import load_config
+from stillcold_server.identity.authority import CLIENT
+from stillcold_server.identity.upkeep import Upkeep, open_authority
+from stillcold_server.store.database import write
+from support import wait_for
+from support.mqtt import Refused
+from support.office import Gateway, Office
+from support.web import Web
 
-PAGE = Path(__file__).parents[2] / "docs" / "installer.md"
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
 
 
-def documented(beginning: str) -> str:
-    """The one command of the page that begins so."""
-    (command,) = re.findall(rf"^{re.escape(beginning)}.*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    return str(command)
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """With its broker running."""
+    made = Office(tmp_path / "office")
+    with made.broker:
+        made.renew_broker()
+        yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def web(office: Office) -> Iterator[Web]:
+    """The office's web service."""
+    with Web(office.engine, round(NOW.timestamp() * 1000), config=load_config(office.file)) as served:
+        yield served
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, office: Office, web: Web) -> Gateway:
+    """One that is enrolled."""
+    fresh = Gateway(tmp_path / "gw-1", office.broker.port, web.url)
+    enrol(office, fresh)
+    return fresh
+
+
+def enrol(office: Office, gateway: Gateway) -> str:
+    """With an officer who approves as soon as the request is there; what the installer read."""
+    with gateway.enrol("--code", office.code(gateway.name)) as installer:
+        installer.wait_for_output("read the fingerprint to the officer")
+        office.run("approve", gateway.name, "--yes")
+        installer.wait_for_output("installed, good until")
+    return installer.output
 
 
 @pytest.mark.requirement("system.enrolment")
-def test_a_certificate_that_the_page_s_commands_issue_lets_the_gateway_in(
-    tmp_path: Path, authority: Authority, mosquitto_tls: Mosquitto
+def test_a_gateway_from_nothing_is_let_in_after_an_officer_compared_its_fingerprint(
+    tmp_path: Path, office: Office, web: Web
 ) -> None:
-    """The fingerprint that is read over the phone is the one that the authority computes from what came by mail."""
-    config = tmp_path / "agent.toml"
-    config.write_text(
-        f'gateway = "kc-017-gw"\ndata_dir = "data"\n[mqtt]\nhost = "localhost"\nport = {mosquitto_tls.port}\n'
-        'ca_file = "ca.crt"\ncert_file = "gateway.crt"\nkey_file = "gateway.key"\n'
-        '[[bus]]\nid = "b"\nkind = "tcp"\nhost = "127.0.0.1"\n'
-        '[[device]]\nbus = "b"\nunit = 1\nprofile = "eastron-sdm630"\npoint = "p1"\n'
-    )
-    asked = CliRunner().invoke(main, ["enrol", "--config", str(config)])
-    desk = authority.folder
-    (desk / "gateway.csr").write_bytes((tmp_path / "gateway.csr").read_bytes())
-    (desk / "stillcold-ca.crt").write_bytes(authority.ca_file.read_bytes())
-    (desk / "stillcold-ca.key").write_bytes(authority.ca_key.read_bytes())
-    require_program("openssl")
-    computed = subprocess.run(
-        ["sh", "-c", documented("openssl req -in gateway.csr")], cwd=desk, capture_output=True, text=True, check=True
-    ).stdout
-    spoken = re.search(r"to read over the phone: (.*)", asked.stdout)
-    assert spoken
-    assert spoken[1].replace(" ", "") == computed.strip()
-    issue = shlex.split(documented("openssl x509 -req"))
-    subprocess.run(issue, cwd=desk, capture_output=True, check=True)
-    came = ["--certificate", str(desk / "gateway.crt"), "--ca", str(desk / "stillcold-ca.crt")]
-    installed = CliRunner().invoke(main, ["enrol", "--config", str(config), *came])
-    assert installed.exit_code == 0, installed.output
-    found = {f.check: f.state for f in broker(load_config(config))}
-    assert found["certificate"] is State.OK
-    assert found["broker login"] is State.OK
+    """The officer sees what the installer reads; the certificate names the key that signs; the broker knows it."""
+    fresh = Gateway(tmp_path / "gw-1", office.broker.port, web.url)
+    begun = time.monotonic()
+    with fresh.enrol("--code", office.code()) as installer:
+        installer.wait_for_output("read the fingerprint to the officer")
+        read = re.search(r"over the phone: (.*)", installer.output)
+        assert read
+        assert read[1] in office.run("approve").output
+        office.run("approve", "gw-1", "--yes")
+        installer.wait_for_output("installed, good until")
+    print(f"enrolled in {time.monotonic() - begun:.1f} s")
+    found = {f.check: f.state for f in broker(fresh.config)}
+    assert (found["certificate"], found["broker login"]) == (State.OK, State.OK)
+    names = fresh.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    asked = read_request((fresh.folder / "gateway.csr").read_bytes())
+    assert names == names_of("gw-1", asked.public_key)
+    assert office.run("approve").output == "no gateway waits\n"
+
+
+@pytest.mark.requirement("system.enrolment.by-hand")
+def test_a_request_and_a_certificate_may_be_carried_by_hand(tmp_path: Path, office: Office) -> None:
+    """Where the gateway does not reach the server."""
+    fresh = Gateway(tmp_path / "gw-1", office.broker.port, "")
+    with fresh.enrol() as made:
+        made.wait_for_output("over the phone")
+    office.run("approve", "--request", fresh.folder / "gateway.csr", "--out", tmp_path / "came.crt", "--yes")
+    with fresh.enrol("--certificate", tmp_path / "came.crt", "--ca", office.folder / "ca" / "root.crt") as installed:
+        installed.wait_for_output("installed, good until")
+    fresh.connect().close()
+
+
+@pytest.mark.requirement("broker.revoked")
+def test_a_connected_gateway_that_is_revoked_is_cut_off_by_the_broker(
+    tmp_path: Path, office: Office, web: Web, gateway: Gateway
+) -> None:
+    """Within a minute, and does not come back; another one does."""
+    other = Gateway(tmp_path / "gw-2", office.broker.port, web.url, "gw-2")
+    enrol(office, other)
+    connected = gateway.connect()
+    assert connected.publish(batch_topic("gw-1")) < 0x80
+    begun = time.monotonic()
+    office.run("revoke", "gw-1", "--reason", "stolen")
+    office.renew_broker()
+    wait_for(lambda: connected.disconnected, what="the revoked gateway is cut off")
+    connected.close()
+    with pytest.raises(Refused):
+        gateway.connect()
+    assert time.monotonic() - begun < 60
+    print(f"cut off after {time.monotonic() - begun:.1f} s")
+    other.connect().close()
+
+
+@pytest.mark.requirement("broker.crl-fresh")
+def test_a_list_of_the_revoked_that_has_ended_shuts_out_everybody_until_it_is_made_anew(
+    office: Office, gateway: Gateway
+) -> None:
+    """What the server writes in time is taken without disturbing who is connected."""
+    ca = load_config(office.file).ca
+    assert ca
+    with write(office.engine) as connection:
+        open_authority(ca).publish(connection, datetime.now(UTC) - DAY, cut=False, life=timedelta(hours=1))
+    office.broker.restart()  # one that reads it again still goes by the list before, while that is good
+    with pytest.raises(Refused):
+        gateway.connect()
+    Upkeep(office.engine, ca).look()
+    office.renew_broker()
+    assert office.told == "reload"
+    connected = gateway.connect()
+    with write(office.engine) as connection:
+        open_authority(ca).publish(connection, datetime.now(UTC), cut=False)
+    office.renew_broker()
+    assert office.told == "reload"
+    assert connected.publish(batch_topic("gw-1")) < 0x80
+    connected.close()
+
+
+@pytest.mark.requirement("agent.renewal.expired")
+def test_a_gateway_that_comes_back_with_an_expired_certificate_renews_it(office: Office, gateway: Gateway) -> None:
+    """The broker does not know it; the server knows its key."""
+    expire(office, gateway)
+    with pytest.raises(Refused):
+        gateway.connect()
+    Renewal(gateway.config, Counts()).look()
+    gateway.connect().close()
+
+
+@pytest.mark.requirement("agent.renewal.refused")
+def test_a_revoked_gateway_gets_no_certificate(office: Office, gateway: Gateway) -> None:
+    """It says so, counts it, and leaves what it has."""
+    expire(office, gateway)
+    before, counts = gateway.files.cert_file.read_bytes(), Counts()
+    office.run("revoke", "gw-1", "--reason", "stolen")
+    Renewal(gateway.config, counts).look()
+    assert counts.totals() == {"renewal_failed": 1}
+    assert gateway.files.cert_file.read_bytes() == before
+
+
+def expire(office: Office, gateway: Gateway) -> None:
+    """Put a certificate in its place that has ended."""
+    ca = load_config(office.file).ca
+    assert ca
+    authority, old = open_authority(ca).authority, gateway.certificate
+    names = old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    key = read_request((gateway.folder / "gateway.csr").read_bytes()).tls_key
+    made = authority.issue("gw-1", key, names, CLIENT, NOW - 100 * DAY, 90 * DAY)
+    gateway.files.cert_file.write_bytes(authority.chain(made))

@@ -89,7 +89,9 @@ def bundle(folder: Path, name: str, signer: Certificate) -> None:
     (content / "manifest.raucm").write_text(
         "[update]\ncompatible=stillcold-gateway\nversion=2\n[image.root]\nfilename=root.img\n[image.boot]\nfilename=boot.img\n"
     )
-    command = [require_program("rauc"), "bundle", f"--cert={signer.cert_file}", f"--key={signer.key_file}"]
+    signing = [f"--cert={signer.cert_file}", f"--key={signer.key_file}"]
+    signing += [f"--intermediate={signer.cert_file.with_name('issuing.crt')}"]
+    command = [require_program("rauc"), "bundle", *signing]
     subprocess.run([*command, str(content), str(folder / f"{name}.raucb")], capture_output=True, check=True)
 
 
@@ -103,7 +105,7 @@ def test_an_update_is_started_on_trial_and_kept_once_it_is_good(
     for name, signer in {
         "good": authority.signer("updates"),
         "gateway": authority.client("gw-1"),
-        "stranger": Authority(tmp_path / "stranger", "Stranger").signer("updates"),
+        "stranger": Authority(tmp_path / "stranger").signer("updates"),
     }.items():
         bundle(tmp_path, name, signer)
     changed = bytearray((tmp_path / "good.raucb").read_bytes())

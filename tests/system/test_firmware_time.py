@@ -32,7 +32,7 @@ def test_a_gateway_gets_the_time_from_the_broker_s_machine(tmp_path: Path, autho
 @pytest.mark.requirement("firmware.time")
 def test_a_gateway_takes_no_time_from_whom_the_authority_does_not_know(tmp_path: Path, authority: Authority) -> None:
     """As somebody who answers in the broker's place."""
-    asked = ask(tmp_path, authority, Authority(tmp_path / "stranger", "Stranger").server())
+    asked = ask(tmp_path, authority, Authority(tmp_path / "stranger").server())
     assert asked.returncode != 0
     assert "The certificate is NOT trusted" in asked.stderr
 

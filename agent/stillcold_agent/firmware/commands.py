@@ -50,6 +50,7 @@ _PLACE = _Checked("path", is_place, PLACE)
 _ADDRESS = _Checked("address", _is_made_by(ipaddress.ip_address), "an IP address")
 _NETWORK = _Checked("network", _is_made_by(ipaddress.ip_network), "a network such as 10.8.0.0/16")
 _HOST = _Checked("host", is_host, "the name of a host, or an IP address")
+_FOLDER = "/var/lib/stillcold-broker"  # where the server writes what the broker reads
 _out = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -87,16 +88,16 @@ def render_gateway(
 @_prefix
 @click.option("--port", type=click.IntRange(1, 65535), default=8883, show_default=True, help="To listen on, with TLS.")
 @click.option("--address", type=_ADDRESS, help="To listen on; without it every one.")
-@click.option("--ca", type=_PLACE, default="/etc/mosquitto/certs/stillcold-ca.crt", show_default=True)
-@click.option("--cert", type=_PLACE, default="/etc/mosquitto/certs/broker.crt", show_default=True)
-@click.option("--key", type=_PLACE, default="/etc/mosquitto/certs/broker.key", show_default=True)
-@click.option("--crl", type=_PLACE, help="The authority's list of revoked certificates (PEM); without it none is.")
+@click.option("--ca", type=_PLACE, default=f"{_FOLDER}/ca.crt", show_default=True)
+@click.option("--cert", type=_PLACE, default=f"{_FOLDER}/broker.crt", show_default=True)
+@click.option("--key", type=_PLACE, default=f"{_FOLDER}/broker.key", show_default=True)
+@click.option("--crl", type=_PLACE, default=f"{_FOLDER}/crl.pem", show_default=True, help="Who is revoked.")
 @click.option("--acl", type=_PLACE, default="/etc/mosquitto/stillcold-acl.conf", show_default=True)
 @click.option("--data-dir", type=_PLACE, default="/var/lib/mosquitto", show_default=True, help="For its snapshot.")
 @clear_errors
 def render_broker(out: Path, **values: Any) -> None:
     """Write what is installed on the machine of broker and server below a folder, as if it were /."""
-    _say(render("broker", values, out))
+    _say(render("broker", values | {"folder": str(Path(values["crl"]).parent)}, out))
 
 
 def _say(files: list[Path]) -> None:

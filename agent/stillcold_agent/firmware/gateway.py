@@ -40,6 +40,8 @@ def gateway_values(
         if not is_place(place):
             raise BadFile(path, f"expected {PLACE}", field=field, value=place)
     _check_host(path, "mqtt.host", config.mqtt.host)
+    if address := config.enrolment.address:
+        _check_host(path, "enrolment.url", address.host)
     buses = [b for b in config.bus if isinstance(b, TcpBus | RtuOverTcpBus)]
     for bus in buses:
         _check_host(path, f"bus {bus.id}: host", bus.host)
@@ -48,6 +50,7 @@ def gateway_values(
         "host": config.mqtt.host,
         "port": config.mqtt.port,
         "ca_file": config.mqtt.ca_file,
+        "enrolment": config.enrolment.address,
         "buses": buses,
         "dial_in": [b for b in config.bus if isinstance(b, DialInBus)],
         "ssh_from": ssh_from,

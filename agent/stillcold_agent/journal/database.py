@@ -5,10 +5,10 @@ import os
 import sqlite3
 from pathlib import Path
 
-from stillcold_agent.identity import sync_folder
 from stillcold_agent.journal.gaps import Loss, note_loss
 from stillcold_core.evidence.envelope import GENESIS
 from stillcold_core.files import BadFile
+from stillcold_core.whole import sync_folder
 
 FORMAT = 1
 SYNCHRONOUS = "FULL"

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,23 +11,27 @@ import click
 import msgspec
 
 from stillcold_agent.app import make_data_dir
-from stillcold_agent.config import load_config
+from stillcold_agent.config import Config, load_config
+from stillcold_agent.enrolment.authority import NoAnswer, NotApproved
+from stillcold_agent.enrolment.authority import enrol as ask
+from stillcold_agent.enrolment.certificate import install
+from stillcold_agent.enrolment.request import write_request
 from stillcold_agent.firmware.commands import render_broker, render_gateway
 from stillcold_agent.observe.logs import set_up_log
 from stillcold_agent.options import clear_errors, config_option, load_with_files
-from stillcold_agent.tools.certificate import install
 from stillcold_agent.tools.doctor.examine import examine
 from stillcold_agent.tools.doctor.finding import State, lines_of
-from stillcold_agent.tools.enrol import request
 from stillcold_agent.tools.plan import keeps_intervals, plan_lines
 from stillcold_agent.tools.probe.search import Search, Task
 from stillcold_agent.tools.probe.target import BAUD_RATES, PARITIES, buses_of, leave_alone, units_of
 from stillcold_agent.tools.reading import read_once, table
 from stillcold_agent.tools.running import agent_runs
 from stillcold_agent.tools.watch.look import watch
+from stillcold_core.enrolment.request import Request
 from stillcold_core.files import BadFile
 from stillcold_core.profiles import load_profile, load_profile_file, profile_names
 
+_ASK_AGAIN = 3.0  # s
 _CLEAR_SCREEN, _CLEAR_LINE = "\x1b[H\x1b[J", "\r\x1b[K"
 
 
@@ -34,20 +39,47 @@ _CLEAR_SCREEN, _CLEAR_LINE = "\x1b[H\x1b[J", "\r\x1b[K"
 @config_option
 @click.option("--certificate", type=click.Path(path_type=Path), help="The certificate that came back, to install.")
 @click.option("--ca", type=click.Path(path_type=Path), help="The authority's certificate, to install with it.")
+@click.option("--code", help="The office's one-time code: ask the server at enrolment.url, and wait for the officer.")
 @clear_errors
-def enrol(path: Path, certificate: Path | None, ca: Path | None) -> None:
-    """Make this gateway's keys and the request for its certificate; with --certificate, check and install what came.
+def enrol(path: Path, certificate: Path | None, ca: Path | None, code: str | None) -> None:
+    """Make this gateway's keys and the request for its certificate; with --code, send it and install what comes.
 
-    The keys never leave the gateway.
+    The keys never leave the gateway. Ctrl-C while it waits loses nothing: the same command goes on.
     """
     config = load_config(path, enrolled=False)
     if certificate:
         click.echo(install(config, certificate, ca))
-    elif ca:
+        return
+    if ca:
         raise click.UsageError("--ca needs --certificate")
-    else:
-        make_data_dir(Path(config.data_dir))
-        click.echo("\n".join(request(config)))
+    if code and not config.enrolment.url:
+        raise BadFile(path, "missing; --code needs the server's address", field="enrolment.url")
+    make_data_dir(Path(config.data_dir))
+    csr_file, request = write_request(config)
+    click.echo(f"key of the certificate: {config.mqtt.key_file}")
+    click.echo(f"request for the certificate: {csr_file}")
+    click.echo(f"  its fingerprint, to read over the phone: {request.fingerprint}")
+    if code:
+        _wait_for_officer(config, request, code)
+
+
+def _wait_for_officer(config: Config, request: Request, code: str) -> None:
+    said = False
+    while True:
+        try:
+            own = ask(config, request, code)
+        except NoAnswer as error:
+            raise BadFile("enrolment.url", str(error)) from error
+        except NotApproved as error:
+            if error.state != "waiting":
+                raise BadFile("enrolment.url", f"{error}; ask the office") from error
+            if not said:
+                click.echo("the office has the request; now read the fingerprint to the officer on duty")
+            said = True
+            time.sleep(_ASK_AGAIN)
+        else:
+            click.echo(f"{config.mqtt.cert_file}: installed, good until {own.not_valid_after_utc:%Y-%m-%d}")
+            return
 
 
 @click.command()

@@ -1,5 +1,6 @@
 """The connection to the broker, as configured."""
 
+import logging
 import socket
 import ssl
 from pathlib import Path
@@ -13,6 +14,7 @@ from stillcold_core.contract.messages import Status, encode_status
 from stillcold_core.contract.topics import status_topic
 from stillcold_core.files import BadFile, read_text
 
+log = logging.getLogger(__name__)
 _MOST_QUEUED = 64
 
 
@@ -46,12 +48,22 @@ def new_client(config: Mqtt, name: str) -> mqtt.Client:
         client.username_pw_set(config.username, password)
     if context := tls_context(config):
         client.tls_set_context(context)
+        client.on_pre_connect = lambda *_: _load_renewed(context, config)
     return client
 
 
 def _without_delay(_client: mqtt.Client, _data: Any, sock: Any) -> None:
     """Send small packets at once: the kernel would hold a second one back for 40 ms."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _load_renewed(context: ssl.SSLContext, config: Mqtt) -> None:
+    """Show the certificate that lies there now: it may have been renewed."""
+    try:
+        if config.cert_file:
+            context.load_cert_chain(config.cert_file, config.key_file, password="")
+    except OSError as error:  # an ssl.SSLError is one too
+        log.error("%s cannot be loaded anew, the one before is shown: %s", config.cert_file, error)
 
 
 def tls_context(config: Mqtt) -> ssl.SSLContext | None:

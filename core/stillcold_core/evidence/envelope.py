@@ -78,7 +78,8 @@ def open_envelope(envelope: bytes, *, content_type: str, key_of: Callable[[str],
     content_type : str
         The media type that the envelope must carry.
     key_of : callable
-        Gives the public key of a kid, or None for a stranger. Its kind says which algorithm the envelope must name.
+        Gives the public key of a kid, or None for a stranger. Its kind says which algorithm the envelope must name. For
+        one that is not believed any more it raises BadEnvelope itself.
 
     Raises
     ------

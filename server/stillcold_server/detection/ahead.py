@@ -17,13 +17,13 @@ from stillcold_core.detect import restart
 from stillcold_core.detect.detector import Scope
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.restart import RestartState
-from stillcold_core.evidence.keys import parse_public_key
 from stillcold_core.registry import Registry
 from stillcold_core.samples import Samples
 from stillcold_server.alerts.lifecycle import findings_of
 from stillcold_server.detection.bound import Bound
 from stillcold_server.detection.subjects import Key, Subject, Subjects, subjects_of
 from stillcold_server.followers import Stored
+from stillcold_server.ingest.keys import Keys
 from stillcold_server.ingest.verify import Refused, Verified, verify
 from stillcold_server.registry.ledger import export_registry, registry_revision
 from stillcold_server.store import schema
@@ -52,11 +52,10 @@ class Ahead:
 
     def take(self, connection: Connection, gateway: str, message: bytes, now: int) -> None:
         """Judge one message; ``now`` in ms. What is wrong with it is counted, what is stored already is left alone."""
-        row = connection.execute(select(schema.gateway).where(schema.gateway.c.id == gateway)).one_or_none()
-        key = parse_public_key(row.public_key) if row else None
-        checked = verify(message, gateway, lambda kid: key if kid == gateway else None)
+        keys = Keys(connection, gateway)
+        checked = verify(message, gateway, keys.of)
         if isinstance(checked, Refused):
-            count_refusals(connection, [(checked.reason, gateway if key else STRANGER)], now)
+            count_refusals(connection, [(checked.reason, gateway if gateway in keys else STRANGER)], now)
         elif not _is_stored(connection, checked):
             self._judge(connection, checked, now)
 

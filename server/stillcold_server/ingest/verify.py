@@ -46,7 +46,7 @@ def verify(message: bytes, gateway: str, key_of: Callable[[str], PublicKey | Non
     gateway : str
         Whose topic it came on.
     key_of : callable
-        Public key of a gateway, or None for a stranger.
+        Public key of a gateway, or None for a stranger; raises BadEnvelope for one that is not believed any more.
     """
     if len(message) > MAX_ENVELOPE:
         return Refused("too_large", gateway)

@@ -4,15 +4,15 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, insert
 
 from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.detect.findings import Finding
-from stillcold_core.evidence.keys import PublicKey, parse_public_key
 from stillcold_server.evidence.log import extend
 from stillcold_server.ingest.chain import place
 from stillcold_server.ingest.clocks import note_steps
 from stillcold_server.ingest.clones import follow_epoch, note_fork
+from stillcold_server.ingest.keys import Keys
 from stillcold_server.ingest.losses import close_notes, note_losses
 from stillcold_server.ingest.verify import Refused, Verified, verify
 from stillcold_server.metrics import Metrics
@@ -66,8 +66,9 @@ class Writer:
         dict
             Acknowledgements by gateway. When this returns, what they acknowledge is on disk.
         """
-        keys = self._keys()
-        checked = [verify(payload, gateway, keys.get) for gateway, payload in messages]
+        with read(self._engine) as connection:
+            keys = Keys(connection)
+        checked = [verify(payload, gateway, keys.of) for gateway, payload in messages]
         refused = [(c.reason, c.gateway if c.gateway in keys else STRANGER) for c in checked if isinstance(c, Refused)]
         replies: dict[tuple[str, bytes], _Reply] = {}
         with write(self._engine) as connection:
@@ -82,11 +83,6 @@ class Writer:
         for (gateway, epoch), reply in replies.items():
             acks.setdefault(gateway, []).append(Acknowledgement(epoch, reply.stored, reply.refused))
         return acks
-
-    def _keys(self) -> dict[str, PublicKey]:
-        with read(self._engine) as connection:
-            rows = connection.execute(select(schema.gateway.c.id, schema.gateway.c.public_key)).all()
-        return {row.id: parse_public_key(row.public_key) for row in rows}
 
     def _store(
         self, connection: Connection, verified: Verified, now: int, reply: _Reply, refused: list[tuple[str, str]]

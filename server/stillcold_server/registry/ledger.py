@@ -1,9 +1,14 @@
-"""The registry in the database: import from and export to ``registry.toml``'s form."""
+"""The registry in the database: import from and export to ``registry.toml``'s form.
+
+::
+
+    KeyOfAnother (ValueError)      a registry names another key than the one that was approved
+"""
 
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, update
 
 from stillcold_core.registry import Gateway, Line, Permit, Point, Registry, Site
 from stillcold_server.store import schema
@@ -13,14 +18,30 @@ from stillcold_server.store.marks import read_mark, write_mark
 _MARK = "registry"
 
 
+class KeyOfAnother(ValueError):
+    """A registry names another key for a gateway than the one that an officer has approved."""
+
+    def __init__(self, gateway: str) -> None:
+        super().__init__(
+            f"gateway {gateway}: public_key is not the one that was approved for it; expected none, or that one"
+        )
+
+
 def import_registry(connection: Connection, registry: Registry) -> None:
     """Put every entry of a registry into the database; an entry with an id that is there already replaces it.
 
-    Entries that the registry does not name stay: what has been measured must keep its line.
+    Entries that the registry does not name stay: what has been measured must keep its line. So does the key of a
+    gateway where the registry names none.
+
+    Raises
+    ------
+    KeyOfAnother
+        When it names another key for a gateway than the one that was approved.
     """
+    keys = _checked_keys(connection, registry)
     upsert(connection, schema.site, [_site(s) for s in registry.site])
     upsert(connection, schema.line, [_line(x) for x in registry.line])
-    upsert(connection, schema.gateway, [_gateway(g) for g in registry.gateway])
+    upsert(connection, schema.gateway, [_gateway(g, keys[g.id]) for g in registry.gateway])
     upsert(
         connection,
         schema.point,
@@ -30,6 +51,12 @@ def import_registry(connection: Connection, registry: Registry) -> None:
     fresh = [p for p in map(_permit, registry.permit) if (p["line"], p["from_at"], p["to_at"]) not in known]
     if fresh:
         connection.execute(schema.permit.insert(), fresh)
+    write_mark(connection, _MARK, registry_revision(connection) + 1)
+
+
+def set_key(connection: Connection, gateway: str, public_key: str) -> None:
+    """Believe a gateway's signatures with this key, and with no other."""
+    connection.execute(update(schema.gateway).where(schema.gateway.c.id == gateway).values(public_key=public_key))
     write_mark(connection, _MARK, registry_revision(connection) + 1)
 
 
@@ -73,8 +100,19 @@ def _line(line: Line) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _gateway(gateway: Gateway) -> dict[str, Any]:
-    return {"id": gateway.id, "public_key": gateway.public_key, "site": gateway.site}
+def _gateway(gateway: Gateway, public_key: str) -> dict[str, Any]:
+    return {"id": gateway.id, "public_key": public_key, "site": gateway.site}
+
+
+def _checked_keys(connection: Connection, registry: Registry) -> dict[str, str]:
+    """By gateway, the key that it is to have."""
+    g, e = schema.gateway.c, schema.enrolment.c
+    kept = {row.id: row.public_key for row in connection.execute(select(g.id, g.public_key))}
+    approved = set(connection.scalars(select(e.gateway).where(e.state == "approved")))
+    for gateway in registry.gateway:
+        if gateway.id in approved and gateway.public_key not in ("", kept[gateway.id]):
+            raise KeyOfAnother(gateway.id)
+    return {gateway.id: gateway.public_key or kept.get(gateway.id, "") for gateway in registry.gateway}
 
 
 def _permit(permit: Permit) -> dict[str, Any]:

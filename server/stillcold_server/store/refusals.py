@@ -13,6 +13,7 @@ REASONS = (
     "algorithm",
     "content_type",
     "unknown_key",
+    "revoked",
     "signature",
     "malformed",
     "wrong_gateway",

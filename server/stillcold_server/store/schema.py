@@ -73,6 +73,35 @@ permit = Table(
     UniqueConstraint("line", "from_at", "to_at"),
 )  # fmt: skip
 
+# --- identity ---------------------------------------------------------------------------------------------------------
+
+invitation = Table(
+    "invitation", metadata,
+    Column("gateway", ForeignKey("gateway.id"), primary_key=True),
+    Column("key", LargeBinary(32), nullable=False), _time("expires_at"), _text("made_by"),
+    Column("digest", LargeBinary(32)),
+)  # fmt: skip
+"""``key`` is made of the one-time code. ``digest``: of the one request that it was used for."""
+
+enrolment = Table(
+    "enrolment", metadata,
+    Column("id", _ROW_ID, primary_key=True), Column("gateway", ForeignKey("gateway.id"), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False), Column("tls_key", LargeBinary(32), nullable=False),
+    _text("public_key"), _text("request"),
+    _text("state"), _time("asked_at"), _time("decided_at", nullable=True), _text("decided_by"), _text("reason"),
+    UniqueConstraint("gateway", "digest"), Index("ix_enrolment_state", "state"),
+)  # fmt: skip
+"""A gateway's two keys, and whether they are believed. ``state``: waiting, approved, refused, revoked (for ever). A
+gateway that was never asked in and is revoked has an empty ``digest``, ``tls_key`` and ``request``."""
+
+certificate = Table(
+    "certificate", metadata,
+    _text("serial", primary_key=True), Column("enrolment", ForeignKey("enrolment.id"), nullable=False),
+    _time("issued_at"), _time("expires_at"), _text("pem"),
+    Index("ix_certificate_enrolment", "enrolment"),
+)  # fmt: skip
+"""``serial`` in hexadecimal."""
+
 # --- evidence ---------------------------------------------------------------------------------------------------------
 
 batch = Table(

@@ -12,16 +12,16 @@ from typing import Any
 from cryptography import x509
 
 from stillcold_agent.config import Config, Mqtt
+from stillcold_agent.enrolment.certificate import load_certificates, problem_of
+from stillcold_agent.enrolment.request import load_key
 from stillcold_agent.observe.window import look_in
-from stillcold_agent.tools.certificate import load_certificates, problem_of
 from stillcold_agent.tools.doctor.finding import Finding, State, fail, good, warn
-from stillcold_agent.tools.enrol import load_key
 from stillcold_agent.tools.running import agent_runs
 from stillcold_agent.uplink.client import new_client, tls_context
 from stillcold_core.files import BadFile
 
 _PATIENCE = 10.0  # s for each step
-_SOON = timedelta(days=30)
+_SOON = timedelta(days=20)  # a gateway renews its own 30 days before its end
 _CAUSES = {
     10: ("has expired", "whoever runs the broker must renew it; is this gateway's clock right?"),
     9: ("is not valid yet", "is this gateway's clock right?"),

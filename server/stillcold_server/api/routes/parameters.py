@@ -7,5 +7,6 @@ from fastapi import Path, Query
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,255}$"
 IdInPath = Annotated[str, Path(pattern=_ID)]
 IdInQuery = Annotated[str | None, Query(pattern=_ID)]
+NumberInPath = Annotated[int, Path(ge=1, lt=2**63)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 UserInPath = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f/]{1,64}$")]

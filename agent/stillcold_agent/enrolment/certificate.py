@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from stillcold_agent.config import Config
-from stillcold_agent.identity import write_whole
-from stillcold_agent.tools.enrol import load_key
-from stillcold_core.files import BadFile
+from stillcold_agent.enrolment.request import give_to_service, load_key
+from stillcold_core.files import BadFile, unreadable
+from stillcold_core.whole import write_whole
 
 _LONGEST_CHAIN = 5
 
@@ -34,15 +34,36 @@ def install(config: Config, certificate: Path, authority: Path | None) -> str:
         When it is another key's or gateway's, is not valid now, or is not of that authority. Nothing is changed then.
     """
     chain = load_certificates(certificate)
-    trusted = load_certificates(authority or Path(config.mqtt.ca_file))
+    own = accept(config, chain, load_certificates(authority) if authority else None, source=certificate)
+    return f"{config.mqtt.cert_file}: installed, good until {own.not_valid_after_utc:%Y-%m-%d}"
+
+
+def accept(
+    config: Config, chain: list[x509.Certificate], root: list[x509.Certificate] | None, *, source: Path | str
+) -> x509.Certificate:
+    """Check certificates and put them where the configuration points; this gateway's own one.
+
+    Parameters
+    ----------
+    root : list or None
+        To be trusted from now on; what is installed already where it is None.
+    source : Path or str
+        Where the chain comes from, for errors.
+
+    Raises
+    ------
+    BadFile
+        As :func:`install` does.
+    """
     key = load_key(Path(config.mqtt.key_file)).public_key()
-    problem = problem_of(chain, trusted, key, config.gateway, datetime.now(UTC))
-    if problem:
-        raise BadFile(certificate, problem)
-    if authority:
-        write_whole(Path(config.mqtt.ca_file), _pem(trusted), 0o644)
+    trusted = load_certificates(Path(config.mqtt.ca_file)) if root is None else root
+    if problem := problem_of(chain, trusted, key, config.gateway, datetime.now(UTC)):
+        raise BadFile(source, problem)
+    if root is not None:
+        write_whole(Path(config.mqtt.ca_file), _pem(root), 0o644)
     write_whole(Path(config.mqtt.cert_file), _pem(chain), 0o644)
-    return f"{config.mqtt.cert_file}: installed, good until {chain[0].not_valid_after_utc:%Y-%m-%d}; restart the agent"
+    give_to_service(Path(config.mqtt.cert_file), Path(config.data_dir))  # who renews it
+    return chain[0]
 
 
 def load_certificates(path: Path) -> list[x509.Certificate]:
@@ -54,14 +75,27 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
         When it cannot be read or has none.
     """
     try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
+        content = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return read_certificates(content, path)
+
+
+def read_certificates(pem: bytes, source: Path | str) -> list[x509.Certificate]:
+    """Certificates in PEM, in their order.
+
+    Raises
+    ------
+    BadFile
+        When there are none.
+    """
+    try:
+        found = x509.load_pem_x509_certificates(pem)
         for certificate in found:  # the library looks into them when they are asked for, no sooner
             certificate.public_key()
             _ = certificate.extensions
-    except OSError as error:
-        raise BadFile(path, f"cannot be read ({error.strerror}); expected a certificate in PEM") from error
     except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
-        raise BadFile(path, "expected a certificate in PEM") from error
+        raise BadFile(source, "expected a certificate in PEM") from error
     return found
 
 

@@ -1,0 +1,121 @@
+"""Asking the authority over HTTP, and believing only an answer that proves itself.
+
+::
+
+    NoAnswer (Exception)      nobody answers, or the answer is not the authority's
+    NotApproved (Exception)   the authority does not believe this gateway; ``state`` says how far it is
+"""
+
+import json
+import ssl
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+from cryptography import x509
+
+from stillcold_agent.config import Config
+from stillcold_agent.enrolment.certificate import accept, load_certificates, read_certificates
+from stillcold_core.enrolment.answer import (
+    LONGEST_ANSWER,
+    Answer,
+    BadAnswer,
+    State,
+    answer_mac,
+    code_key,
+    read_answer,
+    request_mac,
+    same,
+)
+from stillcold_core.enrolment.request import Request
+
+PATH = "/api/v1/enrolment"
+_PATIENCE = 20.0  # s
+
+
+class NoAnswer(Exception):
+    """Nobody answers, or the answer is not the authority's."""
+
+
+class NotApproved(Exception):
+    """The authority does not believe this gateway, or not yet."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        super().__init__(f"the authority says: {state}")
+
+
+def enrol(config: Config, request: Request, code: str) -> x509.Certificate:
+    """Ask for the first time; what is to be trusted comes with the answer, and the code proves both.
+
+    Raises
+    ------
+    NoAnswer, NotApproved
+    BadFile
+        When the certificate does not serve, or cannot be written.
+    """
+    key = code_key(code)
+    answer = _ask(config.enrolment.url, request, request_mac(key, request))
+    if not same(answer.mac, answer_mac(key, request, answer)):
+        raise NoAnswer("the answer was not made with this code: somebody else answers, or the code was used before")
+    chain, url = _chain(config, answer), config.enrolment.url
+    return accept(config, chain, read_certificates(answer.root.encode(), url), source=url)
+
+
+def renew(config: Config, request: Request) -> x509.Certificate:
+    """Ask again with keys that were approved; the new certificate is proved by the root that is trusted here.
+
+    Raises
+    ------
+    NoAnswer, NotApproved
+    BadFile
+        When the certificate does not serve, or cannot be written.
+    """
+    chain = _chain(config, _ask(config.enrolment.url, request, ""))
+    present = load_certificates(Path(config.mqtt.cert_file))[0]
+    if chain[0].not_valid_after_utc <= present.not_valid_after_utc:
+        raise NoAnswer(f"{config.enrolment.url}: the certificate is older than the present one")
+    return accept(config, chain, None, source=config.enrolment.url)
+
+
+def _chain(config: Config, answer: Answer) -> list[x509.Certificate]:
+    if answer.state != "approved":
+        raise NotApproved(answer.state)
+    return read_certificates(answer.certificate.encode(), config.enrolment.url)
+
+
+def _ask(url: str, request: Request, mac: str) -> Answer:
+    body = json.dumps({"request": request.pem.decode(), "mac": mac}).encode()
+    wanted = urllib.request.Request(  # noqa: S310  # the configuration allows http and https only
+        url.rstrip("/") + PATH, body, {"Content-Type": "application/json"}
+    )
+    try:
+        with _opener()(wanted) as reply:
+            return read_answer(reply.read(LONGEST_ANSWER + 1))
+    except HTTPError as error:
+        raise NoAnswer(f"{url} answers {error.code}: {_detail(error)}") from error
+    except (OSError, HTTPException, BadAnswer) as error:
+        raise NoAnswer(f"{url}: {error}") from error
+
+
+def _opener() -> Callable[[urllib.request.Request], Any]:
+    """Trusts whoever answers: what is asked is no secret, and the answer is proved by the code or by the root.
+
+    A fresh gateway has nobody to trust, and a clock that may be years behind; one whose certificate has expired must
+    come back all the same.
+    """
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+    return partial(opener.open, timeout=_PATIENCE)
+
+
+def _detail(error: HTTPError) -> str:
+    try:
+        return str(json.loads(error.read(LONGEST_ANSWER))["detail"])
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+        return str(error.reason)

@@ -1,0 +1,176 @@
+"""What the broker reads: whom to trust, its own certificate, and the list of the revoked (CRL, RFC 5280 section 5).
+
+A broker takes a new list for whoever connects from then on; it does not look again at those who are connected. So
+the file ``revoked`` says when somebody was revoked: what watches the folder restarts the broker then, and has it read
+its files again when anything else in the folder is new (firmware_config/broker).
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import Connection, select
+
+from stillcold_core.files import BadFile, unreadable
+from stillcold_core.whole import write_whole
+from stillcold_server.identity.authority import (
+    CRL_LIFE,
+    SERVER,
+    Authority,
+    Revoked,
+    key_pem,
+    load_certificate,
+    load_key,
+)
+from stillcold_server.store import schema
+from stillcold_server.store.marks import read_mark, write_mark
+
+CRL_FILE, REVOKED_FILE, TRUSTED_FILE, NAME = "crl.pem", "revoked", "ca.crt", "broker"
+LIFE = timedelta(days=365)
+"""Of the certificates of broker and server, which are renewed here by themselves."""
+_MARK = "crl"
+_RENEW_CRL = 0.75  # of its life is left when a list is written anew: once a week
+_RENEW = 1 / 3  # of its life is left when a certificate is
+
+
+class BrokerFiles:
+    """The folder that the broker reads.
+
+    Parameters
+    ----------
+    authority : Authority
+        Issues what lies there.
+    folder : Path
+        Readable for the broker, writable for the server.
+    """
+
+    def __init__(self, authority: Authority, folder: Path) -> None:
+        self.authority, self._folder = authority, folder
+
+    def make(self, connection: Connection, hosts: list[str], now: datetime) -> None:
+        """Write everything anew, for a broker that clients know by some names or addresses.
+
+        Raises
+        ------
+        BadFile
+            When a file cannot be written.
+        """
+        write_whole(self._folder / TRUSTED_FILE, self.authority.trusted(), 0o644)
+        names = x509.SubjectAlternativeName([_host(h) for h in hosts])
+        issue_pair(self.authority, self._folder / NAME, NAME, names, SERVER, now, mode=0o640)
+        self.publish(connection, now, cut=True)
+
+    def publish(self, connection: Connection, now: datetime, *, cut: bool, life: timedelta = CRL_LIFE) -> None:
+        """Write the list of the revoked; ``cut`` where somebody has joined it who may be connected.
+
+        Raises
+        ------
+        BadFile
+            When it cannot be written. What the transaction has changed must not hold then.
+        """
+        number = read_mark(connection, _MARK) + 1
+        write_mark(connection, _MARK, number)  # first: two who write at a time take turns here
+        crl = self.authority.crl(_revoked(connection, now), number, now, life)
+        write_whole(self._folder / CRL_FILE, crl, 0o644)
+        if cut:
+            write_whole(self._folder / REVOKED_FILE, f"{number}\n".encode(), 0o644)
+
+    def crl_ends(self) -> datetime:
+        """Until when the list is good.
+
+        Raises
+        ------
+        BadFile
+            When there is none.
+        """
+        path = self._folder / CRL_FILE
+        try:
+            ends = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
+        except OSError as error:
+            raise unreadable(path, error) from error
+        except ValueError as error:
+            raise BadFile(path, "expected a list of revoked certificates in PEM") from error
+        assert ends is not None  # noqa: S101  # we write no other
+        return ends
+
+    def crl_is_due(self, now: datetime) -> bool:
+        """Whether the list must be written anew."""
+        try:
+            return self.crl_ends() - now < CRL_LIFE * _RENEW_CRL
+        except BadFile:
+            return True
+
+    def renew(self, now: datetime) -> bool:
+        """Renew the broker's certificate where it is due, and what it trusts with it; whether it was."""
+        renewed = renew_pair(self.authority, self._folder / NAME, NAME, SERVER, now)
+        trusted = self._folder / TRUSTED_FILE
+        if trusted.read_bytes() != self.authority.trusted():
+            write_whole(trusted, self.authority.trusted(), 0o644)
+            return True
+        return renewed
+
+
+def issue_pair(
+    authority: Authority,
+    path: Path,
+    name: str,
+    names: x509.SubjectAlternativeName,
+    use: x509.ObjectIdentifier,
+    now: datetime,
+    *,
+    mode: int = 0o600,
+) -> None:
+    """A new key and its certificate, as ``path`` with the endings ``.key`` and ``.crt``; ``mode`` is the key's.
+
+    Raises
+    ------
+    BadFile
+        When one cannot be written.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = authority.issue(name, key.public_key(), names, use, now, LIFE)
+    write_whole(path.with_suffix(".key"), key_pem(key), mode)
+    write_whole(path.with_suffix(".crt"), authority.chain(certificate), 0o644)
+
+
+def renew_pair(authority: Authority, path: Path, name: str, use: x509.ObjectIdentifier, now: datetime) -> bool:
+    """A new certificate with the same names where the present one is due; whether it was.
+
+    The key stays, so a power cut between two files cannot leave a certificate of another key.
+
+    Raises
+    ------
+    BadFile
+        When a file cannot be used.
+    """
+    old = load_certificate(path.with_suffix(".crt"))
+    if not is_due(old, now):
+        return False
+    names = old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    certificate = authority.issue(name, load_key(path.with_suffix(".key")).public_key(), names, use, now, LIFE)
+    write_whole(path.with_suffix(".crt"), authority.chain(certificate), 0o644)
+    return True
+
+
+def is_due(certificate: x509.Certificate, now: datetime) -> bool:
+    """Whether a third of its life or less is left."""
+    ends = certificate.not_valid_after_utc
+    return ends - now <= (ends - certificate.not_valid_before_utc) * _RENEW
+
+
+def _revoked(connection: Connection, now: datetime) -> Iterator[Revoked]:
+    c, e = schema.certificate.c, schema.enrolment.c
+    wanted = select(c.serial, e.decided_at).join(schema.enrolment, e.id == c.enrolment)
+    living = (e.state == "revoked") & (c.expires_at > now.timestamp() * 1000)
+    for row in connection.execute(wanted.where(living).order_by(c.serial)):
+        yield Revoked(int(row.serial, 16), datetime.fromtimestamp(row.decided_at / 1000, UTC))
+
+
+def _host(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

@@ -1,0 +1,55 @@
+"""What the commands share: the configuration's option, errors in one line, and a database that is ready."""
+
+import sys
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+from sqlalchemy import Engine
+
+from stillcold_core.files import BadFile
+from stillcold_server.config import Config
+from stillcold_server.identity.enrolments import NotDone
+from stillcold_server.registry.ledger import KeyOfAnother
+from stillcold_server.store.database import open_database
+from stillcold_server.store.migrate import NotMigrated, prepare
+
+P = ParamSpec("P")
+R = TypeVar("R")
+FILE = click.Path(path_type=Path, dir_okay=False)
+config_option = click.option(
+    "--config", "-c", "config_file", type=FILE, default="server.toml", show_default=True, help="Configuration file."
+)
+
+
+def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Show a file or database that cannot be used as one line and end with 2."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (BadFile, NotMigrated, NotDone, KeyOfAnother) as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2)
+        except BrokenProcessPool:
+            click.echo("error: a process was ended from outside, out of memory perhaps; try fewer --jobs", err=True)
+            sys.exit(1)
+
+    return run
+
+
+def prepared(config: Config) -> Engine:
+    """The database, with its tables.
+
+    Raises
+    ------
+    NotMigrated
+        When it is of another version.
+    """
+    engine = open_database(config.database)
+    prepare(engine)
+    return engine
