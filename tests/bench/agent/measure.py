@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.agent import usage
+from bench.agent.awake import awake
 from bench.agent.contestant import Contestant
 from bench.agent.plant import METERS, NUMBERS
 from bench.agent.stage import Stage, stage
@@ -39,8 +40,8 @@ class Steady:
 
     Attributes
     ----------
-    cpu : float
-        CPU seconds a million values.
+    cpu, awake : float
+        CPU seconds a million values, as it is and with cores that are kept awake.
     peak, own : float
         MB: largest resident set, and proportional set at the end.
     change, read : list of float
@@ -52,6 +53,7 @@ class Steady:
     """
 
     cpu: float
+    awake: float
     peak: float
     own: float
     change: list[float]
@@ -82,18 +84,18 @@ class Absence:
 
 
 def steady(contestant: Contestant, folder: Path, plant: Path, durations: Durations) -> Steady:
-    """CPU in a window in which nothing changes, then changes of random meters at random moments."""
+    """CPU in two windows in which nothing changes, then changes of random meters at random moments."""
     with stage(contestant, folder, plant, 1.0) as on:
         time.sleep(durations.warm)
-        cpu, values = usage.cpu(on.process.pid), _values(on)
-        time.sleep(durations.window)
-        cpu, values = usage.cpu(on.process.pid) - cpu, _values(on) - values
+        cpu = _cpu(on, durations.window)
         load = os.getloadavg()[0]
+        with awake():
+            cpu_awake = _cpu(on, durations.window)
         changed = _change(on, durations.changes)
         change, read = _delays(on, changed)
         missed = len(changed) - len(change)
         pid = on.process.pid
-        return Steady(1e6 * cpu / values, usage.peak_memory(pid), usage.own_memory(pid), change, read, missed, load)
+        return Steady(cpu, cpu_awake, usage.peak_memory(pid), usage.own_memory(pid), change, read, missed, load)
 
 
 def rush(contestant: Contestant, folder: Path, plant: Path, durations: Durations) -> Rush:
@@ -140,6 +142,13 @@ def _came(on: Stage) -> Counter[tuple[int, int]]:
 
 def _numbers(began: Sequence[int], ended: Sequence[int]) -> set[tuple[int, int]]:
     return {(u, n) for u, (a, b) in enumerate(zip(began, ended, strict=True), 1) for n in range(a + 1, b + 1)}
+
+
+def _cpu(on: Stage, seconds: float) -> float:
+    """CPU seconds a million values in a window."""
+    cpu, values = usage.cpu(on.process.pid), _values(on)
+    time.sleep(seconds)
+    return 1e6 * (usage.cpu(on.process.pid) - cpu) / (_values(on) - values)
 
 
 def _values(on: Stage) -> int:

@@ -29,7 +29,9 @@ def report(contestants: Sequence[Contestant], found: Mapping[str, Found], parts:
         head = [
             "",
             "version",
-            "CPU s a million values",
+            "CPU s a million values, cores awake",
+            f"× {BASELINE}",
+            "cores that sleep",
             f"× {BASELINE}",
             "peak RSS, MB",
             "PSS, MB",
@@ -58,9 +60,17 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _steady(contestant: Contestant, found: Mapping[str, Found]) -> Sequence[str]:
     mine, baseline = found[contestant.name].steady, found.get(BASELINE, Found()).steady
     if mine is None:
-        return [contestant.name, contestant.version, _why(found[contestant.name], "steady"), "", "", "", "", ""]
-    ratio = f"{mine.cpu / baseline.cpu:.2f}" if baseline else "–"
-    figures = [f"{mine.cpu:.1f}", ratio, f"{mine.peak:.0f}", f"{mine.own:.0f}", f"{mine.load:.1f}"]
+        return [contestant.name, contestant.version, _why(found[contestant.name], "steady"), *[""] * 7]
+    ratios = [f"{mine.awake / baseline.awake:.2f}", f"{mine.cpu / baseline.cpu:.2f}"] if baseline else ["–"] * 2
+    figures = [
+        f"{mine.awake:.1f}",
+        ratios[0],
+        f"{mine.cpu:.1f}",
+        ratios[1],
+        f"{mine.peak:.0f}",
+        f"{mine.own:.0f}",
+        f"{mine.load:.1f}",
+    ]
     return [contestant.name, contestant.version, *figures, contestant.message]
 
 
