@@ -18,7 +18,7 @@ from stillcold_agent.journal.store import Journal
 from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.evidence.envelope import GENESIS, digest
 from stillcold_core.files import BadFile
-from support.journals import entry, envelope, fill
+from support.journals import START, entry, envelope, fill
 
 
 @pytest.fixture
@@ -161,6 +161,16 @@ def test_a_batch_is_on_the_disk_before_append_returns(path: Path) -> None:
     journal, _ = opened(path)
     assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
     assert journal._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    journal.close()
+
+
+@pytest.mark.requirement("agent.clock.held")
+def test_the_time_that_a_clock_must_not_be_behind_is_that_of_the_last_batch(path: Path) -> None:
+    """A clock that stood far in the future before it was set does not keep all that follows there."""
+    journal = Journal(path, Bounds(10**6), Counts())
+    assert journal.newest() is None
+    journal.append([entry(begun=START + 10**12), entry(begun=START)])
+    assert journal.newest() == (START + 59_000) / 1000
     journal.close()
 
 

@@ -49,8 +49,7 @@ _LATEST = """
 SELECT sequence, envelope FROM batch INDEXED BY batch_worth
 WHERE state = 0 AND importance >= ? AND sequence > ? ORDER BY sequence DESC LIMIT ?
 """
-# Not among all of them: they are not in the cache, and the card is slow.
-_NEWEST = "SELECT max(ended) FROM (SELECT ended FROM batch ORDER BY sequence DESC LIMIT 1000)"
+_LAST = "SELECT ended FROM batch ORDER BY sequence DESC LIMIT 1"
 _OLDEST = "SELECT written FROM batch INDEXED BY batch_pending WHERE state = 0 ORDER BY sequence LIMIT 1"
 _TOTALS = """
 SELECT coalesce(sum(state = :pending), 0), coalesce(sum(size) FILTER (WHERE state = :pending), 0),
@@ -149,10 +148,13 @@ class Journal:
         return good
 
     def newest(self) -> float | None:
-        """UTC, s, of the newest sample that it holds; None where it holds none."""
+        """UTC, s, of the sample that was written last; None where it holds none.
+
+        One before it may be dated later: the clock was wrong then, and has been set since.
+        """
         with self._reading():
-            ended = self._db.execute(_NEWEST).fetchone()[0]
-        return None if ended is None else ended / 1000
+            row = self._db.execute(_LAST).fetchone()
+        return row[0] / 1000 if row else None
 
     def latest(self, importance: int, after: int, limit: int) -> list[Kept]:
         """The newest batches of so much importance or more that the server has said nothing of, in order.
