@@ -2,14 +2,18 @@
 
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 from cryptography import x509
+from sqlalchemy import Engine
 
 from stillcold_agent.config import Config, load_config
 from stillcold_server.cli import main
+from stillcold_server.config import Ca
 from stillcold_server.config import load_config as load_server_config
+from stillcold_server.identity.upkeep import make_all
 from stillcold_server.store.database import open_database
 from support.authority import Certificate
 from support.firmware import rendered_broker
@@ -17,6 +21,14 @@ from support.mosquitto import Mosquitto
 from support.mqtt import Client
 from support.ports import free_port
 from support.process import Process
+
+
+def made_authority(engine: Engine, folder: Path, now: datetime) -> Ca:
+    """An authority and the broker's folder, made at some time."""
+    ca = Ca(str(folder / "ca"), str(folder / "broker"))
+    Path(ca.broker_folder).mkdir()
+    make_all(engine, ca, folder / "root.key", ["localhost"], now)
+    return ca
 
 
 class Office:

@@ -116,6 +116,7 @@ def _opener() -> Callable[[urllib.request.Request], Any]:
 
 def _detail(error: HTTPError) -> str:
     try:
-        return str(json.loads(error.read(LONGEST_ANSWER))["detail"])
+        with error:
+            return str(json.loads(error.read(LONGEST_ANSWER))["detail"])
     except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return str(error.reason)

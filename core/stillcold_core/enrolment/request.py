@@ -26,6 +26,16 @@ TlsKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 TlsPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 LONGEST_REQUEST = 8192
 """Bytes of a request in PEM."""
+_NO_REQUEST = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises when it looks into something else."""
 _KEY_URI = "urn:stillcold:key:"
 _SMALLEST_RSA = 2048
 _GROUPS, _DIGITS = 5, 4  # 80 bits: nobody finds a second request with the same ones
@@ -115,7 +125,7 @@ def read_request(pem: bytes) -> Request:
         csr = x509.load_pem_x509_csr(pem)
         key, signed = csr.public_key(), csr.is_signature_valid
         gateway, public_key = _gateway_of(csr), _public_key_of(csr)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except _NO_REQUEST as error:
         raise BadRequest("expected a request for a certificate in PEM, as `stillcold-agent enrol` writes it") from error
     if not signed:
         raise BadRequest("expected a request that is signed with its own key")

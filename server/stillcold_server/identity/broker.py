@@ -6,7 +6,7 @@ its files again when anything else in the folder is new (firmware_config/broker)
 """
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,12 +45,17 @@ class BrokerFiles:
         Issues what lies there.
     folder : Path
         Readable for the broker, writable for the server.
+
+    Attributes
+    ----------
+    authority, folder
+        As given.
     """
 
     def __init__(self, authority: Authority, folder: Path) -> None:
-        self.authority, self._folder = authority, folder
+        self.authority, self.folder = authority, folder
 
-    def make(self, connection: Connection, hosts: list[str], now: datetime) -> None:
+    def make(self, connection: Connection, hosts: Sequence[str], now: datetime) -> None:
         """Write everything anew, for a broker that clients know by some names or addresses.
 
         Raises
@@ -58,9 +63,9 @@ class BrokerFiles:
         BadFile
             When a file cannot be written.
         """
-        write_whole(self._folder / TRUSTED_FILE, self.authority.trusted(), 0o644)
+        write_whole(self.folder / TRUSTED_FILE, self.authority.trusted(), 0o644)
         names = x509.SubjectAlternativeName([_host(h) for h in hosts])
-        issue_pair(self.authority, self._folder / NAME, NAME, names, SERVER, now, mode=0o640)
+        issue_pair(self.authority, self.folder / NAME, NAME, names, SERVER, now, mode=0o640)
         self.publish(connection, now, cut=True)
 
     def publish(self, connection: Connection, now: datetime, *, cut: bool, life: timedelta = CRL_LIFE) -> None:
@@ -74,9 +79,9 @@ class BrokerFiles:
         number = read_mark(connection, _MARK) + 1
         write_mark(connection, _MARK, number)  # first: two who write at a time take turns here
         crl = self.authority.crl(_revoked(connection, now), number, now, life)
-        write_whole(self._folder / CRL_FILE, crl, 0o644)
+        write_whole(self.folder / CRL_FILE, crl, 0o644)
         if cut:
-            write_whole(self._folder / REVOKED_FILE, f"{number}\n".encode(), 0o644)
+            write_whole(self.folder / REVOKED_FILE, f"{number}\n".encode(), 0o644)
 
     def crl_ends(self) -> datetime:
         """Until when the list is good.
@@ -86,7 +91,7 @@ class BrokerFiles:
         BadFile
             When there is none.
         """
-        path = self._folder / CRL_FILE
+        path = self.folder / CRL_FILE
         try:
             ends = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
         except OSError as error:
@@ -105,8 +110,8 @@ class BrokerFiles:
 
     def renew(self, now: datetime) -> bool:
         """Renew the broker's certificate where it is due, and what it trusts with it; whether it was."""
-        renewed = renew_pair(self.authority, self._folder / NAME, NAME, SERVER, now)
-        trusted = self._folder / TRUSTED_FILE
+        renewed = renew_pair(self.authority, self.folder / NAME, NAME, SERVER, now)
+        trusted = self.folder / TRUSTED_FILE
         if trusted.read_bytes() != self.authority.trusted():
             write_whole(trusted, self.authority.trusted(), 0o644)
             return True

@@ -7,18 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from cryptography import x509
 from sqlalchemy import Engine
 
 from stillcold_core.enrolment.request import BadRequest, read_request
 from stillcold_core.files import BadFile, read_text
 from stillcold_server.config import Ca, Config, load_config
 from stillcold_server.identity import enrolments
-from stillcold_server.identity.authority import CLIENT, make_authority, renew_authority
-from stillcold_server.identity.broker import BrokerFiles, issue_pair
+from stillcold_server.identity.authority import renew_authority
+from stillcold_server.identity.broker import BrokerFiles
 from stillcold_server.identity.enrolments import NotDone
 from stillcold_server.identity.standing import Waiting, waiting
-from stillcold_server.identity.upkeep import SERVER_NAME, Upkeep, open_authority
+from stillcold_server.identity.upkeep import Upkeep, make_all, open_authority
 from stillcold_server.options import FILE, config_option, plain_errors, prepared
 from stillcold_server.store.database import read, write
 
@@ -35,15 +34,10 @@ def ca() -> None:
 @plain_errors
 def init(hosts: tuple[str, ...], root_key: Path, config_file: Path) -> None:
     """Make the authority, the broker's files and the server's certificate."""
-    config, now = load_config(config_file), datetime.now(UTC)
-    places, engine = _places(config, config_file), prepared(config)
-    folder = Path(places.folder)
-    files = BrokerFiles(make_authority(folder, root_key, now), Path(places.broker_folder))
-    names = x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)])
-    issue_pair(files.authority, folder / "server", SERVER_NAME, names, CLIENT, now)
-    with write(engine) as connection:
-        files.make(connection, list(hosts), now)
-    click.echo(f"the authority is in {folder}; what the broker reads is in {places.broker_folder}")
+    config = load_config(config_file)
+    places = _places(config, config_file)
+    files = make_all(prepared(config), places, root_key, hosts, datetime.now(UTC))
+    click.echo(f"the authority is in {places.folder}; what the broker reads is in {places.broker_folder}")
     click.echo(f"its root, SHA-256: {files.authority.fingerprint}")
     click.echo(f"now take {root_key} away and lock it up: it is needed again only for `ca renew`")
 

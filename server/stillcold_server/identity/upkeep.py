@@ -2,22 +2,49 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography import x509
 from sqlalchemy import Engine
 
 from stillcold_core.files import BadFile
 from stillcold_server.config import Ca
-from stillcold_server.identity.authority import CLIENT, Authority
-from stillcold_server.identity.broker import BrokerFiles, renew_pair
+from stillcold_server.identity.authority import CLIENT, Authority, make_authority
+from stillcold_server.identity.broker import BrokerFiles, issue_pair, renew_pair
 from stillcold_server.store.database import write
 
 log = logging.getLogger(__name__)
 SERVER_NAME = "stillcold-server"
 """Common name of the server's own certificate, in the broker's access list."""
+SERVER_FILES = "server"
+"""Its files, without their endings."""
 _EVERY = 600.0  # s
+
+
+def make_all(engine: Engine, ca: Ca, root_key: Path, hosts: Sequence[str], now: datetime) -> BrokerFiles:
+    """Make the authority, the broker's files and the server's certificate.
+
+    Parameters
+    ----------
+    root_key : Path
+        Where the root's key is written to.
+    hosts : sequence of str
+        Names or addresses by which clients know the broker.
+
+    Raises
+    ------
+    BadFile
+        When there is an authority already, or a file cannot be written.
+    """
+    folder = Path(ca.folder)
+    files = BrokerFiles(make_authority(folder, root_key, now), Path(ca.broker_folder))
+    names = x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)])
+    issue_pair(files.authority, folder / SERVER_FILES, SERVER_NAME, names, CLIENT, now)
+    with write(engine) as connection:
+        files.make(connection, hosts, now)
+    return files
 
 
 def open_authority(ca: Ca) -> BrokerFiles:
@@ -42,9 +69,15 @@ class Upkeep:
         Its folders.
     now : callable, optional
         UTC.
+
+    Raises
+    ------
+    BadFile
+        When there is no authority, or it cannot be used.
     """
 
     def __init__(self, engine: Engine, ca: Ca, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        open_authority(ca)
         self._engine, self._ca, self._now = engine, ca, now
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ca", daemon=True)
@@ -73,7 +106,7 @@ class Upkeep:
             log.info("the list of the revoked was made anew, good until %s", files.crl_ends().date())
         if files.renew(now):
             log.info("the broker's certificate was renewed")
-        if renew_pair(files.authority, Path(self._ca.folder) / "server", SERVER_NAME, CLIENT, now):
+        if renew_pair(files.authority, Path(self._ca.folder) / SERVER_FILES, SERVER_NAME, CLIENT, now):
             log.info("the server's certificate was renewed")
 
     def _run(self) -> None:

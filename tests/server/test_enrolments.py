@@ -1,0 +1,240 @@
+"""Who is asked in, who is believed, and who is no more."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import Engine
+
+from stillcold_core.enrolment.answer import Answer, answer_mac, code_key, request_mac
+from stillcold_core.enrolment.request import Request, make_request
+from stillcold_core.registry import Gateway, Registry
+from stillcold_server.config import Ca
+from stillcold_server.identity.broker import BrokerFiles
+from stillcold_server.identity.enrolments import NotDone, approve, invite, note, receive, refuse, revoke
+from stillcold_server.identity.standing import Standing, standings, waiting
+from stillcold_server.identity.upkeep import Upkeep, open_authority
+from stillcold_server.ingest.writer import Writer
+from stillcold_server.metrics import Metrics
+from stillcold_server.registry.ledger import KeyOfAnother, import_registry
+from stillcold_server.store.database import read, write
+from support.gateway import DEAD, SignedGateway, steady
+from support.office import made_authority
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+OFFICER = "zhang"
+
+
+@pytest.fixture
+def files(engine: Engine, tmp_path: Path) -> BrokerFiles:
+    """An authority and the broker's folder; the registry knows gw-1, without a key."""
+    with write(engine) as connection:
+        import_registry(connection, Registry(gateway=(Gateway("gw-1"),)))
+    return open_authority(made_authority(engine, tmp_path, NOW))
+
+
+@pytest.fixture
+def signer() -> SignedGateway:
+    """The gateway's own key of batches."""
+    return SignedGateway("gw-1")
+
+
+@pytest.fixture
+def request_(signer: SignedGateway) -> Request:
+    """Its request."""
+    return asked(signer)
+
+
+def asked(signer: SignedGateway, gateway: str = "gw-1") -> Request:
+    return make_request(gateway, ec.generate_private_key(ec.SECP256R1()), signer.public_key)
+
+
+def code_of(engine: Engine, now: datetime = NOW) -> bytes:
+    with write(engine) as connection:
+        return code_key(invite(connection, "gw-1", OFFICER, now))
+
+
+def receive_with(engine: Engine, files: BrokerFiles, request: Request, key: bytes, now: datetime = NOW) -> Answer:
+    return receive(engine, files, request, request_mac(key, request), now)
+
+
+def enrolled(engine: Engine, files: BrokerFiles, request: Request) -> Answer:
+    """The answer after an officer has approved."""
+    key = code_of(engine)
+    receive_with(engine, files, request, key)
+    with write(engine) as connection:
+        (one,) = waiting(connection)
+        approve(connection, files, one.id, OFFICER, NOW)
+    return receive_with(engine, files, request, key)
+
+
+def standing(engine: Engine) -> Standing:
+    with read(engine) as connection:
+        (found,) = standings(connection, round(NOW.timestamp() * 1000))
+    return found
+
+
+def revoked_serials(files: BrokerFiles) -> set[int]:
+    crl = x509.load_pem_x509_crl((files.folder / "crl.pem").read_bytes())
+    return {entry.serial_number for entry in crl}
+
+
+@pytest.mark.requirement("identity.enrol")
+def test_a_gateway_that_knows_the_code_waits_and_is_believed_after_an_officer_says_so(
+    engine: Engine, files: BrokerFiles, request_: Request
+) -> None:
+    """Its batches are stored from then on, and not before; every answer proves that it knows the code."""
+    key = code_of(engine)
+    answer = receive_with(engine, files, request_, key)
+    assert (answer.state, answer.certificate, answer.root) == ("waiting", "", "")
+    assert answer.mac == answer_mac(key, request_, answer)
+    with write(engine) as connection:
+        (one,) = waiting(connection)
+        assert (one.gateway, one.fingerprint, one.replaces) == ("gw-1", request_.fingerprint, False)
+        approve(connection, files, one.id, OFFICER, NOW)
+    answer = receive_with(engine, files, request_, key)
+    assert answer.mac == answer_mac(key, request_, answer)
+    own, issuing = x509.load_pem_x509_certificates(answer.certificate.encode())
+    assert own.public_key() == request_.tls_key
+    assert own.not_valid_after_utc == (NOW + 90 * DAY).replace(microsecond=0)
+    own.verify_directly_issued_by(issuing)
+    assert answer.root.encode() in files.authority.trusted()
+    found = standing(engine)
+    assert (found.state, found.decided_by, found.invited_until) == ("approved", OFFICER, None)
+
+
+@pytest.mark.requirement("identity.code")
+def test_nobody_gets_onto_the_officer_s_list_without_the_code(
+    engine: Engine, files: BrokerFiles, signer: SignedGateway, request_: Request
+) -> None:
+    """Wrong, too old, replaced, used by another request, another gateway's, or for a gateway that nobody knows."""
+    old, key = code_of(engine), code_of(engine)
+    tries = [(request_, b"x" * 32, NOW), (request_, old, NOW), (request_, key, NOW + 3 * DAY)]
+    tries += [(asked(signer, "gw-9"), key, NOW)]
+    for request, used, now in tries:
+        with pytest.raises(NotDone) as refused:
+            receive_with(engine, files, request, used, now)
+        assert refused.value.word == "code"
+    receive_with(engine, files, request_, key)
+    with pytest.raises(NotDone):
+        receive_with(engine, files, asked(signer), key)
+    with read(engine) as connection:
+        assert len(waiting(connection)) == 1
+    with write(engine) as connection, pytest.raises(NotDone, match="the registry has no gateway gw-9"):
+        invite(connection, "gw-9", OFFICER, NOW)
+
+
+@pytest.mark.requirement("identity.renew")
+def test_an_approved_key_gets_a_new_certificate_without_a_code(
+    engine: Engine, files: BrokerFiles, request_: Request
+) -> None:
+    """Once a day at most, also after the old one has expired, and for the same key only."""
+    first = enrolled(engine, files, request_)
+    assert receive(engine, files, request_, "", NOW + DAY / 2).certificate == first.certificate
+    later = receive(engine, files, request_, "", NOW + 200 * DAY)
+    own = x509.load_pem_x509_certificate(later.certificate.encode())
+    assert own.public_key() == request_.tls_key
+    assert own.not_valid_after_utc == (NOW + 290 * DAY).replace(microsecond=0)
+    assert later.mac == ""  # nobody has asked with a code
+
+
+@pytest.mark.requirement("identity.refuse")
+def test_what_an_officer_has_refused_stays_refused(engine: Engine, files: BrokerFiles, request_: Request) -> None:
+    """And cannot be approved afterwards."""
+    key = code_of(engine)
+    receive_with(engine, files, request_, key)
+    with write(engine) as connection:
+        (one,) = waiting(connection)
+        refuse(connection, one.id, OFFICER, "another fingerprint", NOW)
+    assert receive_with(engine, files, request_, key).state == "refused"
+    with write(engine) as connection, pytest.raises(NotDone) as refused:
+        approve(connection, files, one.id, OFFICER, NOW)
+    assert refused.value.word == "not_waiting"
+
+
+@pytest.mark.requirement("identity.revoke")
+def test_nothing_is_believed_of_a_revoked_gateway_from_that_moment_on(
+    engine: Engine, files: BrokerFiles, signer: SignedGateway, request_: Request
+) -> None:
+    """Not its batches, not its certificates, not a request with one of its keys; what it had sent stays."""
+    answer = enrolled(engine, files, request_)
+    writer, metrics = Writer(engine, Metrics()), Metrics()
+    assert writer.take([("gw-1", signer.batch(steady(DEAD)))], 0)["gw-1"][0].stored
+    with write(engine) as connection:
+        revoke(connection, files, "gw-1", OFFICER, "stolen", NOW)
+    refusing = Writer(engine, metrics)
+    assert refusing.take([("gw-1", signer.batch(steady(DEAD)))], 0) == {}
+    assert b'stillcold_ingest_refused_total{reason="revoked"} 1.0' in metrics.exposition()
+    assert revoked_serials(files) == {x509.load_pem_x509_certificate(answer.certificate.encode()).serial_number}
+    assert receive(engine, files, request_, "", NOW).state == "revoked"
+    found = standing(engine)
+    assert (found.state, found.reason, found.decided_by) == ("revoked", "stolen", OFFICER)
+    with write(engine) as connection:
+        with pytest.raises(NotDone, match="both must be made anew"):
+            note(connection, asked(signer), NOW)
+        with pytest.raises(NotDone, match="has no key that is believed"):
+            revoke(connection, files, "gw-1", OFFICER, "again", NOW)
+
+
+@pytest.mark.requirement("identity.revoke")
+def test_a_key_that_came_with_the_registry_is_revoked_too(engine: Engine, signer: SignedGateway) -> None:
+    """Without an authority; importing the same registry again changes nothing."""
+    registry = Registry(gateway=(Gateway("gw-1", signer.public_key),))
+    for _ in range(2):
+        with write(engine) as connection:
+            import_registry(connection, registry)
+            if standings(connection, 0)[0].state != "revoked":
+                revoke(connection, None, "gw-1", OFFICER, "lost", NOW)
+        assert Writer(engine, Metrics()).take([("gw-1", signer.batch(steady(DEAD)))], 0) == {}
+
+
+@pytest.mark.requirement("identity.replace")
+def test_a_gateway_that_replaces_another_ends_it(
+    engine: Engine, files: BrokerFiles, signer: SignedGateway, request_: Request
+) -> None:
+    """The old one's certificate and key are revoked, the new one's are believed."""
+    old = enrolled(engine, files, request_)
+    newer = SignedGateway("gw-1", b"epoch--2")
+    answer = enrolled(engine, files, asked(newer))
+    assert answer.state == "approved"
+    assert revoked_serials(files) == {x509.load_pem_x509_certificate(old.certificate.encode()).serial_number}
+    writer = Writer(engine, Metrics())
+    assert writer.take([("gw-1", signer.batch(steady(DEAD)))], 0) == {}
+    assert writer.take([("gw-1", newer.batch(steady(DEAD)))], 0)["gw-1"][0].stored
+
+
+@pytest.mark.requirement("identity.registry")
+def test_a_registry_does_not_overrule_an_officer(
+    engine: Engine, files: BrokerFiles, signer: SignedGateway, request_: Request
+) -> None:
+    """A file without the key keeps the approved one; one with another is refused as a whole."""
+    enrolled(engine, files, request_)
+    with write(engine) as connection:
+        import_registry(connection, Registry(gateway=(Gateway("gw-1"),)))
+    assert Writer(engine, Metrics()).take([("gw-1", signer.batch(steady(DEAD)))], 0)
+    other = Registry(gateway=(Gateway("gw-1", SignedGateway().public_key),))
+    with pytest.raises(KeyOfAnother, match="gateway gw-1: public_key is not the one"), write(engine) as connection:
+        import_registry(connection, other)
+
+
+@pytest.mark.requirement("identity.upkeep")
+def test_certificates_and_the_list_are_made_anew_long_before_they_end(engine: Engine, tmp_path: Path) -> None:
+    """The list once a week, the broker's and the server's certificates in their last third; keys stay."""
+    ca: Ca = made_authority(engine, tmp_path, NOW)
+    folders = (Path(ca.folder), Path(ca.broker_folder))
+
+    def changed(now: datetime) -> set[str]:
+        before = {p: p.read_bytes() for folder in folders for p in folder.iterdir()}
+        Upkeep(engine, ca, lambda: now).look()
+        return {p.name for p, content in before.items() if p.read_bytes() != content}
+
+    assert changed(NOW + 7 * DAY) == set()
+    assert changed(NOW + 8 * DAY) == {"crl.pem"}
+    assert changed(NOW + 9 * DAY) == set()
+    assert changed(NOW + 250 * DAY) == {"crl.pem", "broker.crt", "server.crt"}
+    (folders[1] / "crl.pem").unlink()
+    Upkeep(engine, ca, lambda: NOW).look()
+    assert open_authority(ca).crl_ends() > NOW + 29 * DAY
