@@ -11,7 +11,7 @@ ifdef SSL_CERT_FILE
 export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
 endif
 
-.PHONY: help demo setup test check fuzz bench bench-detect bench-agent picture agent-alone clean
+.PHONY: help demo setup test check fuzz tamper bench bench-detect bench-agent picture agent-alone clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -38,6 +38,9 @@ check: setup ## Lint, format, types, import arrows, examples in docstrings
 
 fuzz: setup ## A million hostile messages through the real ingest; ARGS go to pytest
 	STILLCOLD_HOSTILE=1000000 $(RUN) pytest tests/server/test_hostile_ingest.py -s $(ARGS)
+
+tamper: setup ## Change every byte of an evidence bundle, and 10,000 times more than that: both verifiers must find it; 15 minutes
+	STILLCOLD_TAMPER=full $(RUN) pytest -s tests/server/test_evidence_tampering.py $(ARGS)
 
 bench: setup ## Measurements, with their figures printed; ARGS go to pytest
 	$(RUN) pytest tests/bench -o python_files='bench_*.py' -s $(ARGS)

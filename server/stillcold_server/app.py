@@ -22,6 +22,7 @@ from stillcold_server.config import Config
 from stillcold_server.detection.ahead import Ahead
 from stillcold_server.detection.compiled import Compiling
 from stillcold_server.detection.live import Detection
+from stillcold_server.evidence.log import extend
 from stillcold_server.followers import Follower
 from stillcold_server.identity.upkeep import Upkeep
 from stillcold_server.ingest.replays import Replays
@@ -99,6 +100,8 @@ class Server:
         """Sinks start before sources and stop after them."""
         with contextlib.ExitStack() as stack:
             stack.callback(self.engine.dispose)
+            with write(self.engine) as connection:
+                extend(connection)  # batches that a version without the log has stored
             kept = [self.upkeep] if self.upkeep else []
             parts: list[Part] = [*kept, self.compiling, self.outbox, *self.followers, self.subscriber, self.replays]
             for part in parts:

@@ -1,4 +1,4 @@
-"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay; identities: see identity."""
+"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay; identities: see identity; evidence: see evidence."""
 
 import os
 import sys
@@ -13,6 +13,7 @@ from sqlalchemy import select
 from stillcold_core.registry import load_registry
 from stillcold_server.config import load_config
 from stillcold_server.detection.scan import scan_files
+from stillcold_server.evidence.commands import evidence
 from stillcold_server.identity.commands import COMMANDS
 from stillcold_server.ingest.replays import NothingMissing, request_replay
 from stillcold_server.options import FILE, config_option, plain_errors, prepared
@@ -166,3 +167,4 @@ def _progress_bar(stage: str, amount: int) -> Iterator[Callable[[int], None]]:
 
 for _command in COMMANDS:
     main.add_command(_command)
+main.add_command(evidence)

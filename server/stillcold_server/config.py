@@ -67,6 +67,15 @@ class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """webhook: file with the key of the HMAC-SHA256 signature that each request then carries."""
 
 
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The log of receipts, and what is made of it for others to verify."""
+
+    origin: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9./:_-]{0,127}$")] = "stillcold"
+    """Name of the log."""
+    key_file: str = "evidence.key"
+    """Key that signs checkpoints and bundles."""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the server is told."""
 
@@ -78,6 +87,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mqtt: Mqtt = Mqtt()
     http: Http = Http()
     ca: Ca | None = None
+    evidence: Evidence = Evidence()
     influx: Influx | None = None
     channel: tuple[Channel, ...] = ()
 
@@ -135,6 +145,7 @@ def _anchored(config: Config, folder: Path) -> Config:
             key_file=at(mqtt.key_file),
         ),
         ca=config.ca and Ca(at(config.ca.folder), at(config.ca.broker_folder)),
+        evidence=replace(config.evidence, key_file=at(config.evidence.key_file)),
         influx=config.influx and replace(config.influx, token_file=at(config.influx.token_file)),
         channel=tuple(replace(c, url_file=at(c.url_file), secret_file=at(c.secret_file)) for c in config.channel),
     )

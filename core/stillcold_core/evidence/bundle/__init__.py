@@ -1,0 +1,1 @@
+"""The evidence bundle: one file that an outsider verifies without the server."""

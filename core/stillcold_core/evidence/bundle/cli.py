@@ -1,0 +1,58 @@
+"""``stillcold-verify``: verifies an evidence bundle offline.
+
+Exit code 0: nothing failed; 1: something did; 2: the bundle or the roots cannot be read.
+"""
+
+import argparse
+import json
+import mmap
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from stillcold_core.evidence.bundle.report import Report, lines_of
+from stillcold_core.evidence.bundle.trust import load_trust
+from stillcold_core.evidence.bundle.verify import verify_bundle
+from stillcold_core.files import BadFile, unreadable
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Verify a bundle and print what was found."""
+    asked = _parser().parse_args(arguments)
+    try:
+        trust = load_trust(asked.trust)
+        with _opened(asked.bundle) as content:
+            report = verify_bundle(content, trust)
+    except BadFile as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(_json(report) if asked.json else "\n".join(lines_of(report, asked.language)))
+    return 0 if report.good else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stillcold-verify", description="Verify an evidence bundle, offline.")
+    parser.add_argument("bundle", type=Path, help="the bundle, a ZIP file")
+    parser.add_argument("--trust", type=Path, required=True, help="the roots, from another hand than the bundle's")
+    parser.add_argument("--json", action="store_true", help="print the items as JSON")
+    parser.add_argument("--language", choices=("en", "zh"), default="en", help="of what each item proves")
+    return parser
+
+
+def _json(report: Report) -> str:
+    items = [asdict(item) for item in report.items]
+    return json.dumps({"good": report.good, "items": items}, ensure_ascii=False, indent=1)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[memoryview]:
+    """The bytes of a file, which are not read before they are looked at."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(1) and mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    view = memoryview(content)
+    yield view

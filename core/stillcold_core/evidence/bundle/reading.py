@@ -1,0 +1,103 @@
+"""One pass over the batches of a bundle: signature, receipt and content of each."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from stillcold_core.contract.batch import CONTENT_TYPE, MAX_ENVELOPE, Batch, decode_batch
+from stillcold_core.contract.errors import BadBatch
+from stillcold_core.evidence.bundle.accounts import Chains, Clocks
+from stillcold_core.evidence.bundle.certificates import Certified
+from stillcold_core.evidence.bundle.decoding import Decoding
+from stillcold_core.evidence.bundle.listing import Listed
+from stillcold_core.evidence.envelope import BadEnvelope, open_envelope
+from stillcold_core.evidence.keys import PublicKey
+from stillcold_core.evidence.merkle import leaf_hash
+from stillcold_core.profiles import Profile
+
+Keys = Mapping[str, Sequence[tuple[str, PublicKey]]]
+"""By gateway, the text and key of each key that it had."""
+
+
+class Reading:
+    """What the batches of a bundle show.
+
+    Parameters
+    ----------
+    keys : mapping
+        Of the gateways.
+    certified : sequence of Certified
+        What certificates say of these keys.
+    profiles : mapping of (str, str) to Profile
+        By model and version.
+
+    Attributes
+    ----------
+    problems : mapping of str to list of str
+        What is wrong, by item.
+    leaves : dict of int to bytes
+        Hash of each receipt's leaf in the log, by its number.
+    count, samples : int
+        Batches that are signed, and samples in them.
+    uncertified : set of str
+        Gateways with a key that no certificate names.
+    first, last : dict of str to int
+        Time, in ms, of the first and last sample by point.
+    """
+
+    def __init__(self, keys: Keys, certified: Sequence[Certified], profiles: Mapping[tuple[str, str], Profile]) -> None:
+        self._keys, self._certified = keys, certified
+        self.chains, self.clocks, self.decoding = Chains(), Clocks(), Decoding(profiles)
+        self.problems: defaultdict[str, list[str]] = defaultdict(list)
+        self.leaves: dict[int, bytes] = {}
+        self.count = self.samples = 0
+        self.uncertified: set[str] = set()
+        self.first: dict[str, int] = {}
+        self.last: dict[str, int] = {}
+
+    def take(self, listed: Iterable[Listed], envelopes: memoryview) -> None:
+        """Look at every batch of a list; one that is wrong stops none of the others."""
+        for one in listed:
+            envelope = bytes(envelopes[one.offset : one.offset + one.length])
+            self.leaves[one.number] = leaf_hash(one.receipt.entry.encode())
+            if hashlib.sha256(envelope).digest() != one.receipt.hash:
+                self.problems["receipts"].append(f"{one.name}: the receipt is of another envelope")
+            batch = self._open(one, envelope)
+            if batch is not None:
+                self._account(one, batch)
+
+    def _open(self, one: Listed, envelope: bytes) -> Batch | None:
+        keys = self._keys.get(one.receipt.gateway, ())
+        reason = "unknown_key" if len(envelope) <= MAX_ENVELOPE else "too_large"
+        for text, key in keys if len(envelope) <= MAX_ENVELOPE else ():
+            try:
+                opened = open_envelope(envelope, content_type=CONTENT_TYPE, key_of={one.receipt.gateway: key}.get)
+                self._certify(one, text)
+                return decode_batch(opened.payload)
+            except (BadEnvelope, BadBatch) as error:
+                reason = error.reason
+        self.problems["signatures"].append(f"{one.name}: {reason}")
+        return None
+
+    def _certify(self, one: Listed, key: str) -> None:
+        mine = [c for c in self._certified if (c.gateway, c.public_key) == (one.receipt.gateway, key)]
+        if not mine:
+            self.uncertified.add(one.receipt.gateway)
+        elif not any(c.begins <= one.receipt.received_at <= c.ends for c in mine):
+            self.problems["certificates"].append(f"{one.name}: no certificate was good when it came")
+
+    def _account(self, one: Listed, batch: Batch) -> None:
+        receipt = one.receipt
+        if (batch.gateway, batch.epoch, batch.sequence) != (receipt.gateway, receipt.epoch, receipt.sequence):
+            self.problems["receipts"].append(f"{one.name}: the receipt names another batch")
+            return
+        self.count += 1
+        self.chains.take(receipt, batch)
+        self.clocks.take(receipt, batch)
+        self.problems["decoding"] += [f"{one.name}: {p}" for p in self.decoding.problems(batch)]
+        for block in batch.blocks:
+            if len(block.times):
+                self.samples += len(block.times)
+                first, last = int(block.times.min()), int(block.times.max())
+                self.first[block.point] = min(first, self.first.get(block.point, first))
+                self.last[block.point] = max(last, self.last.get(block.point, last))

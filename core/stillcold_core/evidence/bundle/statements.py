@@ -1,0 +1,55 @@
+"""What a bundle holds that only the server says: its signature in the manifest stands for it, and nothing else."""
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stillcold_core.evidence.bundle.report import Item, judged
+
+ALERTS, CALIBRATION, NOTES, README, REGISTRY, RULES = (
+    "alerts.json", "calibration.json", "notes.json", "README.txt", "registry.toml", "rules.json",
+)  # fmt: skip
+STATEMENTS: Mapping[str, Callable[[str], Any]] = {
+    ALERTS: json.loads, CALIBRATION: json.loads, NOTES: json.loads, README: str, REGISTRY: tomllib.loads,
+    RULES: json.loads,
+}  # fmt: skip
+"""Each such file, and how it is read."""
+
+
+def read_statements(files: Mapping[str, memoryview]) -> tuple[dict[str, Any], list[str]]:
+    """The content of each such file, and which cannot be read."""
+    said: dict[str, Any] = {}
+    problems = []
+    for name, read in STATEMENTS.items():
+        try:
+            said[name] = read(bytes(files.get(name, b"")).decode())
+        except (ValueError, RecursionError):
+            problems.append(f"{name}: cannot be read")
+    return said, problems
+
+
+def points_of(said: Mapping[str, Any], line: str) -> list[str]:
+    """The points of a line, as the server's registry has them."""
+    points = said.get(REGISTRY, {}).get("point", [])
+    return sorted(str(p.get("id")) for p in points if isinstance(p, dict) and p.get("line") == line)
+
+
+def alerts(said: Mapping[str, Any], line: str) -> Item:
+    """The alerts' timeline."""
+    listed = said.get(ALERTS)
+    if not isinstance(listed, list) or not all(isinstance(a, dict) for a in listed):
+        return judged("alerts", [f"{ALERTS}: expected a list of alerts"], "")
+    problems = [f"{ALERTS}: {a.get('id')} is of another line" for a in listed if a.get("line") != line]
+    return judged("alerts", problems, f"{len(listed)} alerts, with what was done about each")
+
+
+def calibration(said: Mapping[str, Any]) -> Item:
+    """The meters' calibration."""
+    points = said.get(CALIBRATION)
+    if not isinstance(points, dict):
+        return judged("calibration", [f"{CALIBRATION}: expected an object by point"], "")
+    absent = sorted(point for point, record in points.items() if record is None)
+    if absent:
+        return Item("calibration", "ABSENT", f"no record of {', '.join(absent)}")
+    return Item("calibration", "PASS", f"a record of each of {len(points)} points")

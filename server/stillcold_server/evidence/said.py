@@ -1,0 +1,95 @@
+"""What the server says in a bundle beside the signed batches: registry, alerts, notes, calibration and rules."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from msgspec.structs import replace
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, or_, select
+
+from stillcold_core.detect.catalogue import DETECTORS
+from stillcold_core.evidence.bundle.statements import ALERTS, CALIBRATION, NOTES, README, REGISTRY, RULES
+from stillcold_core.registry import Registry, dump_registry
+from stillcold_server.api.models import AlertDetail
+from stillcold_server.api.moments import to_iso
+from stillcold_server.api.read.alerts import load_alert
+from stillcold_server.evidence.selection import Period, Run
+from stillcold_server.registry.ledger import export_registry
+from stillcold_server.store import schema
+
+
+def statements_of(connection: Connection, period: Period, runs: Sequence[Run]) -> Mapping[str, bytes]:
+    """The files of a bundle that the server answers for."""
+    registry = _extract(export_registry(connection), period.line, {run.gateway for run in runs})
+    return {
+        REGISTRY: dump_registry(registry).encode(),
+        ALERTS: _alerts(connection, period),
+        NOTES: _json(_notes(connection, runs)),
+        CALIBRATION: _json({p.id: None for p in registry.points_of(period.line)}),  # the registry has no records yet
+        RULES: _json(_rules()),
+        README: (Path(__file__).parent / "README.txt").read_bytes(),
+    }
+
+
+def _extract(registry: Registry, line: str, gateways: set[str]) -> Registry:
+    """What a registry has of a line, and of the gateways of the evidence."""
+    lines = tuple(x for x in registry.line if x.id == line)
+    points = tuple(p for p in registry.point if p.line == line)
+    known = gateways | {p.gateway for p in points if p.gateway}
+    spoken = tuple(g for g in registry.gateway if g.id in known)
+    sites = {x.site for x in lines} | {g.site for g in spoken}
+    return replace(
+        registry,
+        site=tuple(s for s in registry.site if s.id in sites),
+        line=lines,
+        gateway=spoken,
+        point=points,
+        permit=tuple(p for p in registry.permit if p.line == line),
+    )
+
+
+def _alerts(connection: Connection, period: Period) -> bytes:
+    a = schema.alert.c
+    during = (a.began <= period.end) & (a.ended.is_(None) | (a.ended >= period.begin))
+    query = select(a.id).where(a.line == period.line, during).order_by(a.detected, a.id)
+    found = [load_alert(connection, name) for name in connection.scalars(query).all()]
+    return TypeAdapter(list[AlertDetail | None]).dump_json(found, indent=1) + b"\n"
+
+
+def _notes(connection: Connection, runs: Sequence[Run]) -> list[dict[str, object]]:
+    """What the server has noted of the chains: gaps, losses, forks, broken links, steps of a clock."""
+    note = schema.chain_note.c
+    here = [
+        (note.gateway == r.gateway) & (note.epoch == r.epoch) & (note.sequence <= r.last) & (note.until >= r.first)
+        for r in runs
+    ]
+    rows = connection.execute(select(schema.chain_note).where(or_(False, *here)).order_by(note.id))
+    return [
+        {
+            "gateway": row.gateway, "epoch": row.epoch.hex(), "kind": row.kind, "first": row.sequence,
+            "until": row.until, "detail": row.detail, "noted_at": to_iso(row.noted_at),
+            "closed_at": None if row.closed_at is None else to_iso(row.closed_at),
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def _rules() -> dict[str, object]:
+    """The rules that judge: versions, and the hash of all their source, file after file in the order of their names."""
+    digest = hashlib.sha256()
+    folder = Path(str(files("stillcold_core.detect")))
+    for path in sorted(folder.rglob("*.py"), key=str):
+        digest.update(path.read_bytes())
+    return {
+        "software": {name: version(name) for name in ("stillcold-core", "stillcold-server")},
+        "detectors": {detector.name: detector.version for detector in DETECTORS},
+        "sha256": digest.hexdigest(),
+    }
+
+
+def _json(content: object) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()

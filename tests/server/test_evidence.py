@@ -1,0 +1,211 @@
+"""Bundles of evidence: what is in them, and what both verifiers say of them."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import Engine, update
+
+from stillcold_core.contract.losses import Gap
+from stillcold_core.contract.steps import Step
+from stillcold_core.evidence.bundle.report import Report
+from stillcold_core.evidence.bundle.trust import load_trust, trust_text
+from stillcold_core.evidence.bundle.verify import verify_bundle
+from stillcold_core.evidence.keys import Ed25519PrivateKey
+from stillcold_core.evidence.note import NoteKey
+from stillcold_core.registry import Registry
+from stillcold_server.evidence.export import NothingStored
+from stillcold_server.evidence.selection import NoReceipt
+from stillcold_server.store import schema
+from stillcold_server.store.database import write
+from support.evidence import House, minute, store
+from support.gateway import SignedGateway
+from support.tampering import files_of, shell_says, signed
+
+Files = dict[str, bytes]
+ABSENT = {"certificates", "calibration"}
+
+
+@pytest.fixture
+def house(engine: Engine, plant: Registry, tmp_path: Path) -> House:
+    house = House.over(engine, tmp_path)
+    (tmp_path / "roots.json").write_text(trust_text([], house.signer.public))
+    return house
+
+
+def verified(house: House, bundle: bytes) -> Report:
+    return verify_bundle(memoryview(bundle), house.trust)
+
+
+def failed(report: Report) -> set[str]:
+    return {item.name for item in report.items if item.verdict == "FAIL"}
+
+
+def ten_minutes(house: House, gateway: SignedGateway) -> None:
+    for i in range(10):
+        store(house.engine, gateway, [minute(gateway, i)])
+
+
+@pytest.mark.requirement("evidence.bundle")
+@pytest.mark.parametrize("key", ["ed25519", "p256"])
+def test_both_verifiers_pass_a_bundle(house: House, gateway: SignedGateway, key: str, tmp_path: Path) -> None:
+    """It has the batches of the period and one on each side, and any reader of ZIP files opens it."""
+    if key == "p256":
+        gateway.key = ec.generate_private_key(ec.SECP256R1())
+        with write(house.engine) as connection:
+            connection.execute(update(schema.gateway).values(public_key=gateway.public_key))
+    ten_minutes(house, gateway)
+    bundle = house.bundle(2, 6)
+    report = verified(house, bundle)
+    assert {item.name for item in report.items if item.verdict == "ABSENT"} == ABSENT
+    assert failed(report) == set()
+    assert report.of("signatures").said == "7 batches, 21 samples"
+    assert report.of("decoding").said == "21 values are what their register words give"
+    assert shell_says(bundle, tmp_path / "roots.json", tmp_path) == (0, [])
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == files_of(bundle)
+
+
+@pytest.mark.requirement("evidence.bundle")
+def test_the_same_period_gives_the_same_bundle(house: House, gateway: SignedGateway) -> None:
+    ten_minutes(house, gateway)
+    assert house.bundle(0, 9) == house.bundle(0, 9)
+
+
+@pytest.mark.requirement("evidence.gaps")
+def test_a_gap_that_the_gateway_has_signed_passes_with_its_cause_and_another_fails(
+    house: House, gateway: SignedGateway, tmp_path: Path
+) -> None:
+    batches = [minute(gateway, i) for i in range(3)]
+    lost = Gap("full", 3, 3, begun=1_800_000_120_000, ended=1_800_000_170_000, points=("p1",))
+    batches += [minute(gateway, i, gaps=(lost,)) for i in range(3, 9)]
+    store(house.engine, gateway, [*batches[:2], *batches[3:6], *batches[7:]])
+    report = verified(house, house.bundle(0, 8))
+    assert report.of("chain").problems == (
+        "batches 7 to 7 of gw-1, epoch 65706f63682d2d31: missing, and the gateway has not said so",
+    )
+    assert failed(report) == {"chain"}
+    code, items = shell_says(house.bundle(0, 8), tmp_path / "roots.json", tmp_path)
+    assert (code, len(items)) == (1, 1)
+    good = house.bundle(0, 3)
+    assert failed(verified(house, good)) == set()
+    assert shell_says(good, tmp_path / "roots.json", tmp_path) == (0, [])
+    gaps = json.loads(files_of(good)["gaps.json"])
+    assert [(m["first"], m["until"], m["reasons"], m["explained"]) for m in gaps["missing"]] == [(3, 3, ["full"], True)]
+    assert [(r["reason"], r["from"], r["points"]) for r in gaps["records"]] == [("full", 1_800_000_120_000, ["p1"])]
+    notes = json.loads(files_of(good)["notes.json"])
+    assert {n["kind"] for n in notes} == {"gap", "lost"}
+
+
+@pytest.mark.requirement("evidence.clock")
+def test_the_clock_s_history_is_in_it(house: House, gateway: SignedGateway) -> None:
+    first, second = bytes([1] * 16), bytes([2] * 16)
+    batches = [minute(gateway, 0, boot=first), minute(gateway, 1, boot=second, synced=False)]
+    batches += [minute(gateway, 2, boot=second, steps=(Step(5000, -60000),))]
+    store(house.engine, gateway, batches)
+    bundle = house.bundle(0, 2)
+    assert failed(verified(house, bundle)) == set()
+    boots = json.loads(files_of(bundle)["clock.json"])
+    told = [(b["boot"], b["first"], b["last"], b["unsynced"], b["steps"]) for b in boots]
+    assert told == [(first.hex(), 1, 1, 0, []), (second.hex(), 2, 3, 1, [[3, 5000, -60000]])]
+
+
+@pytest.mark.requirement("evidence.period")
+def test_a_period_that_the_samples_do_not_fill_is_said(house: House, gateway: SignedGateway) -> None:
+    ten_minutes(house, gateway)
+    assert verified(house, house.bundle(1, 8)).of("period").verdict == "PASS"
+    report = verified(house, house.bundle(1, 30))
+    assert (report.of("period").verdict, failed(report)) == ("ABSENT", set())
+    with pytest.raises(NothingStored):
+        house.bundle(100, 130)
+    silent = verified(house, house.bundle(0, 9, line="mill"))
+    assert silent.of("period").said == "the samples of p2 do not reach from the period's begin to its end"
+
+
+def test_a_batch_without_a_receipt_is_not_exported(house: House, gateway: SignedGateway) -> None:
+    ten_minutes(house, gateway)
+    with write(house.engine) as connection:
+        connection.execute(schema.log_entry.delete())
+    with pytest.raises(NoReceipt, match="start the server"):
+        house.bundle(0, 9)
+
+
+def _without_batch(files: Files) -> Files:
+    """The third batch left out of bytes and list, so that both fit."""
+    lines = files["batches.txt"].decode().splitlines()
+    number, offset, length, entry = lines[2].split(" ", 3)
+    begin, size = int(offset), int(length)
+    kept = [*lines[:2]]
+    for line in lines[3:]:
+        number, offset, length, entry = line.split(" ", 3)
+        kept.append(f"{number} {int(offset) - size} {length} {entry}")
+    content = files["batches.bin"]
+    return {
+        **files,
+        "batches.bin": content[:begin] + content[begin + size :],
+        "batches.txt": ("\n".join(kept) + "\n").encode(),
+    }
+
+
+def _later(files: Files) -> Files:
+    """A receipt dated a second later."""
+    return {**files, "batches.txt": files["batches.txt"].replace(b"1800000240000", b"1800000241000")}
+
+
+def _other_key(files: Files) -> Files:
+    return {**files, "keys.txt": f"gw-1 {SignedGateway().public_key}\n".encode()}
+
+
+def _text(name: str, old: str, new: str) -> Callable[[Files], Files]:
+    def change(files: Files) -> Files:
+        assert old in files[name].decode()
+        return {**files, name: files[name].replace(old.encode(), new.encode())}
+
+    return change
+
+
+def _profile(files: Files) -> Files:
+    (name,) = (n for n in files if n.startswith("profiles/"))
+    return _text(name, 'unit = "kWh"', 'unit = "MWh"')(files)
+
+
+INSIDER: dict[str, tuple[Callable[[Files], Files], set[str], bool]] = {
+    "a batch left out": (_without_batch, {"chain", "log"}, True),
+    "a receipt dated later": (_later, {"log", "clock"}, True),
+    "another gateway's key": (_other_key, {"signatures"}, True),
+    "no gaps told": (_text("gaps.json", '"missing": []', '"missing":[]'), {"gaps"}, False),
+    "a clock's history made better": (_text("clock.json", '"unsynced": 0', '"unsynced": -1'), {"clock"}, False),
+    "a profile that reads more": (_profile, {"profiles"}, False),
+    "an alert of another line": (_text("alerts.json", "[]", '[{"line": "f2"}]'), {"alerts"}, False),
+    "a registry that is none": (_text("registry.toml", "[[site]]", "[[site"), {"statements"}, False),
+}
+
+
+@pytest.mark.requirement("evidence.insider")
+@pytest.mark.parametrize("name", INSIDER)
+def test_what_the_office_changes_and_signs_again_is_found(
+    name: str, house: House, gateway: SignedGateway, tmp_path: Path
+) -> None:
+    """By what gateways have signed, and by the log; the shell's verifier finds what is no account of the server's."""
+    ten_minutes(house, gateway)
+    change, expected, by_shell = INSIDER[name]
+    files = files_of(house.bundle(1, 8))
+    assert failed(verified(house, signed(files, house.signer))) == set()
+    changed = signed(change(files), house.signer)
+    assert expected <= failed(verified(house, changed))
+    assert shell_says(changed, tmp_path / "roots.json", tmp_path)[0] == int(by_shell)
+
+
+@pytest.mark.requirement("evidence.trust")
+def test_a_bundle_of_a_server_that_is_not_trusted_fails(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
+    ten_minutes(house, gateway)
+    stranger = NoteKey("example.org/stillcold", Ed25519PrivateKey.generate().public_key())
+    (tmp_path / "others.json").write_text(trust_text([], stranger))
+    bundle = house.bundle(1, 8)
+    assert failed(verify_bundle(memoryview(bundle), load_trust(tmp_path / "others.json"))) == {"manifest"}
+    assert shell_says(bundle, tmp_path / "others.json", tmp_path)[0] == 1

@@ -1,0 +1,127 @@
+"""The whole way with commands: roots, export, checkpoint, and the verifier's program."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Engine
+
+from stillcold_core.evidence.bundle.cli import main as verify
+from stillcold_core.evidence.bundle.report import meanings
+from stillcold_core.evidence.bundle.trust import load_trust
+from stillcold_core.evidence.note import open_checkpoint
+from stillcold_core.registry import Registry
+from stillcold_server.cli import main
+from support.evidence import minute, store
+from support.gateway import SignedGateway
+
+
+@pytest.fixture
+def folder(engine: Engine, plant: Registry, gateway: SignedGateway, tmp_path: Path) -> Path:
+    """A server's folder, with ten minutes of a gateway."""
+    (tmp_path / "server.toml").write_text('database = "sqlite:///server.db"\n', encoding="utf-8")
+    for i in range(10):
+        store(engine, gateway, [minute(gateway, i)])
+    return tmp_path
+
+
+def server(folder: Path, *words: str) -> tuple[int, str]:
+    """Exit code and output of ``stillcold-server evidence``."""
+    done = CliRunner().invoke(main, ["evidence", *words, "--config", str(folder / "server.toml")])
+    return done.exit_code, done.output
+
+
+def export(folder: Path, *words: str) -> tuple[int, str]:
+    """Of minutes 1 to 8, unless told otherwise."""
+    period = ("--line", "f1", "--from", "2027-01-15T08:01:00Z", "--to", "2027-01-15T16:08:00+08:00")
+    return server(folder, "export", *period, "--out", str(folder / "bundle.zip"), *words)
+
+
+@pytest.mark.requirement("evidence.commands")
+def test_roots_export_verify(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    roots = folder / "roots.json"
+    code, said = export(folder)
+    assert (code, said) == (
+        1,
+        f"Error: there is no key {folder}/evidence.key: run `stillcold-server evidence roots` first\n",
+    )
+    assert server(folder, "roots", "--out", str(roots))[0] == 0
+    assert stat.S_IMODE((folder / "evidence.key").stat().st_mode) == 0o600
+    before = roots.read_bytes()
+    assert server(folder, "roots", "--out", str(roots))[0] == 0
+    assert roots.read_bytes() == before
+    assert export(folder) == (0, f"10 batches written to {folder}/bundle.zip\n")
+    assert verify([str(folder / "bundle.zip"), "--trust", str(roots)]) == 0
+    text = capsys.readouterr().out
+    for item in meanings("en"):
+        assert f" {item}: " in text or item == "all", item
+    assert text.splitlines()[-1].startswith("PASS   Nothing failed.")
+    assert verify([str(folder / "bundle.zip"), "--trust", str(roots), "--language", "zh"]) == 0
+    assert "现场核实之前，告警只是线索" in capsys.readouterr().out
+
+
+@pytest.mark.requirement("evidence.commands")
+def test_a_changed_bundle_ends_with_1_and_names_the_item(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    roots, bundle = folder / "roots.json", folder / "bundle.zip"
+    server(folder, "roots", "--out", str(roots))
+    export(folder)
+    bundle.write_bytes(bundle.read_bytes().replace(b"kc-017", b"kc-018"))
+    assert verify([str(bundle), "--trust", str(roots), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    found = {item["name"]: item["problems"] for item in report["items"] if item["verdict"] == "FAIL"}
+    assert not report["good"]
+    assert found["files"] == ["registry.toml: is not the file whose hash is signed"]
+
+
+@pytest.mark.requirement("evidence.commands")
+def test_a_checkpoint_is_the_log_s_size_now(folder: Path) -> None:
+    server(folder, "roots", "--out", str(folder / "roots.json"))
+    code, said = server(folder, "checkpoint")
+    assert code == 0
+    assert open_checkpoint(said.encode(), load_trust(folder / "roots.json").logs).size == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--line", "f9"], "there is no line f9 in the registry"),
+        (["--from", "yesterday"], "got 'yesterday'; expected ISO 8601"),
+        (["--to", "2020-01-01T00:00:00Z"], "expected --to to be later than --from"),
+        (["--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z"], "no samples of f1 are stored"),
+        (["--out", "/nowhere/bundle.zip"], "/nowhere/bundle.zip: cannot be written"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(folder: Path, words: list[str], expected: str) -> None:
+    server(folder, "roots", "--out", str(folder / "roots.json"))
+    code, said = export(folder, *words)
+    assert code in (1, 2)
+    assert expected in " ".join(said.split())
+    assert not (folder / "bundle.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("{", "expected the lists authorities and logs in JSON"),
+        ('{"authorities": [], "logs": []}', "logs: expected the key of at least one log"),
+        ('{"authorities": ["x"], "logs": []}', "authorities[0]: got 'x'; expected a certificate in PEM"),
+        ('{"authorities": [], "logs": ["x"]}', "logs[0]: got 'x'; expected <name>+"),
+    ],
+)
+def test_roots_that_are_none_are_named(
+    folder: Path, content: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    roots = folder / "roots.json"
+    roots.write_text(content)
+    assert verify([str(folder / "server.db"), "--trust", str(roots)]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_a_bundle_that_is_not_there_or_is_empty(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server(folder, "roots", "--out", str(folder / "roots.json"))
+    assert verify([str(folder / "none.zip"), "--trust", str(folder / "roots.json")]) == 2
+    assert f"{folder}/none.zip: cannot be read" in capsys.readouterr().err
+    (folder / "empty.zip").touch()
+    assert verify([str(folder / "empty.zip"), "--trust", str(folder / "roots.json")]) == 1
