@@ -13,6 +13,8 @@ from stillcold_agent.config import load_config as load_agent_config
 from stillcold_core.contract import batch, topics
 from stillcold_core.contract.messages import MOST_STATUS, Status
 from stillcold_core.contract.report import BusReport, GatewayReport
+from stillcold_core.evidence.bundle.report import meanings
+from stillcold_core.evidence.bundle.verify import REQUIRED
 from stillcold_core.profiles import Profile, Register, load_profile, load_profile_file, profile_names
 from stillcold_core.profiles.model import UNITS, WORDS, Serial
 from stillcold_core.readings import Absence
@@ -20,6 +22,7 @@ from stillcold_core.registry import load_registry
 from stillcold_server.config import Config
 from stillcold_server.config import load_config as load_server_config
 from stillcold_server.detection.scan import scan_files
+from stillcold_server.evidence.commands import evidence
 from stillcold_sim.fleet.model import load_fleet
 from stillcold_sim.proxy.model import load_proxy
 from stillcold_sim.scenario import load_scenario
@@ -171,3 +174,25 @@ def test_the_tester_s_own_test_passes(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "test_mine.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "1 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.requirement("docs.evidence")
+@pytest.mark.parametrize(("name", "language"), [("evidence.md", "en"), ("evidence.zh-CN.md", "zh")])
+def test_the_page_on_evidence_says_of_each_item_what_the_verifier_says(name: str, language: str) -> None:
+    """In the same words, both languages; and it names every file of a bundle."""
+    text = text_of(name)
+    rows = re.findall(r"^\| `([a-z]+)` \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    words = meanings(language)
+    assert rows == [(item, said["proves"], said["not"]) for item, said in words.items() if item != "all"]
+    assert [f for f in REQUIRED if f"`{f}`" not in text_of("evidence.md")] == []
+    assert blocks_of(text) == blocks_of(text_of("evidence.md"))
+
+
+@pytest.mark.requirement("docs.evidence")
+def test_every_command_of_evidence_is_on_its_page() -> None:
+    """With its options."""
+    text = text_of("evidence.md")
+    for name, command in evidence.commands.items():
+        assert f"stillcold-server evidence {name}" in text
+        for option in command.params:
+            assert option.opts[0] in text, (name, option.opts)

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
 from stillcold_core.evidence.bundle.container import ContainerWriter, read_container
 from stillcold_core.evidence.bundle.manifest import MANIFEST, FileEntry, parse_manifest
 from stillcold_server.evidence.key import Signer
@@ -99,6 +101,8 @@ def shell_says(bundle: bytes, roots: Path, folder: Path) -> tuple[int, list[str]
     (folder / "changed.zip").write_bytes(bundle)
     command = ["sh", str(SHELL), str(folder / "changed.zip"), str(roots)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if done.returncode == 2 and " is missing" in done.stderr:
+        pytest.skip(done.stderr.strip())
     assert done.stderr == "", done.stderr
     lines = done.stdout.splitlines()
     return done.returncode, [x.removeprefix("FAIL").strip() for x in lines if x.startswith("FAIL  ")]
