@@ -1,4 +1,4 @@
-"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay; identities: see identity; evidence: see evidence."""
+"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay; identity; evidence."""
 
 import os
 import sys
