@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
 from sqlalchemy import Engine
 
 from stillcold_core.contract.batch import block_of
@@ -70,10 +71,10 @@ class House:
         signer = Signer(folder / "evidence.key", "example.org/stillcold")
         return cls(engine, signer, Trust((), (signer.public,)))
 
-    def bundle(self, first: int, last: int, line: str = "f1") -> bytes:
+    def bundle(self, first: int, last: int, line: str = "f1", issuing: x509.Certificate | None = None) -> bytes:
         """Evidence from one minute to another."""
         period = Period(line, (START + 60 * first) * 1000, (START + 60 * last) * 1000)
         target = io.BytesIO()
         with read(self.engine) as connection:
-            write_bundle(connection, period, self.signer, (START + 86400) * 1000, target)
+            write_bundle(connection, period, self.signer, (START + 86400) * 1000, target, issuing)
         return target.getvalue()

@@ -22,6 +22,7 @@ from stillcold_core.contract.errors import BadBatch
 from stillcold_core.contract.names import checked_name
 from stillcold_core.evidence.keys import parse_public_key
 
+Document = x509.CertificateSigningRequest | x509.Certificate
 TlsKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 TlsPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 LONGEST_REQUEST = 8192
@@ -124,7 +125,7 @@ def read_request(pem: bytes) -> Request:
     try:
         csr = x509.load_pem_x509_csr(pem)
         key, signed = csr.public_key(), csr.is_signature_valid
-        gateway, public_key = _gateway_of(csr), _public_key_of(csr)
+        gateway, public_key = gateway_of(csr), public_key_of(csr)
     except _NO_REQUEST as error:
         raise BadRequest("expected a request for a certificate in PEM, as `stillcold-agent enrol` writes it") from error
     if not signed:
@@ -141,8 +142,15 @@ def spoken(digest: bytes) -> str:
     return " ".join(digits[i * _DIGITS : (i + 1) * _DIGITS] for i in range(_GROUPS))
 
 
-def _gateway_of(csr: x509.CertificateSigningRequest) -> str:
-    (name,) = csr.subject  # one attribute, and no other
+def gateway_of(document: Document) -> str:
+    """The gateway's id, by the common name of its request or certificate.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+    """
+    (name,) = document.subject  # one attribute, and no other
     if name.oid != NameOID.COMMON_NAME:
         raise ValueError
     try:
@@ -151,8 +159,15 @@ def _gateway_of(csr: x509.CertificateSigningRequest) -> str:
         raise ValueError from error
 
 
-def _public_key_of(csr: x509.CertificateSigningRequest) -> str:
-    names = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+def public_key_of(document: Document) -> str:
+    """The key of its batches, as the registry has it, by the alternative names of its request or certificate.
+
+    Raises
+    ------
+    ValueError, x509.ExtensionNotFound, x509.DuplicateExtension
+        When it names none.
+    """
+    names = document.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
     if not uri.startswith(_KEY_URI):
         raise ValueError

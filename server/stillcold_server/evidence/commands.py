@@ -15,6 +15,7 @@ from stillcold_server.config import Config, load_config
 from stillcold_server.evidence.export import NothingStored, checkpoint, write_bundle
 from stillcold_server.evidence.key import Signer, new_key
 from stillcold_server.evidence.selection import NoReceipt, Period
+from stillcold_server.identity.authority import ISSUING_FILE, ROOT_FILE, load_certificate
 from stillcold_server.options import FILE, config_option, plain_errors, prepared
 from stillcold_server.store import schema
 from stillcold_server.store.database import read
@@ -26,7 +27,7 @@ def evidence() -> None:
 
 
 @evidence.command()
-@click.option("--authority", "authorities", type=FILE, multiple=True, help="Root certificate (PEM); may be repeated.")
+@click.option("--authority", "authorities", type=FILE, multiple=True, help="Another root (PEM); may be repeated.")
 @click.option("--out", type=FILE, required=True, help="Where to write the roots.")
 @config_option
 @plain_errors
@@ -41,7 +42,8 @@ def roots(authorities: tuple[Path, ...], out: Path, config_file: Path) -> None:
         _write_new(key_file, new_key())
         click.echo(f"made the log's key {key_file}: keep a copy in a safe place")
     log = Signer(key_file, config.evidence.origin).public
-    _write(out, trust_text([read_text(path) for path in authorities], log).encode())
+    own = [Path(config.ca.folder) / ROOT_FILE] if config.ca else []
+    _write(out, trust_text([read_text(path) for path in [*own, *authorities]], log).encode())
     load_trust(out)  # names an authority that is none
     click.echo(f"the log's key: {log.text}")
 
@@ -69,12 +71,13 @@ def export(line: str, begin: int, end: int, out: Path, config_file: Path) -> Non
         raise click.UsageError("expected --to to be later than --from")
     config = load_config(config_file)
     signer = _signer(config)
+    issuing = load_certificate(Path(config.ca.folder) / ISSUING_FILE) if config.ca else None
     with read(prepared(config)) as connection:
         if connection.scalar(select(schema.line.c.id).where(schema.line.c.id == line)) is None:
             raise click.ClickException(f"there is no line {line} in the registry")
         try:
             with out.open("wb") as target:
-                count = write_bundle(connection, Period(line, begin, end), signer, _now(), target)
+                count = write_bundle(connection, Period(line, begin, end), signer, _now(), target, issuing)
         except OSError as error:
             raise _unwritable(out, error) from error
         except (NothingStored, NoReceipt, BadContainer) as error:

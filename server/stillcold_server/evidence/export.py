@@ -11,6 +11,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import BinaryIO
 
+from cryptography import x509
 from sqlalchemy import Connection
 
 from stillcold_core.contract.batch import decode_batch
@@ -26,7 +27,7 @@ from stillcold_core.evidence.merkle import prove, root
 from stillcold_core.evidence.note import checkpoint_text
 from stillcold_core.profiles import load_profile, profile_names
 from stillcold_server.api.moments import to_iso
-from stillcold_server.evidence.identities import keys_of
+from stillcold_server.evidence.identities import certificates_of, keys_of
 from stillcold_server.evidence.key import Signer
 from stillcold_server.evidence.log import hashes, size
 from stillcold_server.evidence.said import statements_of
@@ -70,6 +71,12 @@ class _Told:
         self.chains, self.clocks = Chains(), Clocks()
         self.profiles: set[tuple[str, str]] = set()
 
+    @property
+    def received(self) -> tuple[int, int]:
+        """When the first and the last came, ms."""
+        times = [listed.receipt.received_at for listed in self.listed]
+        return min(times), max(times)
+
     def envelopes(self, batches: Iterable[tuple[Listed, bytes]]) -> Iterator[bytes]:
         for listed, envelope in batches:
             batch = decode_batch(stored_payload(envelope))
@@ -80,15 +87,28 @@ class _Told:
             yield envelope
 
 
-def write_bundle(connection: Connection, period: Period, signer: Signer, now: int, target: BinaryIO) -> int:
+def write_bundle(
+    connection: Connection,
+    period: Period,
+    signer: Signer,
+    now: int,
+    target: BinaryIO,
+    issuing: x509.Certificate | None = None,
+) -> int:
     """Write the evidence of a line in a period.
 
     Parameters
     ----------
+    connection : Connection
+        Of a transaction that sees one state of the database.
+    signer : Signer
+        Of the log.
     now : int
         ms
     target : binary file
         Empty, and able to seek.
+    issuing : Certificate, optional
+        That of the authority that issues the gateways'; without it none are put in.
 
     Returns
     -------
@@ -108,7 +128,9 @@ def write_bundle(connection: Connection, period: Period, signer: Signer, now: in
         )
     bundle, told = _Files(target), _Told()
     bundle.add(BATCHES, told.envelopes(batches_of(connection, runs)))
-    for name, content in _rest(connection, period, runs, told, signer).items():
+    rest = dict(_rest(connection, period, runs, told, signer))
+    rest |= certificates_of(connection, {run.gateway for run in runs}, told.received, issuing)
+    for name, content in rest.items():
         bundle.add(name, [content])
     manifest = Manifest(
         period.line,
@@ -131,7 +153,7 @@ def checkpoint(connection: Connection, signer: Signer) -> bytes:
 def _rest(connection: Connection, period: Period, runs: list[Run], told: _Told, signer: Signer) -> Mapping[str, bytes]:
     """Every file but the batches and the manifest."""
     proof = prove(size(connection), [listed.number for listed in told.listed], hashes(connection))
-    gateways = sorted({run.gateway for run in runs})
+    gateways = {run.gateway for run in runs}
     return {
         LISTING: "".join(listed.line for listed in told.listed).encode(),
         KEYS: "".join(f"{gateway} {key}\n" for gateway, key in keys_of(connection, gateways)).encode(),

@@ -12,11 +12,12 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, or_, select
 
 from stillcold_core.detect.catalogue import DETECTORS
-from stillcold_core.evidence.bundle.statements import ALERTS, CALIBRATION, NOTES, README, REGISTRY, RULES
+from stillcold_core.evidence.bundle.statements import ALERTS, CALIBRATION, ENROLMENTS, NOTES, README, REGISTRY, RULES
 from stillcold_core.registry import Registry, dump_registry
 from stillcold_server.api.models import AlertDetail
 from stillcold_server.api.moments import to_iso
 from stillcold_server.api.read.alerts import load_alert
+from stillcold_server.evidence.identities import history_of
 from stillcold_server.evidence.selection import Period, Run
 from stillcold_server.registry.ledger import export_registry
 from stillcold_server.store import schema
@@ -24,10 +25,12 @@ from stillcold_server.store import schema
 
 def statements_of(connection: Connection, period: Period, runs: Sequence[Run]) -> Mapping[str, bytes]:
     """The files of a bundle that the server answers for."""
-    registry = _extract(export_registry(connection), period.line, {run.gateway for run in runs})
+    gateways = {run.gateway for run in runs}
+    registry = _extract(export_registry(connection), period.line, gateways)
     return {
         REGISTRY: dump_registry(registry).encode(),
         ALERTS: _alerts(connection, period),
+        ENROLMENTS: _json(history_of(connection, gateways)),
         NOTES: _json(_notes(connection, runs)),
         CALIBRATION: _json({p.id: None for p in registry.points_of(period.line)}),  # the registry has no records yet
         RULES: _json(_rules()),

@@ -7,12 +7,12 @@ from typing import Any
 
 from stillcold_core.evidence.bundle.report import Item, judged
 
-ALERTS, CALIBRATION, NOTES, README, REGISTRY, RULES = (
-    "alerts.json", "calibration.json", "notes.json", "README.txt", "registry.toml", "rules.json",
+ALERTS, CALIBRATION, ENROLMENTS, NOTES, README, REGISTRY, RULES = (
+    "alerts.json", "calibration.json", "enrolments.json", "notes.json", "README.txt", "registry.toml", "rules.json",
 )  # fmt: skip
 STATEMENTS: Mapping[str, Callable[[str], Any]] = {
-    ALERTS: json.loads, CALIBRATION: json.loads, NOTES: json.loads, README: str, REGISTRY: tomllib.loads,
-    RULES: json.loads,
+    ALERTS: json.loads, CALIBRATION: json.loads, ENROLMENTS: json.loads, NOTES: json.loads, README: str,
+    REGISTRY: tomllib.loads, RULES: json.loads,
 }  # fmt: skip
 """Each such file, and how it is read."""
 
