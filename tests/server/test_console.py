@@ -108,8 +108,8 @@ def test_every_page_is_there_in_every_language(restarted: Web, language: str) ->
     """Also for an empty line, and the errors."""
     admin = restarted.browser("admin")
     admin.post("/language", data={"to": language})
-    for path in ("/alerts", "/alerts?line=f1", f"/alerts/{INCIDENT}", "/lines", "/lines/f1", "/lines/mill", "/system",
-                 "/users", "/password", "/login"):  # fmt: skip
+    for path in ("/alerts", "/alerts?line=f1", f"/alerts/{INCIDENT}", "/lines", "/lines/f1", "/lines/mill", "/gateways",
+                 "/system", "/users", "/password", "/login"):  # fmt: skip
         assert f'<html lang="{language}' in page(admin, path)
     for path, status in (("/nothing", 404), ("/lines/f9", 404), ("/alerts/f9", 404), ("/lines/%00", 422)):
         answer = admin.get(path)
@@ -209,7 +209,17 @@ def test_text_from_outside_is_shown_as_text(restarted: Web) -> None:
 def test_pages_load_only_from_the_server_itself(restarted: Web) -> None:
     """No inline script, handler or style, which the policy would block."""
     admin = restarted.browser("admin")
-    for path in ("/alerts", f"/alerts/{INCIDENT}", "/lines", "/lines/f1", "/system", "/users", "/password", "/login"):
+    for path in (
+        "/alerts",
+        f"/alerts/{INCIDENT}",
+        "/lines",
+        "/lines/f1",
+        "/gateways",
+        "/system",
+        "/users",
+        "/password",
+        "/login",
+    ):
         text = page(admin, path)
         loaded = re.findall(r'(?:src|href)="([^"#]+)"', text)
         assert [u for u in loaded if not u.startswith("/") or u.startswith("//")] == []

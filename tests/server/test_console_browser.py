@@ -166,7 +166,7 @@ def test_every_page_fits_a_phone_and_the_button_is_within_reach(chromium: Browse
     assert button["y"] + button["height"] <= 844
     assert button["height"] >= 48
     assert button["width"] >= 300
-    for path in ("/alerts", "/lines", "/lines/f1", "/system", "/users", "/password"):
+    for path in ("/alerts", "/lines", "/lines/f1", "/gateways", "/system", "/users", "/password"):
         page.goto(restarted.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
     page.goto(restarted.url + "/alerts")

@@ -42,6 +42,8 @@ def enrol(services: Served, given: EnrolmentRequest) -> EnrolmentAnswer:
         raise Problem(422, "invalid", str(error), field="request") from error
     except NotDone as error:
         raise not_done(error) from error
+    if answer.state == "waiting":
+        services.hub.publish("lines")  # an officer has the page open while the installer calls
     return EnrolmentAnswer(state=answer.state, certificate=answer.certificate, root=answer.root, mac=answer.mac)
 
 
