@@ -26,7 +26,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture
-def house(tmp_path: Path, mosquitto: Mosquitto, webhook: WebhookReceiver) -> Iterator[House]:
+def house(tmp_path: Path, mosquitto_tls: Mosquitto, webhook: WebhookReceiver) -> Iterator[House]:
     sealed = datetime.fromisoformat("2026-01-01T00:00:00Z")
     ids = [f"f{i:02}" for i in range(METERS)]
     save_registry(
@@ -38,7 +38,7 @@ def house(tmp_path: Path, mosquitto: Mosquitto, webhook: WebhookReceiver) -> Ite
         tmp_path / "fifty.toml",
     )
     (tmp_path / "bench.toml").write_text(_scenario(ids))
-    with House(tmp_path, str(tmp_path / "bench.toml"), broker=mosquitto, hook=webhook.url) as house:
+    with House(tmp_path, str(tmp_path / "bench.toml"), broker=mosquitto_tls, hook=webhook.url) as house:
         yield house
 
 

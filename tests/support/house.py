@@ -43,6 +43,7 @@ class House:
         self.folder, self.broker = folder, broker
         self.scenario: Scenario = load_scenario(find_scenario(scenario))
         self._plants = plants_of(self.scenario, folder)
+        self._logins = {plant.gateway: broker.login(plant.gateway) for plant in self._plants}
         self._listing = folder / "ports.json"
         self._write_files(hook)
         sim = [str(program("stillcold-sim")), "serve", scenario, "--stay", "--speed", str(speed)]
@@ -68,7 +69,7 @@ class House:
         self.meters.start()
         wait_for(self._listing.exists, what="the meters")
         for plant in self._plants:
-            write_agent(plant, self.scenario, read_ports(self._listing), self.broker.port)
+            write_agent(plant, self.scenario, read_ports(self._listing), self._logins[plant.gateway])
         for agent in self.agents:
             agent.start()
 
@@ -106,7 +107,7 @@ class House:
         self._http = free_port()
         anywhere = {port.id: 502 + i for i, port in enumerate(self.scenario.file.port)}
         for plant in self._plants:
-            write_agent(plant, self.scenario, anywhere, self.broker.port)
+            write_agent(plant, self.scenario, anywhere, self._logins[plant.gateway])
         write_registry(self._plants, self.scenario, self.folder / "registry.toml")
-        self._server = write_server(self.folder, broker=self.broker.port, http=self._http, hook=hook)
+        self._server = write_server(self.folder, mqtt=self.broker.login("stillcold-server"), http=self._http, hook=hook)
         run([program("stillcold-server"), "import-registry", self.folder / "registry.toml", "-c", self._server])

@@ -43,6 +43,7 @@ class Mosquitto(Process):
     def __init__(self, folder: Path, config: str = _PLAIN, port: int | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.port = folder, port or free_port()
+        self._authority: Authority | None = None
         file = folder / "mosquitto.conf"
         text = config.replace("{port}", str(self.port)).replace("{folder}", str(folder))
         # As root it would drop to the user mosquitto, who may not enter a test's folder.
@@ -71,7 +72,17 @@ class Mosquitto(Process):
         options: dict[str, object] = {"port": port, "address": "127.0.0.1", "data_dir": folder, "acl": acl}
         options |= {"ca": authority.ca_file, "cert": files.cert_file, "key": files.key_file}
         rendered_broker(folder, **options | {"crl": crl or authority.revoked()})
-        return cls(folder, acl.with_name("mosquitto.conf").read_text(encoding="utf-8"), port)
+        broker = cls(folder, acl.with_name("mosquitto.conf").read_text(encoding="utf-8"), port)
+        broker._authority = authority
+        return broker
+
+    def login(self, name: str) -> dict[str, object]:
+        """The table ``[mqtt]`` of a configuration for an agent or a server, with a certificate where it needs one."""
+        if not self._authority:
+            return {"port": self.port}
+        mine = self._authority.client(name)
+        files = {"ca_file": self._authority.ca_file, "cert_file": mine.cert_file, "key_file": mine.key_file}
+        return {"port": self.port, **{key: str(file) for key, file in files.items()}}
 
     def start(self) -> None:
         """Start it, and wait until it accepts connections."""

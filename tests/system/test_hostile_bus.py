@@ -53,10 +53,10 @@ def _line(who: str) -> str:
 
 
 @pytest.fixture
-def house(tmp_path: Path, mosquitto: Mosquitto, webhook: WebhookReceiver) -> Iterator[House]:
+def house(tmp_path: Path, mosquitto_tls: Mosquitto, webhook: WebhookReceiver) -> Iterator[House]:
     (tmp_path / "hostile-registry.toml").write_text(registry())
     (tmp_path / "hostile-bus.toml").write_text(scenario())
-    with House(tmp_path, str(tmp_path / "hostile-bus.toml"), broker=mosquitto, hook=webhook.url) as house:
+    with House(tmp_path, str(tmp_path / "hostile-bus.toml"), broker=mosquitto_tls, hook=webhook.url) as house:
         yield house
 
 

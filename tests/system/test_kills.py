@@ -44,25 +44,25 @@ what = "run"
 
 
 @pytest.fixture
-def house(tmp_path: Path, mosquitto: Mosquitto, webhook: WebhookReceiver) -> Iterator[House]:
+def house(tmp_path: Path, mosquitto_tls: Mosquitto, webhook: WebhookReceiver) -> Iterator[House]:
     import stillcold_sim
 
     shipped = Path(stillcold_sim.__file__).parent / "scenarios"
     (tmp_path / "kills.toml").write_text(SCENARIO.format(shipped=shipped))
-    with House(tmp_path, str(tmp_path / "kills.toml"), broker=mosquitto, hook=webhook.url) as house:
+    with House(tmp_path, str(tmp_path / "kills.toml"), broker=mosquitto_tls, hook=webhook.url) as house:
         yield house
 
 
 @pytest.mark.slow
 @pytest.mark.requirement("system.kills")
-def test_kills_lose_and_double_nothing(house: House, mosquitto: Mosquitto, webhook: WebhookReceiver) -> None:
+def test_kills_lose_and_double_nothing(house: House, mosquitto_tls: Mosquitto, webhook: WebhookReceiver) -> None:
     house.start_server()
     house.start_meters()
     agent = house.agents[0]
     rng = random.Random(5)
     for i in range(KILLS):
         time.sleep(rng.uniform(0.3, 2.5))  # the moment of the kill is what is varied
-        victim = (agent, mosquitto, house.server)[i % 3]
+        victim = (agent, mosquitto_tls, house.server)[i % 3]
         victim.kill()
         if victim is house.server:
             house.start_server()

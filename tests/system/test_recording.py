@@ -97,7 +97,7 @@ def first_melt() -> int:
 
 
 @pytest.fixture
-def house(tmp_path: Path, mosquitto: Mosquitto, webhook: WebhookReceiver) -> Iterator[House]:
+def house(tmp_path: Path, mosquitto_tls: Mosquitto, webhook: WebhookReceiver) -> Iterator[House]:
     (tmp_path / "registry-of-the-story.toml").write_text(REGISTRY)
     missing = [
         r.quantity
@@ -109,7 +109,7 @@ def house(tmp_path: Path, mosquitto: Mosquitto, webhook: WebhookReceiver) -> Ite
     text = SCENARIO.format(file=RECORDING, first=first_melt() - QUIET_ROWS, rows=PLAYED, zeros=zeros)
     (tmp_path / "recording.toml").write_text(text)
     path = str(tmp_path / "recording.toml")
-    with House(tmp_path, path, broker=mosquitto, hook=webhook.url, speed=60) as house:
+    with House(tmp_path, path, broker=mosquitto_tls, hook=webhook.url, speed=60) as house:
         yield house
 
 

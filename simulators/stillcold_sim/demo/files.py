@@ -38,8 +38,8 @@ def plants_of(scenario: Scenario, folder: Path) -> list[Plant]:
     return [Plant(site, tuple(meters), folder / f"agent-{site}.toml") for site, meters in by_site.items()]
 
 
-def write_agent(plant: Plant, scenario: Scenario, ports: Mapping[str, int], broker: int) -> None:
-    """The configuration of a plant's agent, with short batches: the story is short too."""
+def write_agent(plant: Plant, scenario: Scenario, ports: Mapping[str, int], mqtt: Mapping[str, object]) -> None:
+    """The configuration of a plant's agent, with its way to the broker and short batches: the story is short too."""
     registry = _registry(scenario)
     lines = {x.id: x for x in registry.line}
     line_of = {p.id: lines[p.line] for p in registry.point}
@@ -47,7 +47,7 @@ def write_agent(plant: Plant, scenario: Scenario, ports: Mapping[str, int], brok
     config = {
         "gateway": plant.gateway,
         "data_dir": str(plant.config.with_suffix("")),
-        "mqtt": {"port": broker},
+        "mqtt": mqtt,
         "batch": {"quiet": 5.0, "change": 2.0, "live": 2.0},
         "bus": [{"id": bus, "kind": "tcp", "host": "127.0.0.1", "port": ports[bus]} for bus in sorted(buses)],
         "device": [_device(m, line_of[m.point]) for m in plant.meters],
@@ -81,11 +81,11 @@ def write_registry(
     )
 
 
-def write_server(folder: Path, *, broker: int, http: int, hook: str) -> Path:
+def write_server(folder: Path, *, mqtt: Mapping[str, object], http: int, hook: str) -> Path:
     """The server's configuration; its path."""
     config = {
         "database": f"sqlite:///{folder / 'stillcold.db'}",
-        "mqtt": {"port": broker},
+        "mqtt": mqtt,
         "http": {"port": http, "public_url": f"http://127.0.0.1:{http}"},
         "channel": [{"id": "duty-phone", "kind": "webhook", "url": hook}],
     }

@@ -123,7 +123,7 @@ class Stage:
         self._broker = port
         self._plants = plants_of(self.scenario, self.folder)
         self._give_keys(self._plants)
-        config = write_server(self.folder, broker=port, http=self.console.port, hook=hook)
+        config = write_server(self.folder, mqtt={"port": port}, http=self.console.port, hook=hook)
         server = program("stillcold-server")
         run([server, "import-registry", self.folder / "registry.toml", "--config", config])
         log = self.processes.start("server", [server, "run", "--config", config])
@@ -139,7 +139,7 @@ class Stage:
         self.processes.wait_for(listing.exists, "the meters", _PATIENCE)
         self.started = datetime.fromisoformat(msgspec.json.decode(listing.read_bytes())["started"]).timestamp()
         for plant in self._plants:
-            write_agent(plant, self.scenario, read_ports(listing), self._broker)
+            write_agent(plant, self.scenario, read_ports(listing), {"port": self._broker})
             self.processes.start(plant.gateway, [program("stillcold-agent"), "run", "--config", plant.config])
         self.screen.print(f"meters and {len(self._plants)} gateways: running\n{_described(self.scenario)}\n")
         if self.night:
@@ -181,7 +181,7 @@ class Stage:
         """Have each agent make its key before its meters are there, and register the public halves."""
         anywhere = {port.id: 502 + i for i, port in enumerate(self.scenario.file.port)}
         for plant in plants:
-            write_agent(plant, self.scenario, anywhere, self._broker)
+            write_agent(plant, self.scenario, anywhere, {"port": self._broker})
         others = self.night.gateways() if self.night else ()
         write_registry(plants, self.scenario, self.folder / "registry.toml", others)
 
