@@ -11,7 +11,7 @@ ifdef SSL_CERT_FILE
 export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
 endif
 
-.PHONY: help demo setup test check fuzz tamper bench bench-detect bench-agent picture agent-alone clean
+.PHONY: help demo setup test check fuzz tamper mutate-safety bench bench-detect bench-agent picture agent-alone clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -35,6 +35,9 @@ check: setup ## Lint, format, types, import arrows, examples in docstrings
 	$(RUN) mypy
 	$(RUN) lint-imports --no-cache
 	$(RUN) pytest --quiet --doctest-modules --ignore-glob='*/migrations/*' core/stillcold_core agent/stillcold_agent server/stillcold_server simulators/stillcold_sim
+
+mutate-safety: setup ## Take away each safety in turn, in a copy: the tests that are named for it must turn red; ARGS are names
+	$(RUN) python tools/mutate_safety.py $(ARGS)
 
 fuzz: setup ## A million hostile messages through the real ingest; ARGS go to pytest
 	STILLCOLD_HOSTILE=1000000 $(RUN) pytest tests/server/test_hostile_ingest.py -s $(ARGS)

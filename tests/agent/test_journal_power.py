@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stillcold_agent.journal.database import SYNCHRONOUS
 from support.journal_checks import KILLER, WORKER, broken, broken_by_power_cuts, promises
 from support.powercut import build, read_log, run
 
@@ -33,7 +34,7 @@ def kept_after_cuts(library: Path, tmp_path: Path, synchronous: str) -> list[str
 @pytest.mark.requirement("agent.journal.power-cut")
 def test_a_power_cut_at_any_moment_takes_nothing_that_was_promised(library: Path, tmp_path: Path) -> None:
     """Whatever the disk had taken of what was not synced, in whatever order, and by sectors."""
-    found = kept_after_cuts(library, tmp_path, "FULL")
+    found = kept_after_cuts(library, tmp_path, SYNCHRONOUS)
     assert len(found) == CUTS
     assert set(found) == {""}
 
@@ -53,7 +54,7 @@ def test_a_disk_that_fails_again_and_again_breaks_no_promise(
     library: Path, tmp_path: Path, error: str, every: int
 ) -> None:
     """Every so many writes or syncs: no crash, nothing lost, nothing taken for acknowledged that is not."""
-    printed = run(library, tmp_path, [WORKER, str(tmp_path), "60", "FULL", "3"], fail=f"{error}:{every}")
+    printed = run(library, tmp_path, [WORKER, str(tmp_path), "60", SYNCHRONOUS, "3"], fail=f"{error}:{every}")
     assert json.loads(printed).get("journal_error", 0) > 0
     assert broken(tmp_path / "journal.db", promises((tmp_path / "marks").read_bytes())) == ""
 

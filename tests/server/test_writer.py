@@ -10,11 +10,12 @@ from sqlalchemy import Engine, select
 from stillcold_core.contract.batch import MAX_ENVELOPE, decode_batch
 from stillcold_core.contract.messages import Acknowledgement
 from stillcold_core.evidence.envelope import digest, stored_payload
-from stillcold_core.registry import Registry
+from stillcold_core.registry import Gateway, Registry
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
+from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store import schema
-from stillcold_server.store.database import read
+from stillcold_server.store.database import read, write
 from support.gateway import DEAD, SignedGateway, steady
 
 NOW = 1_800_000_100_000
@@ -144,6 +145,17 @@ def test_a_key_of_one_gateway_does_not_open_the_topic_of_another(
 ) -> None:
     writer.take([("gw-2", gateway.batch(steady(DEAD)))], NOW)
     assert [r["reason"] for r in rows(engine, schema.refusal)] == ["wrong_gateway"]
+
+
+def test_nobody_signs_for_another_gateway_on_its_topic(
+    engine: Engine, writer: Writer, plant: Registry, gateway: SignedGateway
+) -> None:
+    """Not even where the broker lets it through and the batch says that it is the other's."""
+    with write(engine) as connection:
+        import_registry(connection, Registry(site=plant.site, gateway=(Gateway("gw-2", SignedGateway().public_key),)))
+    writer.take([("gw-2", gateway.batch(steady(DEAD), gateway="gw-2"))], NOW)
+    assert [(r["reason"], r["gateway"]) for r in rows(engine, schema.refusal)] == [("wrong_gateway", "gw-2")]
+    assert rows(engine, schema.batch) == []
 
 
 def test_what_is_stored_decodes(engine: Engine, writer: Writer, gateway: SignedGateway) -> None:

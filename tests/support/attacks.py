@@ -175,10 +175,10 @@ def _inside(make: Make) -> Attack:
 
 
 def _impostor(rng: Random, target: Target) -> Message:
-    """Another gateway's batch under one's own name."""
+    """Another gateway's batch under one's own name, or on the other's topic."""
     content = cbor2.loads(rng.choice(target.contents))
-    content["gateway"] = rng.choice(("gw-9", _OTHER[target.name]))
-    return target.name, target.gateway.seal(zstandard.compress(cbor2.dumps(content), 1))
+    content["gateway"] = name = rng.choice(("gw-9", _OTHER[target.name]))
+    return rng.choice((target.name, name)), target.gateway.seal(zstandard.compress(cbor2.dumps(content), 1))
 
 
 ATTACKS: dict[str, Attack] = {
