@@ -12,10 +12,15 @@ from stillcold_core.evidence.bundle.cli import main as verify
 from stillcold_core.evidence.bundle.report import meanings
 from stillcold_core.evidence.bundle.trust import load_trust
 from stillcold_core.evidence.note import open_checkpoint
-from stillcold_core.registry import Registry
+from stillcold_core.profiles import decode
+from stillcold_core.readings import Absence
+from stillcold_core.registry import Registry, load_registry
 from stillcold_server.cli import main
-from support.evidence import minute, store
-from support.gateway import SignedGateway
+from stillcold_server.detection.scan import scan_files
+from support.evidence import PROFILE, minute, store
+from support.gateway import DEAD, SignedGateway, steady
+from support.story import START, feed, restart_story
+from support.tampering import files_of
 
 
 @pytest.fixture
@@ -125,3 +130,50 @@ def test_a_bundle_that_is_not_there_or_is_empty(folder: Path, capsys: pytest.Cap
     assert f"{folder}/none.zip: cannot be read" in capsys.readouterr().err
     (folder / "empty.zip").touch()
     assert verify([str(folder / "empty.zip"), "--trust", str(folder / "roots.json")]) == 1
+
+
+@pytest.mark.requirement("evidence.readings")
+def test_the_readings_of_a_bundle_that_has_passed_are_tables(folder: Path) -> None:
+    """With the words beside the values, and why a reading is missing; not of a bundle that fails."""
+    roots, bundle, tables = folder / "roots.json", folder / "bundle.zip", folder / "tables"
+    server(folder, "roots", "--out", str(roots))
+    export(folder)
+    words = ["--trust", str(roots), "--readings", str(tables)]
+    assert verify([str(bundle), *words]) == 0
+    values, raw = ((tables / f"{name}.csv").read_text().splitlines() for name in ("values", "words"))
+    names = values[0].split(",")
+    assert len(values) == len(raw) == 31
+    first = dict(zip(names, values[1].split(","), strict=True))
+    kept = dict(zip(raw[0].split(","), raw[1].split(","), strict=True))
+    register = PROFILE.register_of("active_energy_import")
+    shown = decode(PROFILE, register, [int(word, 16) for word in kept["words"].split()])
+    assert first["time"] == kept["time"] == "2027-01-15T08:00:00.000Z"
+    assert float(first["active_energy_import"]) == float(kept["value"]) == shown
+    assert (tables / "missing.csv").read_text() == "time,point,quantity,cause\n"
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    assert verify([str(bundle), "--trust", str(roots), "--readings", str(folder / "none")]) == 1
+    assert not (folder / "none").exists()
+
+
+@pytest.mark.requirement("evidence.readings")
+def test_whoever_has_a_bundle_can_judge_its_readings_again(
+    engine: Engine, plant: Registry, gateway: SignedGateway, tmp_path: Path
+) -> None:
+    """A scan of its readings by its registry gives the alerts that it tells of."""
+    (tmp_path / "server.toml").write_text('database = "sqlite:///server.db"\n', encoding="utf-8")
+    gap = {**DEAD, "active_power": Absence.TIMEOUT}
+    others = steady(DEAD, start=START - 60, count=60, point="p2")  # of another line
+    feed(engine, gateway, [*others, *steady(gap, start=START - 60, count=60), *restart_story()])
+    roots, bundle, tables = tmp_path / "roots.json", tmp_path / "bundle.zip", tmp_path / "tables"
+    server(tmp_path, "roots", "--out", str(roots))
+    assert export(tmp_path, "--from", "2027-01-15T07:59:00Z")[0] == 0
+    assert verify([str(bundle), "--trust", str(roots), "--readings", str(tables)]) == 0
+    files = files_of(bundle.read_bytes())
+    (tmp_path / "registry.toml").write_bytes(files["registry.toml"])
+    found = tmp_path / "alerts.jsonl"
+    scan_files(load_registry(tmp_path / "registry.toml"), [tables / "values.csv"], found)
+    told = {alert["id"] for alert in json.loads(files["alerts.json"])}
+    assert told
+    assert {json.loads(line)["id"] for line in found.read_text().splitlines()} == told
+    missing = (tables / "missing.csv").read_text().splitlines()
+    assert (len(missing), missing[1]) == (61, "2027-01-15T07:59:00.000Z,p1,active_power,timeout")

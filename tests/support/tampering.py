@@ -11,6 +11,7 @@ import pytest
 
 from stillcold_core.evidence.bundle.container import ContainerWriter, read_container
 from stillcold_core.evidence.bundle.manifest import MANIFEST, FileEntry, parse_manifest
+from stillcold_core.evidence.note import note_text
 from stillcold_server.evidence.key import Signer
 
 SHELL = Path(__file__).parents[2] / "tools" / "verify_evidence.sh"
@@ -35,10 +36,9 @@ def packed(files: Mapping[str, bytes]) -> bytes:
 
 def signed(files: Mapping[str, bytes], signer: Signer) -> bytes:
     """A bundle of other files, with a manifest that the server's key has signed: what the office itself could do."""
-    text = files[MANIFEST].decode().rpartition("\n\n")[0] + "\n"
     rest = {name: content for name, content in files.items() if name != MANIFEST}
     entries = tuple(FileEntry(n, hashlib.sha256(c).hexdigest(), len(c)) for n, c in rest.items())
-    old = parse_manifest(text)
+    old = parse_manifest(note_text(files[MANIFEST]))
     manifest = type(old)(old.line, old.begin, old.end, old.made, old.by, entries)
     return packed({**rest, MANIFEST: signer.sign(manifest.text)})
 

@@ -97,6 +97,17 @@ def open_note(note: bytes, keys: Iterable[NoteKey]) -> tuple[str, NoteKey]:
     raise BadNote("no trusted key has signed it")
 
 
+def note_text(note: bytes) -> str:
+    """The text of a note that was opened before; the signature is not checked again.
+
+    Raises
+    ------
+    BadNote
+        When it is no note.
+    """
+    return _parts(note)[0]
+
+
 def checkpoint_text(origin: str, size: int, root: bytes) -> str:
     """The text of a checkpoint."""
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"

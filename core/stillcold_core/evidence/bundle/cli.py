@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from stillcold_core.evidence.bundle.report import Report, lines_of
+from stillcold_core.evidence.bundle.tables import write_tables
 from stillcold_core.evidence.bundle.trust import load_trust
 from stillcold_core.evidence.bundle.verify import verify_bundle
 from stillcold_core.files import BadFile, unreadable
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trust = load_trust(asked.trust)
         with _opened(asked.bundle) as content:
             report = verify_bundle(content, trust)
+            if asked.readings and report.good:
+                _write_tables(content, asked.readings)
     except BadFile as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -36,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stillcold-verify", description="Verify an evidence bundle, offline.")
     parser.add_argument("bundle", type=Path, help="the bundle, a ZIP file")
     parser.add_argument("--trust", type=Path, required=True, help="the roots, from another hand than the bundle's")
+    parser.add_argument(
+        "--readings", type=Path, metavar="FOLDER", help="write the readings as tables, where all passed"
+    )
     parser.add_argument("--json", action="store_true", help="print the items as JSON")
     parser.add_argument("--language", choices=("en", "zh"), default="en", help="of what each item proves")
     return parser
@@ -44,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
 def _json(report: Report) -> str:
     items = [asdict(item) for item in report.items]
     return json.dumps({"good": report.good, "items": items}, ensure_ascii=False, indent=1)
+
+
+def _write_tables(content: memoryview, folder: Path) -> None:
+    try:
+        write_tables(content, folder)
+    except OSError as error:
+        raise BadFile(folder, f"cannot be written ({error.strerror}); expected a folder to write to") from error
 
 
 @contextmanager
