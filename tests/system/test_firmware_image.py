@@ -1,8 +1,10 @@
 """The image of a gateway: a root that is only read, a data partition, and updates, with the real tools."""
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 from stillcold_agent.tools.doctor.finding import Finding, fail, good, lines_of
 from support import Authority, require_program
 from support.authority import Certificate
-from support.firmware import rendered_gateway
+from support.firmware import GATEWAY, rendered_gateway
+from support.namespace import in_namespaces
 
 SUPPORT = Path(__file__).parents[1] / "support"
 
@@ -78,6 +81,38 @@ def test_systemd_makes_mounts_of_the_table_that_wait_for_one_another(tmp_path: P
         check=False,
     )
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.requirement("firmware.one-image")
+@pytest.mark.parametrize(
+    ("name", "own", "given"),
+    [
+        (
+            "/etc/nftables.conf",
+            "ip daddr 192.168.9.9 tcp dport 502 accept",
+            "ip6 saddr fd00:9::/32 tcp dport 22 accept",
+        ),
+        ("/etc/chrony/chrony.conf", "server broker.kc-017.example iburst nts", "server 10.8.0.9 iburst"),
+    ],
+)
+def test_firewall_and_time_of_one_image_follow_each_gateway_s_own_configuration(
+    tmp_path: Path, name: str, own: str, given: str
+) -> None:
+    """Rendered anew at each start, with the options that the image was rendered with."""
+    if not Path(name).exists():
+        pytest.skip(f"no {name} to mount over (make test installs it on Debian when run as root)")
+    prefix = Path(sys.executable).parent.parent
+    image = rendered_gateway(tmp_path, image="", prefix=prefix, ssh_from="fd00:9::/32", time_server="10.8.0.9")
+    mine = GATEWAY.replace("192.168.1.50", "192.168.9.9").replace("broker.example.org", "broker.kc-017.example")
+    (tmp_path / "agent.toml").write_text(mine, encoding="utf-8")
+    unit = (image / "etc" / "systemd" / "system" / "stillcold-machine.service").read_text(encoding="utf-8")
+    start = re.search(r"^ExecStart=(.*)$", unit, re.MULTILINE)
+    assert start
+    script = f'set -e\nmount -t tmpfs tmpfs /run\n{start[1]} >&2\nmount -T "$1" "$2"\ncat "$2"'
+    done = in_namespaces(["/bin/sh", "-c", script, "sh", image / "etc" / "fstab", name], mounts=True)
+    assert done.returncode == 0, done.stderr
+    assert {own, given} <= {line.strip() for line in done.stdout.splitlines()}
+    assert own not in (image / name[1:]).read_text(encoding="utf-8")
 
 
 def bundle(folder: Path, name: str, signer: Certificate) -> None:
