@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from stillcold_core.detect import weigh
+from stillcold_core.detect import switched, weigh
 from stillcold_core.detect.evidence import DAY, MeltLimits, Weighed, together
 from stillcold_core.detect.heat import Heat, Tracking, anchored, measured, track
-from stillcold_core.detect.hours import UNKNOWN, Hours, Past, at, learned, moments, unlearned, working, working_today
+from stillcold_core.detect.hours import UNKNOWN, Hours, Past, before, learned, moments, unlearned, working_today
 from stillcold_core.detect.melt import MeltRules
 from stillcold_core.detect.minutes import SLOW, Stretch
+from stillcold_core.detect.switched import Judged, Switched
 from stillcold_core.detect.weigh import Known
 
 _HEATS = 24  # kept
@@ -34,6 +35,8 @@ class Converters(msgspec.Struct, frozen=True):
         s of the last look at the open heat.
     hours : tuple of 24 UsualHour
         What the feeder takes at each hour of the day; the most is of its distortion.
+    switched : Switched
+        Converters that were switched off at once.
     """
 
     tracking: Tracking = Tracking()
@@ -41,6 +44,7 @@ class Converters(msgspec.Struct, frozen=True):
     known: tuple[Known, ...] = ()
     looked: float = 0.0
     hours: Hours = UNKNOWN
+    switched: Switched = Switched()
 
 
 class Seen(NamedTuple):
@@ -71,8 +75,23 @@ def advance(state: Converters, stretches: Sequence[Stretch], limits: MeltLimits,
     first : float
         s from which on the feeder has been watched.
     """
-    now = stretches[-1]
     state = msgspec.structs.replace(state, hours=_learned(state.hours, stretches))
+    fallen = switched.advance(state.switched, stretches, limits, noise, state.hours, first)
+    state = msgspec.structs.replace(state, switched=fallen.state)
+    return _stronger(_by_shape(state, stretches, limits, noise, first), fallen)
+
+
+def _stronger(shown: Seen, fallen: Judged) -> Seen:
+    """What speaks more: the shape of a heat, or its end alone."""
+    heat, weighed = fallen.heat, fallen.weighed
+    if heat is None or weighed is None or (shown.weighed is not None and shown.weighed.score >= weighed.score):
+        return shown
+    hours = unlearned(shown.state.hours, moments(heat.began, heat.fell))
+    return Seen(msgspec.structs.replace(shown.state, hours=hours), (heat,), weighed)
+
+
+def _by_shape(state: Converters, stretches: Sequence[Stretch], limits: MeltLimits, noise: float, first: float) -> Seen:
+    now = stretches[-1]
     tracking, heat = track(state.tracking, stretches, MeltRules(limits.power * limits.converter, noise))
     state = msgspec.structs.replace(state, tracking=tracking)
     if heat is not None:
@@ -128,6 +147,5 @@ def _past(state: Converters, heat: Heat, observed: float) -> Past:
         powers = [h.power for h in state.heats] + [k.power for k in state.known]
         first = max(powers, default=0.0) <= _APART * heat.power
         return Past(observed, working=working_today(state.hours, heat.began, heat.base, heat.power) if first else None)
-    most = max(1.0, *(hour.most for hour in at(state.hours, moments(heat.began, heat.fell))))
     shown = heat.floor + heat.power * heat.ratio
-    return Past(observed, shown / most, working(state.hours, heat.began, heat.fell, heat.power))
+    return before(state.hours, heat.began, heat.fell, observed, power=heat.power, shown=shown)

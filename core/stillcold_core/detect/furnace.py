@@ -22,8 +22,9 @@ from stillcold_core.detect.spectrum import USED, seen
 from stillcold_core.readings import Sample
 from stillcold_core.samples import Samples
 
-STATE_VERSION = 5
-_KEPT = 5400.0  # s of stretches kept before an open melt, or before now
+STATE_VERSION = 6
+_KEPT = 10800.0  # s of stretches kept before an open melt, or before now
+_SAME_END = 600.0  # s by which two looks at one heat differ in its end
 _HEATS = 24  # kept
 _LOOKS = 300.0  # s between two looks at a melt that goes on
 _TONNE, _TONNE_WASTEFUL, _TONNE_THRIFTY = 0.6e6, 0.68e6, 0.55e6  # Wh to melt a tonne of steel
@@ -243,7 +244,9 @@ def _by_distortion(feeder: Feeder, state: FurnaceState) -> tuple[FurnaceState, l
         return state, []
     alarm = state.alarms.get("induction")
     if alarm is not None:
-        return _counted(feeder, state, "induction", alarm, told.heats[-1]) if not told.heats[-1].open else (state, [])
+        heat = told.heats[-1]  # its end alone, or its shape, may have told it already
+        old = heat.open or any(abs(each.ended - heat.fell) <= _SAME_END for each in alarm.newest)
+        return (state, []) if old else _counted(feeder, state, "induction", alarm, heat)
     if told.weighed.score < rules.spectral:
         return state, []
     return _raised(feeder, state, "induction", told.heats, told.weighed)

@@ -162,6 +162,24 @@ def _share(now: float, all_hours: Sequence[float], power: float) -> float:
     return (now - least) / max(max(all_hours) - least, _AT_WORK * power)
 
 
+def before(hours: Hours, begin: float, end: float, observed: float, *, power: float, shown: float) -> Past:
+    """What a feeder that has been watched for a day took before at the hours of a load.
+
+    Parameters
+    ----------
+    begin, end : float
+        s of the load.
+    observed : float
+        s that the feeder had been watched before it.
+    power : float
+        W of the load.
+    shown : float
+        Of what is compared with the most of an hour, with the load.
+    """
+    most = max(1.0, *(hour.most for hour in at(hours, moments(begin, end))))
+    return Past(observed, shown / most, working(hours, begin, end, power))
+
+
 def weights(past: Past) -> dict[str, float]:
     """Evidence of the hours.
 

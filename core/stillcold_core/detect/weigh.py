@@ -24,6 +24,8 @@ _LEVEL = ((0.08, 0.5), (0.15, 0.0), (math.inf, -1.5))
 _LONG = 2400.0  # s of a run that goes on after which it is none of a charger or a drive that is started
 _UNEQUAL = 1.6  # times the least energy of several heats, that a furnace's heats do not exceed
 _ROUGH = 0.02  # ripple of a drive rather than of a furnace
+UNSEEN_RIPPLE = 0.015
+"""Ripple of a heat whose plateau cannot be told from what runs beside it: neither a furnace's nor a drive's."""
 _NO_SHAPE, _SINGLE = 600.0, -3.0  # s of a stretch from which on a heat has no shape, and weight of a single one then
 
 _MOST = {"equal_plateau": 1.0, "tap": 4.0, "equal_energy": 2.0}  # what repetition weighs at most
@@ -84,7 +86,9 @@ def _same(known: Known, heat: Heat, alike: float) -> bool:
     return abs(heat.power / known.power - 1) <= alike and abs(heat.ratio / known.ratio - 1) <= _ALIKE_SPECTRUM
 
 
-def weigh(heats: Sequence[Heat], known: Sequence[Known], past: Past, *, between: int, length: float) -> Weighed:
+def weigh(
+    heats: Sequence[Heat], known: Sequence[Known], past: Past, *, length: float, between: int = 0, paired: bool = False
+) -> Weighed:
     """Evidence of heats that may belong together.
 
     Parameters
@@ -95,12 +99,14 @@ def weigh(heats: Sequence[Heat], known: Sequence[Known], past: Past, *, between:
         Other converters of the feeder.
     past : Past
         What the feeder took before.
-    between : int
-        Runs of another size among the heats.
     length : float
         s of a stretch.
+    between : int
+        Runs of another size among the heats.
+    paired : bool
+        Whether as much came at once as went, where a heat is told by its end.
     """
-    total: dict[str, float] = {"unlike_between": -1.0 * between}
+    total: dict[str, float] = {"unlike_between": -1.0 * between, "equal_edges": 1.0 if paired else 0.0}
     slow = length >= SLOW
     if length >= _NO_SHAPE and len(heats) == 1:
         total["single_heat"] = _SINGLE
