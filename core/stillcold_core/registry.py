@@ -13,6 +13,8 @@ from stillcold_core.evidence.keys import parse_public_key
 from stillcold_core.files import Step, TomlFile, repeated
 
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+OFFICE = "stillcold-"
+"""Begins the names of the office's own programs in their certificates; the broker lets those do what no gateway may."""
 Time = Annotated[datetime, Meta(tz=True)]
 LineState = Literal["sealed", "permitted"]
 Measure = Literal["power_cut", "water_cut", "power_unit_removed", "sealed"]
@@ -142,6 +144,9 @@ def dump_registry(registry: Registry) -> str:
 
 def problems(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
     """What is wrong between the entries: path of the field and what would be right."""
+    for i, gateway in enumerate(registry.gateway):
+        if gateway.id.startswith(OFFICE):
+            yield ["gateway", i, "id"], f"must not begin with {OFFICE!r}; so begin the names of the office's programs"
     yield from _repeated(registry)
     yield from _dangling(registry)
     for i, line in enumerate(registry.line):

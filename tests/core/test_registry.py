@@ -129,6 +129,7 @@ def test_an_id_twice_is_refused(tmp_path: Path, table: str) -> None:
         ('id = "gw-1"', 'id = "gw 1"', 18, "gateway[0].id", "matching regex"),
         ('id = "gw-1"', 'id = "../gw"', 18, "gateway[0].id", "matching regex"),
         ('id = "gw-1"', 'id = "+"', 18, "gateway[0].id", "matching regex"),
+        ('id = "gw-1"', 'id = "stillcold-server"', 18, "gateway[0].id", "must not begin with 'stillcold-'"),
         ("[[permit]]", "[[permission]]", 28, "permission", "unknown field"),
         ('reason = "dismantling"', 'reasn = "dismantling"', 32, "permit[0].reasn", "unknown field"),
     ],
