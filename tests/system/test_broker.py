@@ -220,6 +220,27 @@ def test_what_waits_for_the_server_outlives_the_broker_s_end_as_far_as_the_snaps
     assert found == {b"before", b"last"} | ({b"after"} if end == "stop" else set())
 
 
+@pytest.mark.requirement("broker.queue")
+def test_what_overflows_the_queue_of_a_server_that_is_away_is_the_newest(
+    people: People, mosquitto_tls: Mosquitto
+) -> None:
+    """And the broker's log says that something was dropped: the sender is told nothing."""
+    server = people.another(SERVER, clean=False)
+    server.subscribe(batch_topic("+"))
+    server.close()
+    for number in range(20_100):
+        last = people["gw-1"].send(batch_topic("gw-1"), str(number).encode())
+    wait_for(lambda: last in people["gw-1"].answers, what="the broker's word that it has the last message")
+    assert people["gw-1"].answers[last] == 0
+    mosquitto_tls.wait_for_output(f"Outgoing messages are being dropped for client {SERVER}")
+    server = people.another(SERVER, clean=False)
+    wait_for(lambda: len(server.messages) >= 20_000)
+    assert people["gw-1"].publish(batch_topic("gw-1"), b"last") == 0
+    wait_for(lambda: server.messages[-1][1] == b"last")
+    assert [payload for _, payload in server.messages[:-1]] == [str(number).encode() for number in range(20_000)]
+    server.close()
+
+
 @pytest.mark.requirement("broker.revoked")
 def test_whose_certificate_is_in_the_list_of_revoked_ones_does_not_enter(tmp_path: Path, authority: Authority) -> None:
     """And the others do."""

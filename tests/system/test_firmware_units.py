@@ -56,7 +56,9 @@ def test_a_unit_starts_a_command_that_there_is(unit: Path) -> None:
 
 @pytest.mark.requirement("firmware.units")
 @pytest.mark.parametrize(
-    "unit", [*OURS, "mosquitto", "stillcold-data", "stillcold-machine", "stillcold-commit"], indirect=True
+    "unit",
+    [*OURS, "mosquitto", "stillcold-broker", "stillcold-data", "stillcold-machine", "stillcold-commit"],
+    indirect=True,
 )
 def test_systemd_takes_the_unit_and_finds_it_hardened(unit: Path) -> None:
     """No warning, and an exposure of at most 2 of 10."""
