@@ -1,5 +1,6 @@
 #!/bin/sh
-# verify_evidence.sh BUNDLE ROOTS: a second verifier of evidence bundles, written from docs/evidence.md and docs/wire.md alone.
+# verify_evidence.sh BUNDLE ROOTS [CHECKPOINT]: a second verifier of evidence bundles, written from docs/evidence.md and
+# docs/wire.md alone. CHECKPOINT is an earlier one of the log, which it must go on from.
 #
 # It shares no code with stillcold-verify, and needs only a POSIX shell with its tools, OpenSSL 3, xxd, gzip and zstd. It
 # looks at every byte: what it does not understand (profiles, alerts, registry, …) it holds against the signed hashes.
@@ -7,7 +8,8 @@
 set -u
 LC_ALL=C
 export LC_ALL
-[ $# -eq 2 ] && [ -r "$1" ] && [ -r "$2" ] || { echo "usage: $0 BUNDLE ROOTS" >&2; exit 2; }
+[ $# -ge 2 ] && [ $# -le 3 ] && [ -r "$1" ] && [ -r "$2" ] && { [ $# -eq 2 ] || [ -r "$3" ]; } ||
+  { echo "usage: $0 BUNDLE ROOTS [CHECKPOINT]" >&2; exit 2; }
 for tool in openssl xxd gzip zstd awk cmp; do
   command -v $tool > /dev/null || { echo "$0: $tool is missing" >&2; exit 2; }
 done
@@ -15,6 +17,7 @@ BUNDLE=$1
 T=$(mktemp -d) || exit 2
 trap 'rm -rf "$T"' EXIT
 trap 'exit 2' HUP INT TERM
+[ $# -eq 2 ] || cp "$3" "$T/earlier" || exit 2
 mkdir "$T/files" "$T/keys"
 BAD=0
 
@@ -124,7 +127,7 @@ while read -r word sum size name; do
   [ "$word" = file ] && [ -f "$name" ] || continue
   [ "$(wc -c < "$name")" -eq "$size" ] && [ "$(sha256 < "$name")" = "$sum" ] || fail files "$name: is not the file whose hash is signed"
 done < "$T/manifest"
-for name in batches.bin batches.txt keys.txt checkpoint.txt proof.txt gaps.json clock.json registry.toml alerts.json enrolments.json notes.json \
+for name in batches.bin batches.txt keys.txt checkpoint.txt proof.txt growth.txt gaps.json clock.json registry.toml alerts.json enrolments.json notes.json \
   calibration.json rules.json README.txt; do
   [ -f "$name" ] || { fail files "$name: is not in the bundle"; : > "$name"; }
 done
@@ -275,25 +278,61 @@ fold() { # FIRST SIZE
     fold "$1" "$3" || return 1
     set -- "$1" "$2" "$3" "$HASH"
     fold $(($1 + $3)) $(($2 - $3)) || return 1
-    HASH=$(printf '01%s%s' "$4" "$HASH" | unhex | sha256)
+    HASH=$(node "$4" "$HASH")
   fi
 }
-if said=$(note checkpoint.txt); then
-  note checkpoint.txt
-  entries=$(sed -n 2p "$T/note.text") root=$(sed -n 3p "$T/note.text" | openssl base64 -d -A | hex)
-  if [ "$(wc -l < "$T/note.text")" -ne 3 ] || [ "$(sed -n 1p "$T/note.text")" != "$NAME" ]; then
-    fail log "checkpoint.txt: signed, and no checkpoint of this log"
+node() { printf '01%s%s' "$1" "$2" | unhex | sha256; }
+# checkpoint FILE: leaves ENTRIES and ROOT of a checkpoint that a trusted log has signed; says on failure what is wrong
+checkpoint() {
+  note "$1" > "$T/said" || return 1
+  [ "$(wc -l < "$T/note.text")" -eq 3 ] && [ "$(sed -n 1p "$T/note.text")" = "$NAME" ] &&
+    grep -qE '^(0|[1-9][0-9]{0,18})$' "$T/note.text" || { echo "signed, and no checkpoint of this log" > "$T/said"; return 1; }
+  ENTRIES=$(sed -n 2p "$T/note.text") ROOT=$(sed -n 3p "$T/note.text" | openssl base64 -d -A | hex)
+}
+# The log's growth: a subtree on one side of EDGE is the next hash. Results in BEFORE, of what lies before EDGE, and HASH, of all.
+grown() { # FIRST SIZE
+  if [ $(($1 + $2)) -le "$EDGE" ]; then
+    read -r HASH <&4 || return 1
+    BEFORE=$HASH
   else
-    exec 3< "$T/leaves" 4< proof.txt
-    read -r leaf leafhash <&3 || leaf=-1
-    HASH=
-    fold 0 "$entries" || fail log "proof.txt: it has too few hashes"
-    [ "$leaf" -lt 0 ] && ! read -r _ <&4 && [ "$HASH" = "$root" ] ||
-      fail log "proof.txt: it does not lead from these receipts to the checkpoint"
-    exec 3<&- 4<&-
+    half=1
+    while [ $((half * 2)) -lt "$2" ]; do half=$((half * 2)); done
+    set -- "$1" "$2" $half
+    grown "$1" "$3" || return 1
+    set -- "$1" "$2" "$3" "$BEFORE" "$HASH"
+    if [ $(($1 + $3)) -ge "$EDGE" ]; then
+      read -r HASH <&4 || return 1
+      BEFORE=$4
+    else
+      grown $(($1 + $3)) $(($2 - $3)) || return 1
+      BEFORE=$(node "$4" "$BEFORE")
+    fi
+    HASH=$(node "$5" "$HASH")
+  fi
+}
+if checkpoint checkpoint.txt; then
+  exec 3< "$T/leaves" 4< proof.txt
+  read -r leaf leafhash <&3 || leaf=-1
+  HASH=
+  fold 0 "$ENTRIES" || fail log "proof.txt: it has too few hashes"
+  [ "$leaf" -lt 0 ] && ! read -r _ <&4 && [ "$HASH" = "$ROOT" ] ||
+    fail log "proof.txt: it does not lead from these receipts to the checkpoint"
+  exec 3<&- 4<&-
+  if [ -e "$T/earlier" ]; then
+    size=$ENTRIES root=$ROOT
+    if checkpoint "$T/earlier"; then
+      EDGE=$ENTRIES BEFORE='' HASH=''
+      exec 4< growth.txt
+      [ "$EDGE" -gt 0 ] && [ "$EDGE" -le "$size" ] && grown 0 "$size" && ! read -r _ <&4 &&
+        [ "$BEFORE $HASH" = "$ROOT $root" ] || fail earlier "the log is not shown to go on from this checkpoint"
+      exec 4<&-
+      pass earlier "the log goes on from its first $EDGE entries"
+    else
+      echo "$0: the earlier checkpoint: $(cat "$T/said")" >&2; exit 2
+    fi
   fi
 else
-  fail log "checkpoint.txt: $said"
+  fail log "checkpoint.txt: $(cat "$T/said")"
 fi
 pass log "$lines receipts are in the log"
 

@@ -4,7 +4,18 @@ import random
 
 import pytest
 
-from stillcold_core.evidence.merkle import EMPTY, BadProof, HashOf, leaf_hash, node_hash, prove, root, root_from_proof
+from stillcold_core.evidence.merkle import (
+    EMPTY,
+    BadProof,
+    HashOf,
+    leaf_hash,
+    node_hash,
+    prove,
+    prove_growth,
+    root,
+    root_from_proof,
+    roots_from_growth,
+)
 
 # The entries and roots that Certificate Transparency's own implementations are tested with
 # (certificate-transparency-go, merkletree tests).
@@ -79,3 +90,23 @@ def test_another_leaf_place_or_proof_gives_another_root() -> None:
         assert not gives_it(13, good, [*proof[:i], *proof[i + 1 :]])
         assert not gives_it(13, good, [*proof[:i], proof[i], *proof[i:]])
         assert not gives_it(13, good, [*proof[:i], bytes(32), *proof[i + 1 :]])
+
+
+@pytest.mark.requirement("evidence.merkle")
+def test_a_tree_is_shown_to_begin_with_each_that_it_grew_from() -> None:
+    """By no more hashes than RFC 9162 would need and one; and with no other."""
+    leaves = [leaf_hash(bytes([i])) for i in range(35)]
+    others = [leaf_hash(bytes([i + 1])) for i in range(35)]
+    for size in range(1, 36):
+        for old in range(1, size + 1):
+            proof = prove_growth(old, size, tree(leaves))
+            assert roots_from_growth(old, size, proof) == (root(old, tree(leaves)), root(size, tree(leaves)))
+            assert len(proof) <= size.bit_length() + 2
+            changed = prove_growth(old, size, tree([*others[:old], *leaves[old:]]))
+            assert roots_from_growth(old, size, changed)[1] != root(size, tree(leaves))
+            for wrong in (proof[:-1], [*proof, proof[0]]):
+                with pytest.raises(BadProof):
+                    roots_from_growth(old, size, wrong)
+    for old, size in ((0, 5), (6, 5), (-1, 5)):
+        with pytest.raises(BadProof):
+            roots_from_growth(old, size, [bytes(32)])

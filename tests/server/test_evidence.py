@@ -16,9 +16,10 @@ from stillcold_core.evidence.bundle.report import Report
 from stillcold_core.evidence.bundle.trust import load_trust, trust_text
 from stillcold_core.evidence.bundle.verify import verify_bundle
 from stillcold_core.evidence.keys import Ed25519PrivateKey
-from stillcold_core.evidence.note import NoteKey
+from stillcold_core.evidence.note import NoteKey, open_checkpoint
 from stillcold_core.registry import Registry
 from stillcold_server.evidence.export import NothingStored
+from stillcold_server.evidence.log import extend
 from stillcold_server.evidence.selection import NoReceipt
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
@@ -27,7 +28,7 @@ from support.gateway import SignedGateway
 from support.tampering import files_of, shell_says, signed
 
 Files = dict[str, bytes]
-ABSENT = {"certificates", "calibration"}
+ABSENT = {"certificates", "calibration", "earlier"}
 
 
 @pytest.fixture
@@ -209,3 +210,36 @@ def test_a_bundle_of_a_server_that_is_not_trusted_fails(house: House, gateway: S
     bundle = house.bundle(1, 8)
     assert failed(verify_bundle(memoryview(bundle), load_trust(tmp_path / "others.json"))) == {"manifest"}
     assert shell_says(bundle, tmp_path / "others.json", tmp_path)[0] == 1
+
+
+@pytest.mark.requirement("evidence.earlier")
+def test_a_checkpoint_that_somebody_kept_binds_the_log(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
+    """The log goes on from it; one that was written anew meanwhile does not, and is signed as well as the other."""
+    for i in range(5):
+        store(house.engine, gateway, [minute(gateway, i)])
+    kept = house.checkpoint()
+    (tmp_path / "kept.txt").write_bytes(kept)
+    earlier = open_checkpoint(kept, house.trust.logs)
+    for i in range(5, 10):
+        store(house.engine, gateway, [minute(gateway, i)])
+
+    def both_say(bundle: bytes) -> str:
+        report = verify_bundle(memoryview(bundle), house.trust, earlier)
+        assert failed(report) <= {"earlier"}
+        code, items = shell_says(bundle, tmp_path / "roots.json", tmp_path, str(tmp_path / "kept.txt"))
+        assert (code, [x.partition(":")[0] for x in items]) == ((0, []) if report.good else (1, ["earlier"]))
+        return report.of("earlier").said
+
+    assert both_say(house.bundle(0, 9, since=earlier.size)) == "the log goes on from its first 5 entries"
+    assert both_say(house.bundle(0, 9)) == "1 wrong"
+    assert both_say(house.bundle(0, 9, since=4)) == "1 wrong"
+    with write(house.engine) as connection:
+        connection.execute(schema.log_entry.delete())
+        connection.execute(schema.log_tile.delete())
+        connection.execute(
+            update(schema.batch).where(schema.batch.c.sequence == 2).values(received_at=1_800_000_119_000)
+        )
+        extend(connection)
+    rewritten = house.bundle(0, 9, since=earlier.size)
+    assert failed(verified(house, rewritten)) == set()
+    assert both_say(rewritten) == "1 wrong"

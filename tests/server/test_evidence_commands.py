@@ -22,6 +22,8 @@ from support.gateway import DEAD, SignedGateway, steady
 from support.story import START, feed, restart_story
 from support.tampering import files_of
 
+PERIOD = ("--line", "f1", "--from", "2027-01-15T08:01:00Z", "--to", "2027-01-15T16:08:00+08:00")
+
 
 @pytest.fixture
 def folder(engine: Engine, plant: Registry, gateway: SignedGateway, tmp_path: Path) -> Path:
@@ -40,8 +42,7 @@ def server(folder: Path, *words: str) -> tuple[int, str]:
 
 def export(folder: Path, *words: str) -> tuple[int, str]:
     """Of minutes 1 to 8, unless told otherwise."""
-    period = ("--line", "f1", "--from", "2027-01-15T08:01:00Z", "--to", "2027-01-15T16:08:00+08:00")
-    return server(folder, "export", *period, "--out", str(folder / "bundle.zip"), *words)
+    return server(folder, "export", *PERIOD, "--out", str(folder / "bundle.zip"), *words)
 
 
 @pytest.mark.requirement("evidence.commands")
@@ -81,11 +82,22 @@ def test_a_changed_bundle_ends_with_1_and_names_the_item(folder: Path, capsys: p
 
 
 @pytest.mark.requirement("evidence.commands")
-def test_a_checkpoint_is_the_log_s_size_now(folder: Path) -> None:
+def test_a_checkpoint_is_the_log_s_size_now(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And a bundle that is exported since it shows that the log goes on from there."""
     server(folder, "roots", "--out", str(folder / "roots.json"))
     code, said = server(folder, "checkpoint")
     assert code == 0
     assert open_checkpoint(said.encode(), load_trust(folder / "roots.json").logs).size == 10
+    kept = folder / "kept.txt"
+    kept.write_text(said, encoding="utf-8")
+    assert export(folder, "--since", str(kept))[0] == 0
+    words = [str(folder / "bundle.zip"), "--trust", str(folder / "roots.json"), "--checkpoint", str(kept)]
+    assert verify(words) == 0
+    assert "PASS   earlier: the log goes on from its first 10 entries" in capsys.readouterr().out
+    kept.write_text(said.replace("10", "11"), encoding="utf-8")
+    assert verify(words) == 2
+    assert f"{kept}: expected a checkpoint of a trusted log" in capsys.readouterr().err
+    assert server(folder, "export", "--since", str(kept), *PERIOD, "--out", str(folder / "other.zip"))[0] == 2
 
 
 @pytest.mark.parametrize(

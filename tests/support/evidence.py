@@ -13,7 +13,7 @@ from stillcold_core.contract.batch import block_of
 from stillcold_core.evidence.bundle.trust import Trust
 from stillcold_core.profiles import decode, encode, load_profile
 from stillcold_core.readings import Sample
-from stillcold_server.evidence.export import write_bundle
+from stillcold_server.evidence.export import checkpoint, write_bundle
 from stillcold_server.evidence.key import Signer, new_key
 from stillcold_server.evidence.selection import Period
 from stillcold_server.ingest.writer import Writer
@@ -71,10 +71,17 @@ class House:
         signer = Signer(folder / "evidence.key", "example.org/stillcold")
         return cls(engine, signer, Trust((), (signer.public,)))
 
-    def bundle(self, first: int, last: int, line: str = "f1", issuing: x509.Certificate | None = None) -> bytes:
+    def bundle(
+        self, first: int, last: int, line: str = "f1", issuing: x509.Certificate | None = None, since: int = 0
+    ) -> bytes:
         """Evidence from one minute to another."""
         period = Period(line, (START + 60 * first) * 1000, (START + 60 * last) * 1000)
         target = io.BytesIO()
         with read(self.engine) as connection:
-            write_bundle(connection, period, self.signer, (START + 86400) * 1000, target, issuing)
+            write_bundle(connection, period, self.signer, (START + 86400) * 1000, target, issuing=issuing, since=since)
         return target.getvalue()
+
+    def checkpoint(self) -> bytes:
+        """Of the log as it is now."""
+        with read(self.engine) as connection:
+            return checkpoint(connection, self.signer)

@@ -96,10 +96,10 @@ def rearranged(bundle: bytes) -> Iterator[tuple[str, bytes]]:
     yield "reversed", packed({n: files[n] for n in reversed(names)})
 
 
-def shell_says(bundle: bytes, roots: Path, folder: Path) -> tuple[int, list[str]]:
+def shell_says(bundle: bytes, roots: Path, folder: Path, *more: str) -> tuple[int, list[str]]:
     """Exit code of the shell's verifier, and the items that it says failed."""
     (folder / "changed.zip").write_bytes(bundle)
-    command = ["sh", str(SHELL), str(folder / "changed.zip"), str(roots)]
+    command = ["sh", str(SHELL), str(folder / "changed.zip"), str(roots), *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode == 2 and " is missing" in done.stderr:
         pytest.skip(done.stderr.strip())

@@ -72,6 +72,35 @@ def root_from_proof(size: int, leaves: Mapping[int, bytes], proof: Sequence[byte
     return found
 
 
+def prove_growth(old: int, size: int, hash_of: HashOf) -> list[bytes]:
+    """Proof that the tree of the first ``size`` leaves begins with that of the first ``old``, which is not empty.
+
+    The hashes of the largest subtrees that lie on one side of the edge, from left to right: what RFC 9162 calls
+    consistency, section 2.1.4, in an order of its own.
+    """
+    return list(_sides(0, size, old, hash_of))
+
+
+def roots_from_growth(old: int, size: int, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The roots of the first ``old`` and of the first ``size`` leaves that a proof of :func:`prove_growth` gives.
+
+    Raises
+    ------
+    BadProof
+        When the sizes do not fit each other, or the proof has too few hashes or too many.
+    """
+    if not 0 < old <= size:
+        raise BadProof(f"a tree of {size} does not begin with one of {old}")
+    rest = iter(proof)
+    try:
+        before, after = _fold_sides(0, size, old, rest)
+    except StopIteration:
+        raise BadProof("the proof has too few hashes") from None
+    if next(rest, None) is not None:
+        raise BadProof("the proof has too many hashes")
+    return before, after
+
+
 def _split(size: int) -> int:
     """The largest power of two below ``size``."""
     return 1 << ((size - 1).bit_length() - 1)
@@ -107,3 +136,25 @@ def _fold(first: int, size: int, numbers: Sequence[int], leaves: Mapping[int, by
     half = _split(size)
     left = _fold(first, half, numbers, leaves, rest)
     return node_hash(left, _fold(first + half, size - half, numbers, leaves, rest))
+
+
+def _sides(first: int, size: int, edge: int, hash_of: HashOf) -> Iterator[bytes]:
+    if first + size <= edge or first >= edge:
+        yield _subtree(first, size, hash_of)
+    else:
+        half = _split(size)
+        yield from _sides(first, half, edge, hash_of)
+        yield from _sides(first + half, size - half, edge, hash_of)
+
+
+def _fold_sides(first: int, size: int, edge: int, rest: Iterator[bytes]) -> tuple[bytes, bytes]:
+    """Hashes of what lies before the edge, and of all; ``first`` lies before it."""
+    if first + size <= edge:
+        found = next(rest)
+        return found, found
+    half = _split(size)
+    before, left = _fold_sides(first, half, edge, rest)
+    if first + half >= edge:
+        return before, node_hash(left, next(rest))
+    more, right = _fold_sides(first + half, size - half, edge, rest)
+    return node_hash(before, more), node_hash(left, right)

@@ -8,7 +8,7 @@ import click
 from sqlalchemy import select
 
 from stillcold_core.evidence.bundle.container import BadContainer
-from stillcold_core.evidence.bundle.trust import load_trust, trust_text
+from stillcold_core.evidence.bundle.trust import load_checkpoint, load_trust, trust_text
 from stillcold_core.files import BadFile, read_text
 from stillcold_server.api.moments import from_iso
 from stillcold_server.config import Config, load_config
@@ -62,22 +62,25 @@ def checkpoint_command(config_file: Path) -> None:
 @click.option("--line", required=True, help="Id of the line.")
 @click.option("--from", "begin", required=True, callback=lambda _c, _p, text: _moment(text), help="ISO 8601.")
 @click.option("--to", "end", required=True, callback=lambda _c, _p, text: _moment(text), help="ISO 8601.")
+@click.option("--since", type=FILE, help="An earlier checkpoint of the log, to show that it goes on from there.")
 @click.option("--out", type=FILE, required=True, help="Where to write the bundle.")
 @config_option
 @plain_errors
-def export(line: str, begin: int, end: int, out: Path, config_file: Path) -> None:
+def export(line: str, begin: int, end: int, since: Path | None, out: Path, config_file: Path) -> None:
     """Write the evidence of a line in a period as one ZIP file."""
     if end <= begin:
         raise click.UsageError("expected --to to be later than --from")
     config = load_config(config_file)
     signer = _signer(config)
     issuing = load_certificate(Path(config.ca.folder) / ISSUING_FILE) if config.ca else None
+    earlier = load_checkpoint(since, [signer.public]).size if since else 0
     with read(prepared(config)) as connection:
         if connection.scalar(select(schema.line.c.id).where(schema.line.c.id == line)) is None:
             raise click.ClickException(f"there is no line {line} in the registry")
         try:
             with out.open("wb") as target:
-                count = write_bundle(connection, Period(line, begin, end), signer, _now(), target, issuing)
+                period = Period(line, begin, end)
+                count = write_bundle(connection, period, signer, _now(), target, issuing=issuing, since=earlier)
         except OSError as error:
             raise _unwritable(out, error) from error
         except (NothingStored, NoReceipt, BadContainer) as error:

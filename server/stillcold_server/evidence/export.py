@@ -20,10 +20,10 @@ from stillcold_core.evidence.bundle.certificates import KEYS
 from stillcold_core.evidence.bundle.container import ContainerWriter
 from stillcold_core.evidence.bundle.decoding import profile_file
 from stillcold_core.evidence.bundle.listing import BATCHES, LISTING, Listed
+from stillcold_core.evidence.bundle.logged import CHECKPOINT, GROWTH, PROOF
 from stillcold_core.evidence.bundle.manifest import MANIFEST, FileEntry, Manifest
-from stillcold_core.evidence.bundle.verify import CHECKPOINT, PROOF
 from stillcold_core.evidence.envelope import stored_payload
-from stillcold_core.evidence.merkle import prove, root
+from stillcold_core.evidence.merkle import prove, prove_growth, root
 from stillcold_core.evidence.note import checkpoint_text
 from stillcold_core.profiles import load_profile, profile_names
 from stillcold_server.api.moments import to_iso
@@ -93,7 +93,9 @@ def write_bundle(
     signer: Signer,
     now: int,
     target: BinaryIO,
+    *,
     issuing: x509.Certificate | None = None,
+    since: int = 0,
 ) -> int:
     """Write the evidence of a line in a period.
 
@@ -109,6 +111,8 @@ def write_bundle(
         Empty, and able to seek.
     issuing : Certificate, optional
         That of the authority that issues the gateways'; without it none are put in.
+    since : int
+        Entries of an earlier checkpoint that the log is to be shown to go on from; 0 for none.
 
     Returns
     -------
@@ -128,7 +132,7 @@ def write_bundle(
         )
     bundle, told = _Files(target), _Told()
     bundle.add(BATCHES, told.envelopes(batches_of(connection, runs)))
-    rest = dict(_rest(connection, period, runs, told, signer))
+    rest = dict(_rest(connection, period, runs, told, signer, since))
     rest |= certificates_of(connection, {run.gateway for run in runs}, told.received, issuing)
     for name, content in rest.items():
         bundle.add(name, [content])
@@ -150,20 +154,29 @@ def checkpoint(connection: Connection, signer: Signer) -> bytes:
     return signer.sign(checkpoint_text(signer.public.name, entries, root(entries, hashes(connection))))
 
 
-def _rest(connection: Connection, period: Period, runs: list[Run], told: _Told, signer: Signer) -> Mapping[str, bytes]:
+def _rest(
+    connection: Connection, period: Period, runs: list[Run], told: _Told, signer: Signer, since: int
+) -> Mapping[str, bytes]:
     """Every file but the batches and the manifest."""
-    proof = prove(size(connection), [listed.number for listed in told.listed], hashes(connection))
+    entries, hash_of = size(connection), hashes(connection)
+    proof = prove(entries, [listed.number for listed in told.listed], hash_of)
+    growth = prove_growth(since, entries, hash_of) if since else []
     gateways = {run.gateway for run in runs}
     return {
         LISTING: "".join(listed.line for listed in told.listed).encode(),
         KEYS: "".join(f"{gateway} {key}\n" for gateway, key in keys_of(connection, gateways)).encode(),
         CHECKPOINT: checkpoint(connection, signer),
-        PROOF: "".join(f"{node.hex()}\n" for node in proof).encode(),
+        PROOF: _lines(proof),
+        GROWTH: _lines(growth),
         GAPS: told.chains.text().encode(),
         CLOCK: told.clocks.text().encode(),
         **statements_of(connection, period, runs),
         **_profiles(told.profiles),
     }
+
+
+def _lines(nodes: Iterable[bytes]) -> bytes:
+    return "".join(f"{node.hex()}\n" for node in nodes).encode()
 
 
 def _profiles(used: set[tuple[str, str]]) -> dict[str, bytes]:

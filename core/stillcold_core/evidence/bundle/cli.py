@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stillcold_core.evidence.bundle.report import Report, lines_of
 from stillcold_core.evidence.bundle.tables import write_tables
-from stillcold_core.evidence.bundle.trust import load_trust
+from stillcold_core.evidence.bundle.trust import load_checkpoint, load_trust
 from stillcold_core.evidence.bundle.verify import verify_bundle
 from stillcold_core.files import BadFile, unreadable
 
@@ -24,8 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         trust = load_trust(asked.trust)
+        earlier = load_checkpoint(asked.checkpoint, trust.logs) if asked.checkpoint else None
         with _opened(asked.bundle) as content:
-            report = verify_bundle(content, trust)
+            report = verify_bundle(content, trust, earlier)
             if asked.readings and report.good:
                 _write_tables(content, asked.readings)
     except BadFile as error:
@@ -42,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--readings", type=Path, metavar="FOLDER", help="write the readings as tables, where all passed"
     )
+    parser.add_argument("--checkpoint", type=Path, help="an earlier one of the log, which it must go on from")
     parser.add_argument("--json", action="store_true", help="print the items as JSON")
     parser.add_argument("--language", choices=("en", "zh"), default="en", help="of what each item proves")
     return parser

@@ -5,14 +5,15 @@
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 from cryptography import x509
 
-from stillcold_core.evidence.note import NoteKey, parse_note_key
-from stillcold_core.files import BadFile, read_text
+from stillcold_core.evidence.note import BadNote, Checkpoint, NoteKey, open_checkpoint, parse_note_key
+from stillcold_core.files import BadFile, read_text, unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,22 @@ def load_trust(path: Path) -> Trust:
     if not logs:
         raise BadFile(path, "expected the key of at least one log", field="logs")
     return Trust(tuple(authorities), tuple(logs))
+
+
+def load_checkpoint(path: Path, logs: Iterable[NoteKey]) -> Checkpoint:
+    """Read a checkpoint of one of these logs that was kept.
+
+    Raises
+    ------
+    BadFile
+        When it is none.
+    """
+    try:
+        return open_checkpoint(path.read_bytes(), logs)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except BadNote as error:
+        raise BadFile(path, f"expected a checkpoint of a trusted log ({error})") from error
 
 
 def trust_text(authorities: list[str], log: NoteKey) -> str:

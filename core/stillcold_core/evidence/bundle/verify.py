@@ -4,7 +4,7 @@ What each item proves, and what it does not, is in docs/evidence.md and in ``ite
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from stillcold_core.evidence.bundle import decoding
@@ -19,22 +19,20 @@ from stillcold_core.evidence.bundle.certificates import (
 )
 from stillcold_core.evidence.bundle.container import BadContainer, read_container
 from stillcold_core.evidence.bundle.listing import BATCHES, LISTING, parse_listing
+from stillcold_core.evidence.bundle.logged import CHECKPOINT, GROWTH, PROOF, Files, earlier_item, log_item
 from stillcold_core.evidence.bundle.manifest import MANIFEST, Manifest, parse_manifest
 from stillcold_core.evidence.bundle.reading import Reading
 from stillcold_core.evidence.bundle.report import Item, Report, judged
 from stillcold_core.evidence.bundle.statements import STATEMENTS, alerts, calibration, points_of, read_statements
 from stillcold_core.evidence.bundle.trust import Trust
-from stillcold_core.evidence.merkle import BadProof, root_from_proof
-from stillcold_core.evidence.note import BadNote, open_checkpoint, open_note
+from stillcold_core.evidence.note import BadNote, Checkpoint, open_note
 from stillcold_core.profiles import Profile
 
-CHECKPOINT, PROOF = "checkpoint.txt", "proof.txt"
-REQUIRED = (BATCHES, LISTING, KEYS, CHECKPOINT, PROOF, GAPS, CLOCK, *STATEMENTS)
+REQUIRED = (BATCHES, LISTING, KEYS, CHECKPOINT, PROOF, GROWTH, GAPS, CLOCK, *STATEMENTS)
 """Files that every bundle has, beside the manifest, certificates and profiles."""
-Files = Mapping[str, memoryview]
 
 
-def verify_bundle(bundle: memoryview, trust: Trust) -> Report:
+def verify_bundle(bundle: memoryview, trust: Trust, earlier: Checkpoint | None = None) -> Report:
     """Verify a bundle.
 
     Parameters
@@ -43,6 +41,8 @@ def verify_bundle(bundle: memoryview, trust: Trust) -> Report:
         Its bytes.
     trust : Trust
         The roots.
+    earlier : Checkpoint, optional
+        One of the same log that was given away before.
 
     Returns
     -------
@@ -50,10 +50,10 @@ def verify_bundle(bundle: memoryview, trust: Trust) -> Report:
         The items in a fixed order. Where the container, the manifest or the list of batches cannot be read, it ends
         there.
     """
-    return Report(tuple(_items(bundle, trust)))
+    return Report(tuple(_items(bundle, trust, earlier)))
 
 
-def _items(bundle: memoryview, trust: Trust) -> Iterator[Item]:
+def _items(bundle: memoryview, trust: Trust, earlier: Checkpoint | None) -> Iterator[Item]:
     try:
         files, problems = read_container(bundle)
     except BadContainer as error:
@@ -68,7 +68,7 @@ def _items(bundle: memoryview, trust: Trust) -> Iterator[Item]:
     said = f"line {manifest.line}, {manifest.begin} to {manifest.end}, made {manifest.made} by {manifest.by}"
     yield judged("manifest", [], f"{said}, signed by {log}")
     yield judged("files", _differing(files, manifest), f"{len(manifest.files)} files have the hashes that are signed")
-    yield from _content(files, manifest, trust)
+    yield from _content(files, manifest, trust, earlier)
 
 
 def _manifest(files: Files, trust: Trust) -> tuple[Manifest, str]:
@@ -93,7 +93,7 @@ def _differing(files: Files, manifest: Manifest) -> Iterator[str]:
             yield f"{name}: is not the file whose hash is signed"
 
 
-def _content(files: Files, manifest: Manifest, trust: Trust) -> Iterator[Item]:
+def _content(files: Files, manifest: Manifest, trust: Trust, earlier: Checkpoint | None) -> Iterator[Item]:
     try:
         envelopes = files.get(BATCHES, memoryview(b""))
         listed = list(parse_listing(bytes(files.get(LISTING, b"")), len(envelopes)))
@@ -109,7 +109,8 @@ def _content(files: Files, manifest: Manifest, trust: Trust) -> Iterator[Item]:
     yield _certificates(reading, certified, trust)
     yield judged("signatures", reading.problems["signatures"], f"{reading.count} batches, {reading.samples:,} samples")
     yield judged("receipts", reading.problems["receipts"], f"{len(listed)} receipts")
-    yield _log(files, reading, trust)
+    yield log_item(files, reading.leaves, trust)
+    yield earlier_item(files, trust, earlier)
     yield from _accounts(files, reading)
     yield judged("profiles", wrong, f"{len(profiles)} profiles, each of the version that its name says")
     yield _decoding(reading)
@@ -153,19 +154,6 @@ def _profiles(files: Files) -> tuple[dict[tuple[str, str], Profile], list[str]]:
             if name != decoding.profile_file(profile.model, profile.version):
                 problems.append(f"{name}: it is version {profile.version} of {profile.model}")
     return found, problems
-
-
-def _log(files: Files, reading: Reading, trust: Trust) -> Item:
-    try:
-        checkpoint = open_checkpoint(bytes(files.get(CHECKPOINT, b"")), trust.logs)
-        lines = bytes(files.get(PROOF, b"")).decode().splitlines()
-        root = root_from_proof(checkpoint.size, reading.leaves, [bytes.fromhex(line) for line in lines])
-    except BadNote as error:
-        return judged("log", [f"{CHECKPOINT}: {error}"], "")
-    except (BadProof, ValueError) as error:
-        return judged("log", [f"{PROOF}: {error}"], "")
-    problems = [] if root == checkpoint.root else [f"{PROOF}: it does not lead from these receipts to the checkpoint"]
-    return judged("log", problems, f"{len(reading.leaves)} receipts are in the log of {checkpoint.size} entries")
 
 
 def _accounts(files: Files, reading: Reading) -> Iterator[Item]:
