@@ -363,6 +363,22 @@ def test_the_production_broker_lets_a_gateway_in_by_its_certificate(
         assert one.counts.totals() == {}
 
 
+@pytest.mark.requirement("agent.renewal.shown")
+def test_a_renewed_certificate_is_shown_at_the_next_connection(
+    tmp_path: Path, authority: Authority, mosquitto_tls: Mosquitto
+) -> None:
+    """The agent goes on; the broker does not believe the old one any more."""
+    mine = authority.client(GATEWAY)
+    old = Certificate(tmp_path / "old.crt", mine.key_file)
+    old.cert_file.write_bytes(mine.cert_file.read_bytes())
+    with line(tmp_path, tls(mosquitto_tls, authority, mine)) as one:
+        wait_for(one.uplink._client.is_connected)
+        authority.client(GATEWAY)  # in the same files
+        authority.revoked(old)
+        mosquitto_tls.restart()
+        wait_for(lambda: one.uplink.stats.disconnects == 1 and one.uplink.stats.connected, what="the new certificate")
+
+
 # The MQTT library leaves a socket whose TLS handshake failed to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_broker_of_another_authority_gets_nothing(

@@ -16,6 +16,9 @@ ca_file = "/etc/stillcold/ca.crt"
 cert_file = "/etc/stillcold/gateway.crt"
 key_file = "/etc/stillcold/gateway.key"
 
+[enrolment]
+url = "https://192.168.1.51:8443"
+
 [[bus]]
 id = "hall"
 kind = "tcp"

@@ -15,12 +15,16 @@ from stillcold_agent.tools.doctor.broker import broker
 from stillcold_agent.tools.doctor.finding import State
 from stillcold_core.contract.topics import batch_topic
 from stillcold_core.enrolment.request import names_of, read_request
-from stillcold_server.config import load_config
-from stillcold_server.identity.authority import CLIENT
-from stillcold_server.identity.upkeep import Upkeep, open_authority
+from stillcold_server.config import Mqtt, load_config
+from stillcold_server.identity.authority import CLIENT, Authority, Revoked
+from stillcold_server.identity.broker import issue_pair
+from stillcold_server.identity.upkeep import SERVER_NAME, Upkeep, open_authority
+from stillcold_server.ingest.subscriber import Subscriber
+from stillcold_server.ingest.writer import Writer
+from stillcold_server.metrics import Metrics
 from stillcold_server.store.database import write
 from support import wait_for
-from support.mqtt import Refused
+from support.mqtt import Client, Refused
 from support.office import Gateway, Office
 from support.web import Web
 
@@ -57,7 +61,7 @@ def enrol(office: Office, gateway: Gateway) -> str:
     """With an officer who approves as soon as the request is there; what the installer read."""
     with gateway.enrol("--code", office.code(gateway.name)) as installer:
         installer.wait_for_output("read the fingerprint to the officer")
-        office.run("approve", gateway.name, "--yes")
+        office.run("approve", gateway.name, "--fingerprint", fingerprint_of(installer.output))
         installer.wait_for_output("installed, good until")
     return installer.output
 
@@ -71,10 +75,11 @@ def test_a_gateway_from_nothing_is_let_in_after_an_officer_compared_its_fingerpr
     begun = time.monotonic()
     with fresh.enrol("--code", office.code()) as installer:
         installer.wait_for_output("read the fingerprint to the officer")
-        read = re.search(r"over the phone: (.*)", installer.output)
-        assert read
-        assert read[1] in office.run("approve").output
-        office.run("approve", "gw-1", "--yes")
+        read = fingerprint_of(installer.output)
+        assert read in office.run("approve").output
+        other = office.run("approve", "gw-1", "--fingerprint", read[:-1] + ("0" if read[-1] != "0" else "1"), ok=False)
+        assert "error: no request of gw-1 waits with this fingerprint" in other.stderr
+        office.run("approve", "gw-1", "--fingerprint", read.upper().replace(" ", "-").replace("-", ""))
         installer.wait_for_output("installed, good until")
     print(f"enrolled in {time.monotonic() - begun:.1f} s")
     found = {f.check: f.state for f in broker(fresh.config)}
@@ -91,10 +96,16 @@ def test_a_request_and_a_certificate_may_be_carried_by_hand(tmp_path: Path, offi
     fresh = Gateway(tmp_path / "gw-1", office.broker.port, "")
     with fresh.enrol() as made:
         made.wait_for_output("over the phone")
-    office.run("approve", "--request", fresh.folder / "gateway.csr", "--out", tmp_path / "came.crt", "--yes")
+    brought = ("approve", "--request", fresh.folder / "gateway.csr", "--out", tmp_path / "came.crt")
+    office.run(*brought, "--fingerprint", fingerprint_of(made.output))
     with fresh.enrol("--certificate", tmp_path / "came.crt", "--ca", office.folder / "ca" / "root.crt") as installed:
         installed.wait_for_output("installed, good until")
     fresh.connect().close()
+    (tmp_path / "came.crt").unlink()
+    assert "approved before; it has a new certificate" in office.run(*brought).output
+    assert x509.load_pem_x509_certificate((tmp_path / "came.crt").read_bytes()) == fresh.certificate  # of the same day
+    office.run("revoke", "gw-1", "--reason", "stolen")
+    assert "error: the request of gw-1 is revoked" in office.run(*brought, ok=False).stderr
 
 
 @pytest.mark.requirement("broker.revoked")
@@ -133,7 +144,8 @@ def test_a_list_of_the_revoked_that_has_ended_shuts_out_everybody_until_it_is_ma
     Upkeep(office.engine, ca).look()
     office.renew_broker()
     assert office.told == "reload"
-    connected = gateway.connect()
+    connected = wait_for(lambda: entered(gateway), what="the broker has read the new list")
+    assert connected
     with write(office.engine) as connection:
         open_authority(ca).publish(connection, datetime.now(UTC), cut=False)
     office.renew_broker()
@@ -161,6 +173,42 @@ def test_a_revoked_gateway_gets_no_certificate(office: Office, gateway: Gateway)
     Renewal(gateway.config, counts).look()
     assert counts.totals() == {"renewal_failed": 1}
     assert gateway.files.cert_file.read_bytes() == before
+
+
+@pytest.mark.requirement("identity.server-certificate")
+def test_the_server_enters_by_its_own_certificate_and_shows_a_renewed_one(office: Office) -> None:
+    """At the next connection, without being started anew."""
+    folder = office.folder / "ca"
+    files = {"ca_file": str(folder / "root.crt"), "cert_file": str(folder / "server.crt")}
+    mqtt = Mqtt("localhost", office.broker.port, key_file=str(folder / "server.key"), **files)
+    subscriber = Subscriber(
+        mqtt, Writer(office.engine, Metrics()), on_stored=lambda: None, on_status=lambda *_: None,
+        on_ahead=lambda *_: None, metrics=Metrics(),
+    )  # fmt: skip
+    subscriber.start()
+    wait_for(lambda: subscriber.connected, what="the server at the broker")
+    old = x509.load_pem_x509_certificate((folder / "server.crt").read_bytes())
+    authority, names = Authority(folder), x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)])
+    issue_pair(authority, folder / "server", SERVER_NAME, names, CLIENT, NOW)
+    (office.broker_folder / "crl.pem").write_bytes(authority.crl([Revoked(old.serial_number, NOW)], 99, NOW))
+    office.broker.restart()
+    wait_for(lambda: subscriber.connected, what="the server with its new certificate")
+    subscriber.stop()
+
+
+def entered(gateway: Gateway) -> Client | None:
+    """A client, where the broker lets it in."""
+    try:
+        return gateway.connect()
+    except Refused:
+        return None
+
+
+def fingerprint_of(printed: str) -> str:
+    """What the installer reads."""
+    read = re.search(r"over the phone: (.*)", printed)
+    assert read
+    return read[1]
 
 
 def expire(office: Office, gateway: Gateway) -> None:

@@ -26,7 +26,9 @@ def test_the_firewall_lets_through_what_is_needed_and_nothing_else(tmp_path: Pat
     """Real connections over a cable, from a neighbour that may use ssh, and to it: it is the meters' converter."""
     rules = rendered_gateway(tmp_path, ssh_from=SSH_FROM) / "etc" / "nftables.conf"
     outward = [("192.168.1.50", 502), ("192.168.1.51", 502), ("192.168.1.51", 8883), ("192.168.1.50", 80)]
-    assert passing(rules, [22, 80, 9001, 9464], outward) == {"in 22", "out 192.168.1.50:502", "out 192.168.1.51:8883"}
+    outward += [("192.168.1.51", 8443), ("192.168.1.50", 8443)]
+    through = {"in 22", "out 192.168.1.50:502", "out 192.168.1.51:8883", "out 192.168.1.51:8443"}
+    assert passing(rules, [22, 80, 9001, 9464], outward) == through
 
 
 @pytest.mark.requirement("firmware.firewall")

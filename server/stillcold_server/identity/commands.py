@@ -3,14 +3,16 @@
 import getpass
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from sqlalchemy import Engine
 
-from stillcold_core.enrolment.request import BadRequest, read_request
+from stillcold_core.enrolment.request import BadRequest, Request, read_request
 from stillcold_core.files import BadFile, read_text
+from stillcold_core.whole import write_whole
 from stillcold_server.config import Ca, Config, load_config
 from stillcold_server.identity import enrolments
 from stillcold_server.identity.authority import renew_authority
@@ -72,28 +74,45 @@ def invite(gateway: str, config_file: Path) -> None:
 @click.argument("gateway", required=False)
 @click.option("--request", "request_file", type=FILE, help="A gateway.csr that somebody has brought.")
 @click.option("--out", type=FILE, help="Where the certificate is written, to be brought back.")
+@click.option(
+    "--fingerprint",
+    callback=lambda _c, _p, text: text and _grouped(text),
+    help="As the installer reads it: approve the one that has it, without asking.",
+)
 @click.option("--refuse", "reason", help="Turn it down, for this reason.")
-@click.option("--yes", is_flag=True, help="The fingerprint has been compared.")
 @config_option
 @plain_errors
 def approve(
-    gateway: str | None, request_file: Path | None, out: Path | None, reason: str | None, yes: bool, config_file: Path
+    gateway: str | None,
+    request_file: Path | None,
+    out: Path | None,
+    fingerprint: str | None,
+    reason: str | None,
+    config_file: Path,
 ) -> None:
     """List the gateways that wait; with GATEWAY or --request, approve one, or turn it down.
 
-    The installer reads the fingerprint on the gateway's own screen, by telephone; approve only if it is the same.
+    The installer reads the fingerprint on the gateway's own screen, by telephone; approve only if it is the same. A
+    request that was approved before gets a new certificate.
     """
     config = load_config(config_file)
     files, engine = open_authority(_places(config, config_file)), prepared(config)
-    found = [_brought(engine, request_file)] if request_file else _list(engine)
-    if not request_file and not gateway:
-        click.echo("\n".join(map(_line, found)) or "no gateway waits")
+    if request_file:
+        request = _request_in(request_file)
+        if _given_again(engine, files, request, out):
+            return
+        gateway = request.gateway
+        chosen = [w for w in _list(engine) if w.fingerprint == request.fingerprint]
+    else:
+        chosen = [w for w in _list(engine) if gateway in (None, w.gateway)]
+    if gateway is None:
+        click.echo("\n".join(map(_line, chosen)) or "no gateway waits")
         return
-    chosen = [w for w in found if gateway in (None, w.gateway)]
-    if not chosen:
-        raise NotDone("not_waiting", f"no request of {gateway} waits")
-    for one in chosen:
-        _decide(engine, files, one, reason, yes=yes, out=out)
+    one = _one_of(chosen, gateway, fingerprint)
+    if reason is None:
+        _approve(engine, files, one, out, asked=fingerprint is None)
+    else:
+        _refuse(engine, one, reason)
 
 
 @click.command()
@@ -113,34 +132,59 @@ def revoke(gateway: str, reason: str, config_file: Path) -> None:
 COMMANDS: tuple[click.Command, ...] = (ca, invite, approve, revoke)
 
 
-def _decide(
-    engine: Engine, files: BrokerFiles, one: Waiting, reason: str | None, *, yes: bool, out: Path | None
-) -> None:
+def _approve(engine: Engine, files: BrokerFiles, one: Waiting, out: Path | None, *, asked: bool) -> None:
     click.echo(_line(one))
-    if reason is not None:
-        with write(engine) as connection:
-            enrolments.refuse(connection, one.id, _who(), reason, datetime.now(UTC))
-        click.echo("turned down")
-        return
-    if not yes and not click.confirm("Does the installer read the same fingerprint on the gateway?"):
+    if asked and not click.confirm("Does the installer read the same fingerprint on the gateway?"):
         sys.exit(1)
     with write(engine) as connection:
-        chain = enrolments.approve(connection, files, one.id, _who(), datetime.now(UTC))
-    if out:
-        out.write_bytes(chain)
+        _put(enrolments.approve(connection, files, one.id, _who(), datetime.now(UTC)), out)
     click.echo("approved")
 
 
-def _brought(engine: Engine, path: Path) -> Waiting:
+def _refuse(engine: Engine, one: Waiting, reason: str) -> None:
+    with write(engine) as connection:
+        enrolments.refuse(connection, one.id, _who(), reason, datetime.now(UTC))
+    click.echo(f"{_line(one)}: turned down")
+
+
+def _request_in(path: Path) -> Request:
     try:
-        request = read_request(read_text(path).encode())
+        return read_request(read_text(path).encode())
     except BadRequest as error:
         raise BadFile(path, str(error)) from error
+
+
+def _given_again(engine: Engine, files: BrokerFiles, request: Request, out: Path | None) -> bool:
+    """Put a request that was brought on the list; whether it was approved before and has a new certificate now."""
+    now = datetime.now(UTC)
     with write(engine) as connection:
-        row = enrolments.note(connection, request, datetime.now(UTC))
-        if row.state != "waiting":
-            raise NotDone("not_waiting", f"the request of {request.gateway} is {row.state} already")
-    return next(w for w in _list(engine) if w.id == row.id)
+        row = enrolments.note(connection, request, now)
+        if row.state == "approved":
+            _put(enrolments.issue(connection, files, row, now), out)
+            click.echo(f"{request.gateway}: approved before; it has a new certificate")
+        elif row.state != "waiting":
+            raise NotDone("not_waiting", f"the request of {request.gateway} is {row.state}")
+    return bool(row.state == "approved")
+
+
+def _one_of(chosen: Sequence[Waiting], gateway: str, fingerprint: str | None) -> Waiting:
+    found = [w for w in chosen if fingerprint in (None, w.fingerprint)]
+    if len(found) > 1:
+        raise NotDone("several", f"several requests of {gateway} wait: say which by --fingerprint")
+    if not found:
+        raise NotDone("not_waiting", f"no request of {gateway} waits" + (" with this fingerprint" if chosen else ""))
+    return found[0]
+
+
+def _grouped(text: str) -> str:
+    """A fingerprint as it is shown, whatever was typed between its digits."""
+    digits = "".join(text.split()).casefold()
+    return " ".join(digits[i : i + 4] for i in range(0, len(digits), 4))
+
+
+def _put(chain: bytes, out: Path | None) -> None:
+    if out:
+        write_whole(out, chain, 0o644)  # before the commit: what cannot be handed over is not approved
 
 
 def _list(engine: Engine) -> list[Waiting]:

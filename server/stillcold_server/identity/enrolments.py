@@ -36,7 +36,7 @@ _FRESH = timedelta(days=1)  # a certificate is given out again instead of a new 
 class NotDone(Exception):
     """What was asked for is not done.
 
-    Words: ``unknown_gateway``, ``code``, ``not_waiting``, ``revoked_key``, ``no_authority``, ``already_revoked``.
+    Words: ``unknown_gateway``, ``code``, ``not_waiting``, ``several``, ``revoked_key``, ``already_revoked``.
     """
 
     def __init__(self, word: str, said: str) -> None:
@@ -121,7 +121,25 @@ def approve(connection: Connection, files: BrokerFiles, enrolment: int, by: str,
     set_key(connection, row.gateway, row.public_key)
     if replaced:
         files.publish(connection, now, cut=True)
-    return _issue(connection, files, row, now)
+    return issue(connection, files, row, now)
+
+
+def issue(connection: Connection, files: BrokerFiles, row: Row[Any], now: datetime) -> bytes:
+    """PEM of a certificate of approved keys and what leads to the root; one of the last day is given out again."""
+    t = schema.certificate
+    fresh = (t.c.enrolment == row.id) & (t.c.issued_at > to_ms(now - _FRESH))
+    pem = connection.scalar(select(t.c.pem).where(fresh).order_by(t.c.issued_at.desc()).limit(1))
+    if pem is None:
+        request = read_request(row.request.encode())
+        names = names_of(request.gateway, request.public_key)
+        made = files.authority.issue(request.gateway, request.tls_key, names, CLIENT, now, LIFE)
+        pem = pem_of(made).decode()
+        values = {
+            "serial": f"{made.serial_number:x}", "enrolment": row.id, "issued_at": to_ms(now),
+            "expires_at": to_ms(made.not_valid_after_utc), "pem": pem,
+        }  # fmt: skip
+        connection.execute(insert(t).values(values))
+    return files.authority.chain(x509.load_pem_x509_certificate(pem.encode()))
 
 
 def refuse(connection: Connection, enrolment: int, by: str, reason: str, now: datetime) -> None:
@@ -183,31 +201,13 @@ def _revoke_registered(connection: Connection, gateway: str, key: str, by: str, 
 
 
 def _answer(connection: Connection, files: BrokerFiles, row: Row[Any], request: Request, now: datetime) -> Answer:
-    certificate = _issue(connection, files, row, now).decode() if row.state == "approved" else ""
+    certificate = issue(connection, files, row, now).decode() if row.state == "approved" else ""
     root = pem_of(files.authority.root).decode() if certificate else ""
     answer = Answer(row.state, certificate, root, "")
     t = schema.invitation.c
     wanted = (t.gateway == request.gateway) & (t.digest == request.digest) & (t.expires_at > to_ms(now))
     key = connection.scalar(select(t.key).where(wanted))
     return answer if key is None else replace(answer, mac=answer_mac(key, request, answer))
-
-
-def _issue(connection: Connection, files: BrokerFiles, row: Row[Any], now: datetime) -> bytes:
-    """The newest certificate where it was issued just now, else a new one."""
-    t = schema.certificate
-    fresh = (t.c.enrolment == row.id) & (t.c.issued_at > to_ms(now - _FRESH))
-    pem = connection.scalar(select(t.c.pem).where(fresh).order_by(t.c.issued_at.desc()).limit(1))
-    if pem is None:
-        request = read_request(row.request.encode())
-        names = names_of(request.gateway, request.public_key)
-        made = files.authority.issue(request.gateway, request.tls_key, names, CLIENT, now, LIFE)
-        pem = pem_of(made).decode()
-        values = {
-            "serial": f"{made.serial_number:x}", "enrolment": row.id, "issued_at": to_ms(now),
-            "expires_at": to_ms(made.not_valid_after_utc), "pem": pem,
-        }  # fmt: skip
-        connection.execute(insert(t).values(values))
-    return files.authority.chain(x509.load_pem_x509_certificate(pem.encode()))
 
 
 def _check_code(connection: Connection, request: Request, mac: str, now: datetime) -> None:

@@ -105,9 +105,10 @@ class Subscriber:
             password = Path(config.password_file).read_text().strip() if config.password_file else None
             client.username_pw_set(config.username, password)
         if config.ca_file:
-            client.tls_set(
-                config.ca_file, config.cert_file or None, config.key_file or None, tls_version=ssl.PROTOCOL_TLS_CLIENT
-            )
+            context = ssl.create_default_context(cafile=config.ca_file)
+            _load_certificate(context, config)
+            client.tls_set_context(context)
+            client.on_pre_connect = lambda *_: self._load_renewed(context)
         client.reconnect_delay_set(1, 30)
         client.on_connect = self._on_connect
         client.on_subscribe = lambda *_: self._subscribed.set()
@@ -121,6 +122,13 @@ class Subscriber:
             return
         log.info("connected to the broker at %s:%s", self._config.host, self._config.port)
         client.subscribe([(batch_topic("+"), 1), (ahead_topic("+"), 1), (status_topic("+"), 1)])
+
+    def _load_renewed(self, context: ssl.SSLContext) -> None:
+        """Show the certificate that lies there now: it may have been renewed."""
+        try:
+            _load_certificate(context, self._config)
+        except OSError as error:  # an ssl.SSLError is one too
+            log.error("%s cannot be loaded anew, the one before is shown: %s", self._config.cert_file, error)
 
     def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._subscribed.clear()
@@ -213,3 +221,8 @@ class Subscriber:
             log.exception("a message on %s cannot be kept", message.topic)
             self._metrics.refused("internal")
         return True
+
+
+def _load_certificate(context: ssl.SSLContext, config: Mqtt) -> None:
+    if config.cert_file:
+        context.load_cert_chain(config.cert_file, config.key_file or None)

@@ -69,7 +69,9 @@ def _own_certificate(config: Config) -> Finding:
     key = load_key(Path(config.mqtt.key_file)).public_key()
     if problem := problem_of(chain, trusted, key, config.gateway, datetime.now(UTC)):
         return fail("certificate", problem, "sudo stillcold-agent enrol makes a request for a new one")
-    return _until("certificate", chain[0].not_valid_after_utc, "sudo stillcold-agent enrol; send the request")
+    by_itself = "journalctl --unit stillcold-agent says why it was not renewed"
+    do = by_itself if config.enrolment.url else "sudo stillcold-agent enrol; send the request"
+    return _until("certificate", chain[0].not_valid_after_utc, do)
 
 
 def _handshake(connected: socket.socket, context: ssl.SSLContext, host: str) -> Finding:
