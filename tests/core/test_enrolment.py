@@ -67,6 +67,7 @@ WRONG: dict[str, Callable[[], bytes]] = {
     "a key that is none": lambda: csr(names=[*names_of("gw-1", "ed25519:AAAA")]),
     "an authority": lambda: csr(extra=x509.BasicConstraints(ca=True, path_length=None)),
     "another curve": lambda: csr(key=ec.generate_private_key(ec.SECP384R1())),
+    "an office's program": lambda: make_request("stillcold-server", KEY, SIGNING).pem,
     "a short key": lambda: csr(key=rsa.generate_private_key(65537, 1024)),
 }
 

@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from stillcold_core.contract.errors import BadBatch
 from stillcold_core.contract.names import checked_name
 from stillcold_core.evidence.keys import parse_public_key
+from stillcold_core.registry import OFFICE
 
 Document = x509.CertificateSigningRequest | x509.Certificate
 TlsKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -38,7 +39,7 @@ _NO_REQUEST = (
 )
 """What the library raises when it looks into something else."""
 _KEY_URI = "urn:stillcold:key:"
-_SMALLEST_RSA = 2048
+_RSA = range(2048, 4097)  # bits
 _GROUPS, _DIGITS = 5, 4  # 80 bits: nobody finds a second request with the same ones
 
 
@@ -124,13 +125,17 @@ def read_request(pem: bytes) -> Request:
         raise BadRequest(f"expected a request of at most {LONGEST_REQUEST} bytes")
     try:
         csr = x509.load_pem_x509_csr(pem)
-        key, signed = csr.public_key(), csr.is_signature_valid
+        _serving(csr.public_key())  # first: a stranger's key of any size would take long to verify with
+        signed = csr.is_signature_valid
         gateway, public_key = gateway_of(csr), public_key_of(csr)
+    except BadRequest:
+        raise
     except _NO_REQUEST as error:
         raise BadRequest("expected a request for a certificate in PEM, as `stillcold-agent enrol` writes it") from error
     if not signed:
         raise BadRequest("expected a request that is signed with its own key")
-    _serving(key)
+    if gateway.startswith(OFFICE):
+        raise BadRequest(f"expected a gateway's id; {OFFICE!r} begins the names of the office's programs")
     if [e.value for e in csr.extensions] != [names_of(gateway, public_key)]:
         raise BadRequest("expected the gateway's id and the key of its batches as the only alternative names")
     return Request(gateway, public_key, csr)
@@ -178,6 +183,6 @@ def public_key_of(document: Document) -> str:
 def _serving(key: PublicKeyTypes) -> TlsPublicKey:
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return key
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _SMALLEST_RSA:
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size in _RSA:
         return key
-    raise BadRequest("expected a P-256 key, or RSA of 2048 bits or more")
+    raise BadRequest("expected a P-256 key, or RSA of 2048 to 4096 bits")

@@ -1,6 +1,7 @@
 """What must be made anew before it ends: the list of the revoked, and the certificates of broker and server."""
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -39,6 +40,9 @@ def make_all(engine: Engine, ca: Ca, root_key: Path, hosts: Sequence[str], now: 
         When there is an authority already, or a file cannot be written.
     """
     folder = Path(ca.folder)
+    for place, whose in ((Path(ca.broker_folder), "the server's own"), (root_key.parent, "one on a removable medium")):
+        if not os.access(place, os.W_OK | os.X_OK):  # before anything is made
+            raise BadFile(place, f"cannot be written to; expected a folder that is there, {whose}")
     files = BrokerFiles(make_authority(folder, root_key, now), Path(ca.broker_folder))
     names = x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)])
     issue_pair(files.authority, folder / SERVER_FILES, SERVER_NAME, names, CLIENT, now)
