@@ -48,6 +48,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("safety.mutants")
 @pytest.mark.parametrize(
     ("old", "tests", "said"),

@@ -20,6 +20,7 @@ import msgspec
 
 ROOT = Path(__file__).parents[1]
 MUTANTS = Path(__file__).with_name("mutants.toml")
+BUILT = Path("server/stillcold_server/console/static")  # git ignores it, and the web server does not start without
 ROOMS = ("core", "agent", "server", "simulators")
 _GREEN, _RED = 0, 1  # exit codes of pytest; others mean that it could not even run the tests
 _AT_MOST = 600.0  # s; a mutant that hangs its tests is none that they find
@@ -75,7 +76,7 @@ def mutated(mutant: Mutant, root: Path = ROOT) -> str:
 
 @contextmanager
 def copied(root: Path = ROOT) -> Iterator[Path]:
-    """The tree without what git ignores, in a folder of its own."""
+    """The tree without what git ignores, but with the built console, in a folder of its own."""
     command = [shutil.which("git") or "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout
     with tempfile.TemporaryDirectory(prefix="stillcold-mutants-") as folder:
@@ -84,6 +85,8 @@ def copied(root: Path = ROOT) -> Iterator[Path]:
                 target = Path(folder, name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(root / name, target, follow_symlinks=False)
+        if (root / BUILT).exists():
+            shutil.copytree(root / BUILT, Path(folder, BUILT))
         yield Path(folder)
 
 

@@ -5,11 +5,13 @@ import os
 import resource
 import time
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, func, select
 
 from stillcold_core.registry import Gateway, Line, Point, Registry, Site
+from stillcold_server.identity.enrolments import revoke
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
@@ -33,7 +35,7 @@ def plant(victims: list[Target]) -> Registry:
     return Registry(
         site=(Site("s", "S"),),
         line=(Line("f1", "s", "F", "permitted", 750e3),),
-        gateway=tuple(Gateway(t.name, t.gateway.public_key, "s") for t in victims),
+        gateway=tuple(Gateway(g.name, g.public_key, "s") for g in (*(t.gateway for t in victims), victims[0].revoked)),
         point=tuple(Point(f"p-{t.name}", "f1", "feeder", t.name) for t in victims),
     )
 
@@ -65,6 +67,7 @@ def test_no_hostile_message_is_stored_and_each_is_counted_once(engine: Engine) -
     victims, metrics = targets(), Metrics()
     with write(engine) as connection:
         import_registry(connection, plant(victims))
+        revoke(connection, None, victims[0].revoked.name, "officer", "stolen", datetime.fromtimestamp(NOW / 1000, UTC))
     writer = Writer(engine, metrics)
     good = [(t.name, envelope) for t in victims for envelope in t.stored]
     writer.take(good, NOW)

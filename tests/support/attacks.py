@@ -30,12 +30,13 @@ _TWICE, _OPEN, _CUT = b"\xa2\x01\x27\x01\x27", b"\xbf\x01\x27\xff", b"\xa3\x01\x
 
 @dataclass(frozen=True)
 class Target:
-    """A gateway in the registry, some envelopes of it that are stored, and the keys of others."""
+    """A gateway in the registry, some envelopes of it that are stored, the keys of others, and one that was revoked."""
 
     gateway: SignedGateway
     stored: list[bytes]
     contents: list[bytes]
     others: list[PrivateKey]
+    revoked: SignedGateway
 
     @property
     def name(self) -> str:
@@ -46,8 +47,9 @@ class Target:
 def targets() -> list[Target]:
     """One with a key of each kind; the envelopes are still to be stored."""
     keys: list[PrivateKey] = [Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())]
+    revoked = SignedGateway("gw-3")
     others = [*keys, Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())]
-    return [_target(f"gw-{i}", key, [o for o in others if o is not key]) for i, key in enumerate(keys, 1)]
+    return [_target(f"gw-{i}", key, [o for o in others if o is not key], revoked) for i, key in enumerate(keys, 1)]
 
 
 def attacks(seed: int, victims: list[Target]) -> Iterator[tuple[str, Message]]:
@@ -62,10 +64,10 @@ def attacks(seed: int, victims: list[Target]) -> Iterator[tuple[str, Message]]:
             yield family, message
 
 
-def _target(name: str, key: PrivateKey, others: list[PrivateKey]) -> Target:
+def _target(name: str, key: PrivateKey, others: list[PrivateKey], revoked: SignedGateway) -> Target:
     gateway = SignedGateway(name, key=key)
     stored = [gateway.batch(steady(DEAD, start=1.8e9 + 10 * i, count=1 + i % 3, point=f"p-{name}")) for i in range(8)]
-    return Target(gateway, stored, [zstandard.decompress(stored_payload(e)) for e in stored], others)
+    return Target(gateway, stored, [zstandard.decompress(stored_payload(e)) for e in stored], others, revoked)
 
 
 # --- without the key
@@ -111,7 +113,7 @@ def _elsewhere(rng: Random, target: Target) -> Message:
 
 
 def _stranger(rng: Random, target: Target) -> Message:
-    kid = rng.choice((f"gw-{rng.randrange(3, 10**9)}", "GW-1", "gw-1 ", "gw-1\0", "", "gw-1/../gw-2", "网关"))
+    kid = rng.choice((f"gw-{rng.randrange(4, 10**9)}", "GW-1", "gw-1 ", "gw-1\0", "", "gw-1/../gw-2", "网关"))
     return kid, _sealed(target, rng.choice(target.others), kid=kid.encode())
 
 
@@ -181,11 +183,16 @@ def _impostor(rng: Random, target: Target) -> Message:
     return rng.choice((target.name, name)), target.gateway.seal(zstandard.compress(cbor2.dumps(content), 1))
 
 
+def _revoked(rng: Random, target: Target) -> Message:
+    """A good batch of a gateway that is not believed any more."""
+    return target.revoked.name, target.revoked.batch(steady(DEAD, start=1.8e9 + rng.randrange(1000), count=1))
+
+
 ATTACKS: dict[str, Attack] = {
     "truncated": _truncated, "flipped": _flipped, "spliced": _spliced, "random": _random, "claimed": _claimed,
     "oversized": _oversized, "elsewhere": _elsewhere, "stranger": _stranger, "forged": _forged,
     "signatures": _signatures, "replayed": _replayed, "confused": _confused, "headers": _headers,
-    "impostor": _impostor, **{f"signed {name}": _inside(make) for name, make in PAYLOADS.items()},
+    "impostor": _impostor, "revoked": _revoked, **{f"signed {name}": _inside(make) for name, make in PAYLOADS.items()},
 }  # fmt: skip
 _RARE = ("oversized", "signed bombs", "signed grown")
 """They take milliseconds, to make and to refuse."""
