@@ -2,7 +2,7 @@
 # verify_evidence.sh BUNDLE ROOTS [CHECKPOINT]: a second verifier of evidence bundles, written from docs/evidence.md and
 # docs/wire.md alone. CHECKPOINT is an earlier one of the log, which it must go on from.
 #
-# It shares no code with stillcold-verify, and needs only a POSIX shell with its tools, OpenSSL 3, xxd, gzip and zstd. It
+# It shares no code with stillcold-verify, and needs only a POSIX shell with GNU's tools, OpenSSL 3, xxd, gzip and zstd. It
 # looks at every byte: what it does not understand (profiles, alerts, registry, …) it holds against the signed hashes.
 # Exit code 0: nothing failed; 1: something did; 2: it could not look.
 set -u
@@ -333,6 +333,7 @@ if checkpoint checkpoint.txt; then
   fi
 else
   fail log "checkpoint.txt: $(cat "$T/said")"
+  [ ! -e "$T/earlier" ] || fail earlier "checkpoint.txt: $(cat "$T/said")"
 fi
 pass log "$lines receipts are in the log"
 

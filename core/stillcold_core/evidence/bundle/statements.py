@@ -31,8 +31,10 @@ def read_statements(files: Mapping[str, memoryview]) -> tuple[dict[str, Any], li
 
 def points_of(said: Mapping[str, Any], line: str) -> list[str]:
     """The points of a line, as the server's registry has them."""
-    points = said.get(REGISTRY, {}).get("point", [])
-    return sorted(str(p.get("id")) for p in points if isinstance(p, dict) and p.get("line") == line)
+    match said.get(REGISTRY):
+        case {"point": [*points]}:
+            return sorted(str(p.get("id")) for p in points if isinstance(p, dict) and p.get("line") == line)
+    return []
 
 
 def alerts(said: Mapping[str, Any], line: str) -> Item:
