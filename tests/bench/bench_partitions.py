@@ -62,7 +62,7 @@ def _server(folder: Path, broker: int, hook: str) -> Process:
         gateway=(Gateway(GATEWAY, key, "s"),),
     )
     save_registry(registry, folder / "registry.toml")
-    config = write_server(folder, mqtt={"port": broker}, http=free_port(), hook=hook)
+    config = write_server(folder, tables={"mqtt": {"port": broker}}, http=free_port(), hook=hook)
     run([program("stillcold-server"), "import-registry", folder / "registry.toml", "-c", config])
     return Process([str(program("stillcold-server")), "run", "-c", str(config)], folder / "server.log")
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, Row, Select
 
 from stillcold_server.store.database import open_database, read
 from stillcold_sim.demo.console import Console
-from stillcold_sim.demo.files import plants_of, read_ports, write_agent, write_registry, write_server
+from stillcold_sim.demo.files import plants_of, public_key, read_ports, write_agent, write_registry, write_server
 from stillcold_sim.demo.processes import program, run
 from stillcold_sim.scenario import Scenario, find_scenario, load_scenario
 from support.mosquitto import Mosquitto
@@ -108,6 +108,8 @@ class House:
         anywhere = {port.id: 502 + i for i, port in enumerate(self.scenario.file.port)}
         for plant in self._plants:
             write_agent(plant, self.scenario, anywhere, self._logins[plant.gateway])
-        write_registry(self._plants, self.scenario, self.folder / "registry.toml")
-        self._server = write_server(self.folder, mqtt=self.broker.login("stillcold-server"), http=self._http, hook=hook)
+        write_registry(self._plants, self.scenario, self.folder / "registry.toml", key_of=public_key)
+        self._server = write_server(
+            self.folder, tables={"mqtt": self.broker.login("stillcold-server")}, http=self._http, hook=hook
+        )
         run([program("stillcold-server"), "import-registry", self.folder / "registry.toml", "-c", self._server])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stillcold_sim.demo.processes import program
-from support import Process, wait_for
+from support import Process, require_program, wait_for
 
 
 def _demo(folder: Path, *options: str) -> Process:
@@ -31,12 +31,17 @@ def _left_running(folder: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.requirement("system.demo")
-def test_the_story_comes_out_with_nothing_installed_but_python(tmp_path: Path) -> None:
-    with _demo(tmp_path, "--once", "--broker", "iotcore") as demo:
+@pytest.mark.parametrize("broker", ["iotcore", "mosquitto"])
+def test_the_story_comes_out(tmp_path: Path, broker: str) -> None:
+    """With nothing installed but Python, and with the broker, the certificates and the access rules of real plants."""
+    if broker == "mosquitto":
+        require_program("mosquitto")
+    with _demo(tmp_path, "--once", "--broker", broker) as demo:
         wait_for(lambda: not demo.alive, seconds=400, what="the end of the story")
         assert demo.stop() == 0, demo.output
     for kind in ("restart.energy", "furnace.induction", "tamper.balance"):
         assert kind in demo.output
+    assert ("gateways: enrolled" in demo.output) is (broker == "mosquitto")
     assert _left_running(tmp_path) == []
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from stillcold_sim.demo.processes import Processes, accepts, free_port
+from stillcold_sim.demo.processes import Processes, accepts, program, run
 
 Kind = Literal["mosquitto", "iotcore"]
 # iotcore knows no topic ACL, takes TLS clients without a certificate and keeps nothing over a restart: for a demo on
@@ -42,23 +42,36 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
-def start_broker(processes: Processes, folder: Path, kind: Kind | None = None) -> tuple[Kind, int]:
-    """Start a broker and wait until it listens; which one, and its port."""
-    port = free_port()
-    path = find_mosquitto()
-    chosen = kind or ("mosquitto" if path else "iotcore")
-    if chosen == "mosquitto":
-        config = folder / "mosquitto.conf"
-        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n" + _as_root())
-        processes.start("broker", [path or "mosquitto", "-c", config])
-    else:
-        config = folder / "iotcore.toml"
-        config.write_text(_IOTCORE.format(port=port))
-        options = json.dumps({"config_path": str(config)})
-        processes.start("broker", [sys.executable, "-c", _IOTCORE_PROGRAM, options])
+def choose(kind: Kind | None) -> Kind:
+    """This one, or else mosquitto where it is installed."""
+    return kind or ("mosquitto" if find_mosquitto() else "iotcore")
+
+
+def start_mosquitto(processes: Processes, folder: Path, port: int, certificates: Path) -> None:
+    """Start mosquitto as it is set up for real gateways, with an authority's files, and wait until it listens."""
+    rendered, data = folder / "broker-files", folder / "broker-data"
+    data.mkdir()
+    config, acl = (rendered / "etc" / "mosquitto" / name for name in ("mosquitto.conf", "stillcold-acl.conf"))
+    options: dict[str, str | int | Path] = {"--out": rendered, "--port": port, "--address": "127.0.0.1"}
+    options |= {"--acl": acl, "--data-dir": data}
+    files = {"--ca": "ca.crt", "--cert": "broker.crt", "--key": "broker.key", "--crl": "crl.pem"}
+    options |= {option: certificates / name for option, name in files.items()}
+    run([program("stillcold-agent"), "render-broker", *(str(word) for pair in options.items() for word in pair)])
+    with config.open("a", encoding="utf-8") as file:
+        file.write(_as_root())
+    processes.start("broker", [find_mosquitto() or "mosquitto", "-c", config])
     processes.wait_for(lambda: accepts(port), "the broker")
-    return chosen, port
+
+
+def start_iotcore(processes: Processes, folder: Path, port: int) -> None:
+    """Start the embedded broker, and wait until it listens."""
+    config = folder / "iotcore.toml"
+    config.write_text(_IOTCORE.format(port=port))
+    options = json.dumps({"config_path": str(config)})
+    processes.start("broker", [sys.executable, "-c", _IOTCORE_PROGRAM, options])
+    processes.wait_for(lambda: accepts(port), "the broker")
 
 
 def _as_root() -> str:
+    # As root it would drop to the user mosquitto, who may not enter the demo's folder.
     return "user root\n" if os.geteuid() == 0 else ""

@@ -58,6 +58,21 @@ class Console:
         answer.raise_for_status()
         return sum(follower["behind"] for follower in answer.json()["followers"])
 
+    def invite(self, gateway: str) -> str:
+        """A one-time code for a gateway."""
+        return str(self._post(f"/api/v1/identities/{gateway}/invite", {})["code"])
+
+    def enrol(self, request: str, mac: str) -> dict[str, Any]:
+        """What becomes of a gateway's request."""
+        return self._post("/api/v1/enrolment", {"request": request, "mac": mac})
+
+    def approve(self, gateway: str) -> None:
+        """Believe a gateway that waits; nobody compares a fingerprint here."""
+        answer = self._http.get("/api/v1/enrolments")
+        answer.raise_for_status()
+        (number,) = (e["id"] for e in answer.json() if e["gateway"] == gateway)
+        self._post(f"/api/v1/enrolments/{number}/approve", {})
+
     def _alert(self, alert: str) -> dict[str, Any]:
         answer = self._http.get(f"/api/v1/alerts/{alert}")
         answer.raise_for_status()

@@ -8,8 +8,9 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -83,11 +84,13 @@ class KeptGateway:
         return self._chain.link({p.model: p.version for p in self._profiles.values()}, blocks)
 
 
-async def deliver(night: Night, broker: Broker, *, within: float, caught_up: Path) -> None:
+async def deliver(night: Night, broker_of: Callable[[str], Broker], *, within: float, caught_up: Path) -> None:
     """Hand the night over until cancelled.
 
     Parameters
     ----------
+    broker_of : callable
+        Where the broker is for a gateway, by its id, and its certificate there.
     within : float
         s of real time for what has happened up to now; what happens later is told as it happens.
     caught_up : Path
@@ -96,7 +99,7 @@ async def deliver(night: Night, broker: Broker, *, within: float, caught_up: Pat
     plant = Plant(night.scenario, None, lambda _: None)
     gateways = [KeptGateway(site, night, plant) for site in plants_of(night.scenario, Path())]
     tally = Tally()
-    lines = [_Line(gateway, broker, tally) for gateway in gateways]
+    lines = [_Line(gateway, broker_of(gateway.id), tally) for gateway in gateways]
     tasks = [asyncio.create_task(line.connection.run()) for line in lines]
     try:
         for line in lines:
@@ -163,14 +166,22 @@ class _Line:
 @click.argument("scenario")
 @click.option("--began", type=float, required=True, help="UTC of its beginning, s since 1970-01-01.")
 @click.option("--broker", type=int, required=True, help="Port of the broker, on loopback.")
+@click.option("--certificates", type=click.Path(path_type=Path), help="Folder of each gateway's; without it no TLS.")
 @click.option("--within", type=float, default=60.0, show_default=True, help="Real s for what has happened up to now.")
 @click.option("--caught-up", type=click.Path(path_type=Path), required=True, help="File to write when that is done.")
-def main(scenario: str, began: float, broker: int, within: float, caught_up: Path) -> None:
+def main(scenario: str, began: float, broker: int, certificates: Path | None, within: float, caught_up: Path) -> None:
     """Hand a night over to a server."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     night = Night(load_scenario(find_scenario(scenario)), began)
     with suppress(KeyboardInterrupt):
-        asyncio.run(deliver(night, Broker(port=broker, connections=0), within=within, caught_up=caught_up))
+        asyncio.run(deliver(night, partial(_broker, broker, certificates), within=within, caught_up=caught_up))
+
+
+def _broker(port: int, certificates: Path | None, gateway: str) -> Broker:
+    if certificates is None:
+        return Broker(port=port, connections=0)
+    ca, cert, key = (str(certificates / gateway / name) for name in ("ca.crt", "gateway.crt", "gateway.key"))
+    return Broker(port=port, connections=0, ca_file=ca, cert_file=cert, key_file=key)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The files that the demo's parts are started with."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,19 +56,24 @@ def write_agent(plant: Plant, scenario: Scenario, ports: Mapping[str, int], mqtt
 
 
 def write_registry(
-    plants: list[Plant], scenario: Scenario, path: Path, others: Iterable[tuple[Gateway, Iterable[str]]] = ()
+    plants: list[Plant],
+    scenario: Scenario,
+    path: Path,
+    others: Iterable[tuple[Gateway, Iterable[str]]] = (),
+    *,
+    key_of: Callable[[Plant], str],
 ) -> None:
     """The story's registry, with each gateway's own public key and the points that it speaks for.
 
     Parameters
     ----------
-    plants : list of Plant
-        Whose agents have, or make, a key.
+    key_of : callable
+        Public key of a plant's agent; empty where it comes by enrolment.
     others : iterable of (Gateway, iterable of str)
         Other gateways, with the points that they speak for.
     """
     registry = _registry(scenario)
-    mine = [(Gateway(p.gateway, _public_key(p), p.site), [m.point for m in p.meters]) for p in plants]
+    mine = [(Gateway(p.gateway, key_of(p), p.site), [m.point for m in p.meters]) for p in plants]
     told = [*mine, *others]
     speaks = {point: gateway.id for gateway, points in told for point in points}
     save_registry(
@@ -81,11 +86,11 @@ def write_registry(
     )
 
 
-def write_server(folder: Path, *, mqtt: Mapping[str, object], http: int, hook: str) -> Path:
-    """The server's configuration; its path."""
+def write_server(folder: Path, *, tables: Mapping[str, object], http: int, hook: str) -> Path:
+    """The server's configuration, with these tables for the broker; its path."""
     config = {
         "database": f"sqlite:///{folder / 'stillcold.db'}",
-        "mqtt": mqtt,
+        **tables,
         "http": {"port": http, "public_url": f"http://127.0.0.1:{http}"},
         "channel": [{"id": "duty-phone", "kind": "webhook", "url": hook}],
     }
@@ -117,7 +122,7 @@ def _device(meter: Meter, line: Line) -> dict[str, object]:
     return device
 
 
-def _public_key(plant: Plant) -> str:
+def public_key(plant: Plant) -> str:
     """Have the agent make its key; the public half, as ``check-config`` prints it for the registry."""
     printed = run([program("stillcold-agent"), "check-config", "--config", plant.config])
     return next(line.split('"')[1] for line in printed.splitlines() if line.startswith("public_key"))

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 from rich.console import Console as Screen
 
-from stillcold_sim.demo.broker import Kind, start_broker
+from stillcold_sim.demo.broker import Kind, choose, start_iotcore, start_mosquitto
 from stillcold_sim.demo.console import Console
-from stillcold_sim.demo.files import Plant, plants_of, read_ports, write_agent, write_registry, write_server
+from stillcold_sim.demo.files import plants_of, public_key, read_ports, write_agent, write_registry, write_server
 from stillcold_sim.demo.night import Night, night_before
+from stillcold_sim.demo.office import Office
 from stillcold_sim.demo.processes import Failed, Processes, free_port, program, run
 from stillcold_sim.demo.receiver import Receiver
 from stillcold_sim.demo.report import Part, judge, table_of
@@ -118,18 +119,21 @@ class Stage:
 
     def set_up(self, hook: str, broker: Kind | None) -> None:
         """Everything but the story: broker, registry, server, and the agents' files."""
-        kind, port = start_broker(self.processes, self.folder, broker)
-        self.screen.print(f"broker: {kind} on 127.0.0.1:{port}")
-        self._broker = port
+        kind, self._broker = choose(broker), free_port()
+        self._office = Office(self.folder, self._broker) if kind == "mosquitto" else None
         self._plants = plants_of(self.scenario, self.folder)
-        self._give_keys(self._plants)
-        config = write_server(self.folder, mqtt={"port": port}, http=self.console.port, hook=hook)
+        self._write_registry()
+        tables = self._office.server_tables() if self._office else {"mqtt": {"port": self._broker}}
+        config = write_server(self.folder, tables=tables, http=self.console.port, hook=hook)
         server = program("stillcold-server")
         run([server, "import-registry", self.folder / "registry.toml", "--config", config])
+        self._start_broker(config)
+        self.screen.print(f"broker: {kind} on 127.0.0.1:{self._broker}")
         log = self.processes.start("server", [server, "run", "--config", config])
         self.processes.wait_for(self.console.up, "the server", _PATIENCE)
         self.console.first_login(_after(log.read_text(encoding="utf-8"), _WORD))
         self.screen.print(f"server: {self.console.url}")
+        self._let_in()
 
     def play(self) -> None:
         """Start the meters and the agents: the story begins, and the night before is handed over."""
@@ -139,7 +143,7 @@ class Stage:
         self.processes.wait_for(listing.exists, "the meters", _PATIENCE)
         self.started = datetime.fromisoformat(msgspec.json.decode(listing.read_bytes())["started"]).timestamp()
         for plant in self._plants:
-            write_agent(plant, self.scenario, read_ports(listing), {"port": self._broker})
+            write_agent(plant, self.scenario, read_ports(listing), self._login(plant.gateway))
             self.processes.start(plant.gateway, [program("stillcold-agent"), "run", "--config", plant.config])
         self.screen.print(f"meters and {len(self._plants)} gateways: running\n{_described(self.scenario)}\n")
         if self.night:
@@ -147,7 +151,9 @@ class Stage:
 
     def _hand_over(self, night: Night) -> None:
         command = [sys.executable, "-m", "stillcold_sim.demo.deliver", night.scenario.file.name]
-        options = {"--began": night.began, "--broker": self._broker, "--caught-up": self._caught_up}
+        options: dict[str, object] = {"--began": night.began, "--broker": self._broker}
+        options |= {"--caught-up": self._caught_up}
+        options |= {"--certificates": self.folder / "certificates"} if self._office else {}
         self.processes.start("night", [*command, *(str(word) for pair in options.items() for word in pair)])
         began = datetime.fromtimestamp(night.began, _LOCAL)
         self.screen.print(f"the night since {began:%Y-%m-%d %H:%M} (UTC+8):\n{_described(night.scenario)}\n")
@@ -177,13 +183,34 @@ class Stage:
                 self._seen.add(alert["id"])
                 self.screen.print(f"[bold]{now:5.1f} s  {alert['kind']}  {alert['line']}[/]  {alert['reason']}")
 
-    def _give_keys(self, plants: list[Plant]) -> None:
-        """Have each agent make its key before its meters are there, and register the public halves."""
+    def _write_registry(self) -> None:
+        """Where nobody enrols, each agent makes its key before its meters are there."""
         anywhere = {port.id: 502 + i for i, port in enumerate(self.scenario.file.port)}
-        for plant in plants:
-            write_agent(plant, self.scenario, anywhere, {"port": self._broker})
+        for plant in self._plants:
+            write_agent(plant, self.scenario, anywhere, self._login(plant.gateway))
         others = self.night.gateways() if self.night else ()
-        write_registry(plants, self.scenario, self.folder / "registry.toml", others)
+        key_of = (lambda _: "") if self._office else public_key
+        write_registry(self._plants, self.scenario, self.folder / "registry.toml", others, key_of=key_of)
+
+    def _start_broker(self, server: Path) -> None:
+        if self._office:
+            self._office.found(server)
+            start_mosquitto(self.processes, self.folder, self._broker, self._office.broker_folder)
+        else:
+            start_iotcore(self.processes, self.folder, self._broker)
+
+    def _let_in(self) -> None:
+        """Every gateway enrols, where the broker asks for certificates."""
+        if self._office is None:
+            return
+        for plant in self._plants:
+            self._office.let_in_agent(self.console, plant.gateway, plant.config)
+        for gateway, _ in self.night.gateways() if self.night else ():
+            self._office.let_in(self.console, gateway.id, gateway.public_key)
+        self.screen.print("gateways: enrolled")
+
+    def _login(self, gateway: str) -> dict[str, object]:
+        return self._office.login(gateway) if self._office else {"port": self._broker}
 
     @property
     def _caught_up(self) -> Path:
