@@ -38,15 +38,15 @@ def follow_epoch(connection: Connection, verified: Verified, now: int) -> Iterat
         yield from _rekeyed(connection, verified.batch.gateway, signer, now)
         known = None
     row = _grown(known, verified, signer, now)
-    upsert(connection, journal_epoch, [row])
-    if row["alert"] is None and row["began"] is not None:
+    upsert(connection, journal_epoch, [row | ({"alert": None, "rival": None} if known is None else {})])
+    if row["began"] is not None and (known is None or known.alert is None):
         yield from _beside(connection, row, now)
 
 
 def note_fork(connection: Connection, verified: Verified, now: int) -> Iterator[Finding]:
     """Keep the first envelope that is refused because its place in the epoch is taken; what that shows of a clone."""
     known = _known(connection, verified)
-    if known is None or known.rival is not None:
+    if known is None or known.forked:
         return
     b, table = verified.batch, batch.c
     here = (table.gateway == b.gateway) & (table.epoch == b.epoch) & (table.sequence == b.sequence)
@@ -103,12 +103,8 @@ def _rekeyed(connection: Connection, gateway: str, signer: str, now: int) -> Ite
 def _grown(known: Row[Any] | None, verified: Verified, signer: str, now: int) -> dict[str, Any]:
     """What is known of an epoch with one batch more."""
     b, times = verified.batch, _times(verified, now)
-    row = {
-        "gateway": b.gateway, "epoch": b.epoch, "key": signer, "sequence": b.sequence, "head": verified.hash,
-        "alert": None, "rival": None,
-    }  # fmt: skip
+    row = {"gateway": b.gateway, "epoch": b.epoch, "key": signer, "sequence": b.sequence, "head": verified.hash}
     if known is not None:
-        row |= {"alert": known.alert, "rival": known.rival}
         if known.sequence > b.sequence:
             row |= {"sequence": known.sequence, "head": known.head}
         times += [t for t in (known.began, known.until) if t is not None]
@@ -126,8 +122,9 @@ def _times(verified: Verified, now: int) -> list[int]:
 
 
 def _known(connection: Connection, verified: Verified) -> Row[Any] | None:
-    b = verified.batch
-    return connection.execute(select(journal_epoch).where(_named(b.gateway, [b.epoch]))).one_or_none()
+    b, e = verified.batch, journal_epoch.c
+    columns = (e.key, e.sequence, e.head, e.began, e.until, e.alert, e.rival.is_not(None).label("forked"))
+    return connection.execute(select(*columns).where(_named(b.gateway, [b.epoch]))).one_or_none()
 
 
 def _named(gateway: str, epochs: Sequence[bytes]) -> Any:
