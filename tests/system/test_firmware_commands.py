@@ -7,6 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from stillcold_agent.cli import main
+from stillcold_agent.firmware.render import render
+from stillcold_core.files import BadFile
 from support.firmware import GATEWAY, rendered_broker, rendered_gateway
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -63,6 +65,13 @@ def test_a_configuration_that_would_say_something_else_in_a_file_is_refused(
     done = CliRunner().invoke(main, ["render-gateway", f"--config={file}", f"--out={tmp_path / 'out'}"])
     assert (done.exit_code, said in done.output) == (2, True), done.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.requirement("firmware.refused")
+def test_a_package_without_its_templates_says_so(tmp_path: Path) -> None:
+    """As from a source tree that was copied without its links: nothing is not taken for everything."""
+    with pytest.raises(BadFile, match="holds no templates"):
+        render("no-such-machine", {}, tmp_path)
 
 
 @pytest.mark.requirement("firmware.documented")

@@ -31,7 +31,7 @@ def render(kind: str, values: Mapping[str, object], out: Path) -> list[Path]:
     Raises
     ------
     BadFile
-        When a file cannot be written.
+        When a file cannot be written, or the package was built without its templates.
     """
     root = _TEMPLATES / kind
     # What is rendered is configuration, not HTML; values are checked before they come here.
@@ -44,6 +44,10 @@ def render(kind: str, values: Mapping[str, object], out: Path) -> list[Path]:
     )
     environment.filters |= {"family": family, "destination": destination}
     names = sorted(environment.list_templates())
+    if not names:
+        raise BadFile(
+            root, "holds no templates; expected a package built where its link to firmware_config leads there"
+        )
     for name in names:
         text = environment.get_template(name).render(values)
         _write(out / name, text, executable=bool((root / name).stat().st_mode & 0o100))
