@@ -35,6 +35,7 @@ from stillcold_agent.observe.systemd import Systemd
 from stillcold_agent.observe.window import Window
 from stillcold_agent.thinning import Thinner
 from stillcold_agent.uplink.uplink import Uplink
+from stillcold_core.evidence.keys import format_public_key
 from stillcold_core.files import BadFile
 from stillcold_core.readings import Sample
 
@@ -67,8 +68,9 @@ class Agent:
         self._watches = {point: Watch(meter) for point, meter in meters.items()}
         self._thinners = {point: Thinner(m.quiet, m.interval) for point, m in meters.items() if m.quiet}
         self._batcher = Batcher(config.batch)
-        sealer = Sealer(config.gateway, load_or_make_key(data_dir), meters)
-        self._journal = Journal(data_dir / JOURNAL_FILE, _bounds(config), self._counts)
+        key = load_or_make_key(data_dir)
+        sealer, signer = Sealer(config.gateway, key, meters), format_public_key(key.public_key())
+        self._journal = Journal(data_dir / JOURNAL_FILE, _bounds(config), self._counts, signer)
         self._clock = Clock(self._journal.newest(), config.batch.clock_wait, counts)
         self._uplink = Uplink(
             config.mqtt,

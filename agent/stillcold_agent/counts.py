@@ -19,6 +19,7 @@ Reason = Literal[
     "journal_damaged",
     "journal_error",
     "journal_full",
+    "journal_rekeyed",
     "keeper_full",
     "keeper_stopped",
     "log_left_out",

@@ -1,6 +1,7 @@
 """The journal's database: what it commits outlives a power cut, and a damaged one makes room for a new one."""
 
 import contextlib
+import functools
 import os
 import sqlite3
 from pathlib import Path
@@ -29,6 +30,7 @@ CREATE INDEX IF NOT EXISTS batch_undated ON batch (sequence) WHERE dated IS NULL
 CREATE TABLE IF NOT EXISTS gap (id INTEGER PRIMARY KEY, epoch BLOB, reason TEXT NOT NULL, first INTEGER NOT NULL,
                                 until INTEGER NOT NULL, begun INTEGER, ended INTEGER, points TEXT NOT NULL,
                                 told INTEGER);
+CREATE TABLE IF NOT EXISTS signer (one INTEGER PRIMARY KEY CHECK (one = 1), key TEXT NOT NULL);
 """
 
 
@@ -108,6 +110,23 @@ def read_chain(db: sqlite3.Connection) -> tuple[bytes, int]:
     raise Damaged("the chain's last link is gone")
 
 
+def take_signer(db: sqlite3.Connection, signer: str) -> int | None:
+    """Note whose key signs the batches of a journal; where another's has, begin a new epoch that tells of the old one.
+
+    Returns
+    -------
+    int or None
+        How many batches that waited are given up, since the server believes the other key no more; None where it is
+        the same one.
+    """
+    with Transaction(db):
+        before = db.execute("SELECT key FROM signer").fetchone()
+        db.execute("INSERT OR REPLACE INTO signer VALUES (1, ?)", (signer,))
+        if before is None or before[0] == signer:
+            return None
+        return _begin_epoch(db)
+
+
 def renew(path: Path) -> None:
     """Move a damaged database out of the way, for somebody to look at, and put a new one there that tells of it.
 
@@ -133,6 +152,19 @@ def renew(path: Path) -> None:
 def aside_path(path: Path) -> Path:
     """Where a damaged database lies."""
     return path.with_name(path.stem + "-damaged" + path.suffix)
+
+
+def _begin_epoch(db: sqlite3.Connection) -> int:
+    """A new one in the same database, without the batches of the old one; how many of them waited."""
+    epoch, last = read_chain(db)
+    waiting = db.execute("SELECT begun, ended, points FROM batch WHERE state = 0").fetchall()
+    db.execute("DELETE FROM batch")
+    db.execute("UPDATE chain SET epoch = ?, sequence = 0, hash = ?", (os.urandom(8), GENESIS))
+    db.execute("UPDATE gap SET epoch = coalesce(epoch, ?), told = NULL", (epoch,))
+    if last:
+        losses = (Loss("rekeyed", begun, ended, tuple(points.split())) for begun, ended, points in waiting)
+        note_loss(db, functools.reduce(Loss.joined, losses, Loss("rekeyed")), 1, last, epoch)
+    return len(waiting)
 
 
 def _chain_of(path: Path) -> tuple[bytes, int] | None:

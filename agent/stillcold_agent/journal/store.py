@@ -17,7 +17,15 @@ from typing import Literal
 
 from stillcold_agent.boot import clock_is_synchronised
 from stillcold_agent.counts import Counts, Reason
-from stillcold_agent.journal.database import Transaction, aside_path, is_damage, open_database, read_chain, renew
+from stillcold_agent.journal.database import (
+    Transaction,
+    aside_path,
+    is_damage,
+    open_database,
+    read_chain,
+    renew,
+    take_signer,
+)
 from stillcold_agent.journal.entries import Bounds, Entry, Kept, Link
 from stillcold_agent.journal.gaps import Loss, forget_heard, note_gone, note_loss, note_told, to_tell
 from stillcold_agent.journal.stats import JournalStats, written_kb
@@ -86,7 +94,10 @@ class Journal:
     counts : Counts
         ``journal_full``, ``journal_age`` and ``journal_damaged`` count batches lost by that reason, ``journal_begun``
         the times that a damaged journal was begun anew, ``ack_hash`` acknowledgements of another envelope than ours,
-        ``refused_by_server`` batches that the server will never take and ``replayed`` those that it asked for again.
+        ``refused_by_server`` batches that the server will never take and ``replayed`` those that it asked for again;
+        ``journal_rekeyed`` those that were given up because the gateway has another key now.
+    signer : str, optional
+        Text form of the public key that verifies what is added; where another one has signed, a new epoch begins.
 
     Raises
     ------
@@ -94,8 +105,8 @@ class Journal:
         When the file cannot be opened, or is of another version.
     """
 
-    def __init__(self, path: Path, bounds: Bounds, counts: Counts) -> None:
-        self._path, self._bounds, self._counts = path, bounds, counts
+    def __init__(self, path: Path, bounds: Bounds, counts: Counts, signer: str | None = None) -> None:
+        self._path, self._bounds, self._counts, self._signer = path, bounds, counts, signer
         self._lock = threading.Lock()
         self._ack_lag: float | None = None
         self._broken: sqlite3.Error | None = None
@@ -259,6 +270,9 @@ class Journal:
         except OSError as error:
             raise sqlite3.OperationalError(f"the journal cannot be opened: {error}") from error
         self._shut = False
+        if self._signer and (given_up := take_signer(self._db, self._signer)) is not None:
+            self._counts.add("journal_rekeyed", given_up)
+            log.error("this gateway has another key: a new epoch begins, %d batches that waited are given up", given_up)
         self._epoch, _ = read_chain(self._db)
         self._totals = self._count()
 

@@ -20,7 +20,7 @@ class Gap:
     Attributes
     ----------
     reason : str
-        ``full``, ``age``, ``disk_error``, ``gone`` or ``damaged``.
+        ``full``, ``age``, ``disk_error``, ``gone``, ``damaged`` or ``rekeyed``.
     first, until : int
         Sequences. Of these, what the server does not have will never come. Where ``until`` is ``first - 1``, what was
         lost had no sequence yet: it would have stood before ``first``.
