@@ -66,6 +66,18 @@ def enrol(office: Office, gateway: Gateway) -> str:
     return installer.output
 
 
+def carried(folder: Path, office: Office, name: str) -> Gateway:
+    """A gateway whose request and certificate are carried by hand."""
+    gateway, came = Gateway(folder / name, office.broker.port, "", name), folder / "came.crt"
+    with gateway.enrol() as made:
+        made.wait_for_output("over the phone")
+    brought = ("approve", "--request", gateway.folder / "gateway.csr", "--out", came)
+    office.run(*brought, "--fingerprint", fingerprint_of(made.output))
+    with gateway.enrol("--certificate", came, "--ca", office.folder / "ca" / "root.crt") as installed:
+        installed.wait_for_output("installed, good until")
+    return gateway
+
+
 @pytest.mark.requirement("system.enrolment")
 def test_a_gateway_from_nothing_is_let_in_after_an_officer_compared_its_fingerprint(
     tmp_path: Path, office: Office, web: Web
@@ -93,15 +105,10 @@ def test_a_gateway_from_nothing_is_let_in_after_an_officer_compared_its_fingerpr
 @pytest.mark.requirement("system.enrolment.by-hand")
 def test_a_request_and_a_certificate_may_be_carried_by_hand(tmp_path: Path, office: Office) -> None:
     """Where the gateway does not reach the server."""
-    fresh = Gateway(tmp_path / "gw-1", office.broker.port, "")
-    with fresh.enrol() as made:
-        made.wait_for_output("over the phone")
-    brought = ("approve", "--request", fresh.folder / "gateway.csr", "--out", tmp_path / "came.crt")
-    office.run(*brought, "--fingerprint", fingerprint_of(made.output))
-    with fresh.enrol("--certificate", tmp_path / "came.crt", "--ca", office.folder / "ca" / "root.crt") as installed:
-        installed.wait_for_output("installed, good until")
+    fresh = carried(tmp_path, office, "gw-1")
     fresh.connect().close()
     (tmp_path / "came.crt").unlink()
+    brought = ("approve", "--request", fresh.folder / "gateway.csr", "--out", tmp_path / "came.crt")
     assert "approved before; it has a new certificate" in office.run(*brought).output
     assert x509.load_pem_x509_certificate((tmp_path / "came.crt").read_bytes()) == fresh.certificate  # of the same day
     office.run("revoke", "gw-1", "--reason", "stolen")
@@ -109,12 +116,9 @@ def test_a_request_and_a_certificate_may_be_carried_by_hand(tmp_path: Path, offi
 
 
 @pytest.mark.requirement("broker.revoked")
-def test_a_connected_gateway_that_is_revoked_is_cut_off_by_the_broker(
-    tmp_path: Path, office: Office, web: Web, gateway: Gateway
-) -> None:
+def test_a_connected_gateway_that_is_revoked_is_cut_off_by_the_broker(tmp_path: Path, office: Office) -> None:
     """Within a minute, and does not come back; another one does."""
-    other = Gateway(tmp_path / "gw-2", office.broker.port, web.url, "gw-2")
-    enrol(office, other)
+    gateway, other = carried(tmp_path, office, "gw-1"), carried(tmp_path, office, "gw-2")
     connected = gateway.connect()
     assert connected.publish(batch_topic("gw-1")) < 0x80
     begun = time.monotonic()
