@@ -25,10 +25,10 @@ def test_nft_takes_the_firewall(tmp_path: Path) -> None:
 def test_the_firewall_lets_through_what_is_needed_and_nothing_else(tmp_path: Path) -> None:
     """Real connections over a cable, from a neighbour that may use ssh, and to it: it is the meters' converter."""
     rules = rendered_gateway(tmp_path, ssh_from=SSH_FROM) / "etc" / "nftables.conf"
-    outward = [("192.168.1.50", 502), ("192.168.1.51", 502), ("192.168.1.51", 8883), ("192.168.1.50", 80)]
-    outward += [("192.168.1.51", 8443), ("192.168.1.50", 8443)]
-    through = {"in 22", "out 192.168.1.50:502", "out 192.168.1.51:8883", "out 192.168.1.51:8443"}
-    assert passing(rules, [22, 80, 9001, 9464], outward) == through
+    ports = [(".50", 80), (".50", 502), (".50", 8443), (".51", 502), (".51", 8443), (".51", 8883)]
+    outward = [(f"192.168.1{end}", port) for end, port in ports]
+    way_out = {"out 192.168.1.50:502", "out 192.168.1.51:8443", "out 192.168.1.51:8883"}
+    assert passing(rules, [22, 80, 9001, 9464], outward) == {"in 22"} | way_out
 
 
 @pytest.mark.requirement("firmware.firewall")
