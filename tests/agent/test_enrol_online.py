@@ -15,8 +15,9 @@ from cryptography import x509
 from stillcold_agent.cli import main
 from stillcold_agent.config import load_config
 from stillcold_agent.counts import Counts
-from stillcold_agent.enrolment.renewal import Renewal, is_due
+from stillcold_agent.enrolment.renewal import Renewal
 from stillcold_core.enrolment.answer import Answer, answer_mac, code_key
+from stillcold_core.enrolment.renewal import is_due
 from stillcold_core.enrolment.request import names_of, read_request
 from stillcold_core.files import BadFile
 from stillcold_server.identity.authority import CLIENT, make_authority, pem_of

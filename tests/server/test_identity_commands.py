@@ -56,7 +56,9 @@ def desk(tmp_path: Path) -> Desk:
 @pytest.mark.requirement("identity.commands")
 def test_what_is_missing_is_said_before_anything_is_made(desk: Desk) -> None:
     """In one line, with the file."""
-    assert "root.crt: cannot be read" in desk.run("invite", "gw-1").stderr
+    assert (
+        "/ca: holds no certificate authority; `stillcold-server ca init` makes one" in desk.run("invite", "gw-1").stderr
+    )
     assert "expected a folder that is there, one on a removable medium" in desk.init("usb/root.key").stderr
     (desk.folder / "broker").rmdir()
     assert re.fullmatch(r"error: \S+/broker: cannot be written to; expected a folder .*\n", desk.init().stderr)

@@ -5,19 +5,17 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptography import x509
-
 from stillcold_agent.config import Config
 from stillcold_agent.counts import Counts
 from stillcold_agent.enrolment.authority import NoAnswer, NotApproved, renew
 from stillcold_agent.enrolment.certificate import load_certificates
 from stillcold_agent.enrolment.request import request_of
+from stillcold_core.enrolment.renewal import is_due
 from stillcold_core.files import BadFile
 
 log = logging.getLogger(__name__)
 _EVERY = 3600.0  # s between looks at the certificate
 _AGAIN = 300.0  # s after an answer that did not come
-_LEFT = 1 / 3  # of its life is left when it is renewed
 
 
 class Renewal:
@@ -54,9 +52,3 @@ class Renewal:
             log.error("the certificate was not renewed: %s", error)
             return _AGAIN
         return _EVERY
-
-
-def is_due(certificate: x509.Certificate, now: datetime) -> bool:
-    """Whether a third of its life or less is left."""
-    ends = certificate.not_valid_after_utc
-    return ends - now <= (ends - certificate.not_valid_before_utc) * _LEFT

@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, select
 
+from stillcold_core.enrolment.renewal import is_due
 from stillcold_core.files import BadFile, unreadable
 from stillcold_core.whole import write_whole
 from stillcold_server.identity.authority import (
@@ -33,7 +34,6 @@ LIFE = timedelta(days=365)
 """Of the certificates of broker and server, which are renewed here by themselves."""
 _MARK = "crl"
 _RENEW_CRL = 0.75  # of its life is left when a list is written anew: once a week
-_RENEW = 1 / 3  # of its life is left when a certificate is
 
 
 class BrokerFiles:
@@ -158,12 +158,6 @@ def renew_pair(authority: Authority, path: Path, name: str, use: x509.ObjectIden
     certificate = authority.issue(name, load_key(path.with_suffix(".key")).public_key(), names, use, now, LIFE)
     write_whole(path.with_suffix(".crt"), authority.chain(certificate), 0o644)
     return True
-
-
-def is_due(certificate: x509.Certificate, now: datetime) -> bool:
-    """Whether a third of its life or less is left."""
-    ends = certificate.not_valid_after_utc
-    return ends - now <= (ends - certificate.not_valid_before_utc) * _RENEW
 
 
 def _revoked(connection: Connection, now: datetime) -> Iterator[Revoked]:

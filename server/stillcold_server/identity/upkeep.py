@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from stillcold_core.files import BadFile
 from stillcold_server.config import Ca
-from stillcold_server.identity.authority import CLIENT, Authority, make_authority
+from stillcold_server.identity.authority import CLIENT, ROOT_FILE, Authority, make_authority
 from stillcold_server.identity.broker import BrokerFiles, issue_pair, renew_pair
 from stillcold_server.store.database import write
 
@@ -59,7 +59,10 @@ def open_authority(ca: Ca) -> BrokerFiles:
     BadFile
         When ``ca init`` has not made them, or a file cannot be used.
     """
-    return BrokerFiles(Authority(Path(ca.folder)), Path(ca.broker_folder))
+    folder = Path(ca.folder)
+    if not (folder / ROOT_FILE).exists():
+        raise BadFile(folder, "holds no certificate authority; `stillcold-server ca init` makes one")
+    return BrokerFiles(Authority(folder), Path(ca.broker_folder))
 
 
 class Upkeep:
