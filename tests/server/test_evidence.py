@@ -103,6 +103,19 @@ def test_a_gap_that_the_gateway_has_signed_passes_with_its_cause_and_another_fai
     assert {n["kind"] for n in notes} == {"gap", "lost"}
 
 
+@pytest.mark.requirement("evidence.gaps")
+def test_a_batch_that_does_not_name_the_one_before_it_fails(house: House, gateway: SignedGateway) -> None:
+    """Though nothing is missing and each signature is right: two journals were made one, or a batch was exchanged."""
+    batches = [minute(gateway, i) for i in range(3)]
+    batches += [minute(gateway, 3, previous=bytes([7]) * 32), minute(gateway, 4)]
+    store(house.engine, gateway, batches)
+    report = verified(house, house.bundle(0, 4))
+    assert failed(report) == {"chain"}
+    assert report.of("chain").problems == (
+        "batch 4 of gw-1, epoch 65706f63682d2d31: does not name the one before it",
+    )  # fmt: skip
+
+
 @pytest.mark.requirement("evidence.clock")
 def test_the_clock_s_history_is_in_it(house: House, gateway: SignedGateway) -> None:
     first, second = bytes([1] * 16), bytes([2] * 16)
