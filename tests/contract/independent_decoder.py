@@ -115,6 +115,8 @@ def open_envelope(envelope: bytes, public_key: str) -> tuple[str, bytes]:
     kind, _, key = public_key.partition(":")
     need(header.get(1) == {"ed25519": -8, "p256": -7}[kind], "another algorithm than the key's")
     need(header.get(3) == CONTENT_TYPE, "another content type")
+    wanted = bytes([0xA3, 1, {"ed25519": 0x27, "p256": 0x26}[kind], 3, 0x78, len(CONTENT_TYPE)]) + CONTENT_TYPE.encode()
+    need(protected == wanted + b"\x04" + byte_head(len(header[4])) + header[4], "another header")
     signed = b"\x84\x6aSignature1" + byte_head(len(protected)) + protected + b"\x40" + byte_head(len(payload)) + payload
     need(len(signature) == 64, "a signature of another length")
     try:

@@ -60,6 +60,7 @@ def signed_with(header: Any, *, encoded: bytes | None = None) -> bytes:
 HEADER = {1: -8, 3: CONTENT_TYPE, 4: b"gw-1"}
 
 
+@pytest.mark.requirement("wire.one-encoding")
 @pytest.mark.parametrize(
     ("envelope", "reason"),
     [
@@ -72,6 +73,11 @@ HEADER = {1: -8, 3: CONTENT_TYPE, 4: b"gw-1"}
         (signed_with(HEADER | {4: b"\xff\xfe"}), "unknown_key"),
         (signed_with(HEADER | {4: "gw-1"}), "not_cose"),
         (signed_with(HEADER | {4: None}), "not_cose"),
+        (signed_with(HEADER | {9: 1}), "not_cose"),
+        (signed_with(HEADER | {1: -8.0}), "not_cose"),
+        (signed_with({4: b"gw-1", 3: CONTENT_TYPE, 1: -8}), "not_cose"),
+        (signed_with({True: -8, 3: CONTENT_TYPE, 4: b"gw-1"}), "not_cose"),
+        (signed_with(None, encoded=cbor2.dumps(HEADER).replace(b"\xa3\x01", b"\xa3\x18\x01")), "not_cose"),
         (signed_with([1, 2]), "not_cose"),
         (signed_with(HEADER | {9: "x" * 300}), "not_cose"),
         (signed_with(HEADER | {9: [[[1]]]}), "not_cose"),
@@ -83,7 +89,7 @@ HEADER = {1: -8, 3: CONTENT_TYPE, 4: b"gw-1"}
     ],
 )
 def test_another_header_is_refused(envelope: bytes, reason: str) -> None:
-    """Rightly signed or not."""
+    """Rightly signed or not, and also the same one in another encoding."""
     assert reason_of(envelope) == reason
 
 

@@ -63,7 +63,7 @@ def seal(payload: bytes, *, kid: str, content_type: str, key: PrivateKey) -> byt
     bytes
         COSE_Sign1, tagged.
     """
-    protected = cbor2.dumps({ALG: algorithm_of(key), CONTENT_TYPE: content_type, KID: kid.encode()}, canonical=True)
+    protected = _protected(kid, content_type, key)
     signature = sign(key, _to_be_signed(protected, payload))
     return _assemble(protected, payload, signature)
 
@@ -96,6 +96,8 @@ def open_envelope(envelope: bytes, *, content_type: str, key_of: Callable[[str],
         raise BadEnvelope("unknown_key")
     if header.get(ALG) != algorithm_of(key):  # the key decides; what the sender names must be that
         raise BadEnvelope("algorithm")
+    if protected != _protected(kid, content_type, key):  # else one verifier would take it, and another would not
+        raise BadEnvelope("not_cose")
     if not verifies(key, signature, _to_be_signed(protected, payload)):
         raise BadEnvelope("signature")
     return Opened(kid, payload, key)
@@ -115,6 +117,11 @@ def stored_payload(envelope: bytes) -> bytes:
 def digest(envelope: bytes) -> bytes:
     """SHA-256 of a whole envelope: what the next batch names as its previous, and what the server acknowledges."""
     return hashlib.sha256(envelope).digest()
+
+
+def _protected(kid: str, content_type: str, key: PrivateKey | PublicKey) -> bytes:
+    """The one protected header, in the deterministic encoding of RFC 8949, section 4.2."""
+    return cbor2.dumps({ALG: algorithm_of(key), CONTENT_TYPE: content_type, KID: kid.encode()}, canonical=True)
 
 
 def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
