@@ -108,9 +108,10 @@ def _delays(messages: Sequence[Message], started: dict[tuple[int, int], int]) ->
             for sequence in decode_ack(m.payload).stored:
                 acknowledged.setdefault(sequence, m.at)
         elif m.topic in {ahead_topic(GATEWAY), batch_topic(GATEWAY)}:
+            sequence = decoder.sequence(m.payload)
             for r in decoder.readings(batch_topic(GATEWAY), m.payload):
                 shown.setdefault((r.unit, r.power), m.at)
-                places.setdefault((r.unit, r.power), decoder.sequence(m.payload))
+                places.setdefault((r.unit, r.power), sequence)
     first = [(shown[key] - at) / 1e9 for key, at in started.items()]
     return first, [(acknowledged[places[key]] - at) / 1e9 for key, at in started.items()]
 
