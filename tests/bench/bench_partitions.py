@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import random
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from bench.agent.far_end import FarEnd, Message
 from bench.agent.plant import METERS, Plant, compiled
 from bench.agent.stillcold import GATEWAY, Stillcold
 from stillcold_agent.identity import load_or_make_key
+from stillcold_agent.journal.store import JOURNAL_FILE, PENDING
 from stillcold_core.contract.messages import decode_ack
 from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic
 from stillcold_core.evidence.keys import format_public_key
@@ -93,6 +95,12 @@ async def _play(proxies: Proxies, plant: Plant, broker: Mosquitto, far_end: FarE
     return started
 
 
+def _drained(journal: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as db:
+        waiting: int = db.execute("SELECT count(*) FROM batch WHERE state = ?", (PENDING,)).fetchone()[0]
+    return waiting <= 1  # a batch is made each second
+
+
 def _came(far_end: FarEnd, topic: str, after: int = 0) -> bool:
     return any(m.topic == topic for m in far_end.messages[after:])
 
@@ -130,6 +138,7 @@ async def test_a_network_that_breaks_off(tmp_path: Path, webhook: WebhookReceive
                 await wait_for_async(partial(_came, far_end, ack_topic(GATEWAY)))
                 started = await _play(proxies, plant, broker, far_end)
                 proxies.troubles.clear()
+                await wait_for_async(partial(_drained, tmp_path / "data" / JOURNAL_FILE), seconds=300)
                 read_of_each = plant.reads()
                 assert await asyncio.to_thread(agent.stop) == 0, agent.output
                 stored = await asyncio.to_thread(_stored, tmp_path, sum(read_of_each))

@@ -28,7 +28,7 @@ def make_client(config: Mqtt, gateway: str) -> mqtt.Client:
     """
     client = new_client(config, gateway)
     client.will_set(status_topic(gateway), encode_status(Status("offline")), qos=1, retain=True)
-    client.reconnect_delay_set(1, 30)
+    client.reconnect_delay_set(1, 10)
     client.max_queued_messages_set(_MOST_QUEUED)
     return client
 
