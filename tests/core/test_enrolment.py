@@ -1,6 +1,9 @@
 """A gateway's request, its fingerprint, and what the one-time code proves."""
 
+import hashlib
+import hmac
 import ssl
+import struct
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -112,6 +115,21 @@ def test_a_code_proves_request_and_every_part_of_the_answer() -> None:
     macs |= {answer_mac(CODE, other, answer), answer_mac(code_key("k7wq-m2xd-9fhe-tz4q"), request, answer)}
     macs |= {request_mac(CODE, request), request_mac(CODE, other)}
     assert len(macs) == 8
+
+
+@pytest.mark.requirement("enrolment.code")
+def test_what_a_code_proves_is_computed_as_the_page_of_the_wire_says() -> None:
+    """By somebody who has only that page."""
+    request, answer = make_request("gw-1", KEY, SIGNING), Answer("approved", "certificate", "root", "")
+    key = hashlib.sha256(b"stillcold enrolment code\0k7wqm2xd9fhetz4p").digest()
+    digest = hashlib.sha256(request.csr.tbs_certrequest_bytes).digest()
+    assert request.fingerprint.replace(" ", "") == digest.hex()[:20]
+
+    def mac(*parts: bytes) -> str:
+        return hmac.new(key, b"".join(struct.pack(">I", len(p)) + p for p in parts), hashlib.sha256).hexdigest()
+
+    assert request_mac(CODE, request) == mac(b"request", digest)
+    assert answer_mac(CODE, request, answer) == mac(b"answer", digest, b"approved", b"certificate", b"root")
 
 
 @pytest.mark.requirement("enrolment.code")
