@@ -184,7 +184,7 @@ def test_the_alert_ends_with_the_key(ingest: Ingest, gateway: SignedGateway) -> 
 def test_a_gateway_that_speaks_for_no_point_is_counted_and_stops_nothing(
     ingest: Ingest, gateway: SignedGateway
 ) -> None:
-    """There is no line to put an alert on."""
+    """There is no line to put an alert on; as soon as there is, the double is told."""
     with write(ingest.engine) as connection:
         connection.execute(update(schema.point).values(gateway=None))
     double = copy.copy(gateway)
@@ -192,3 +192,7 @@ def test_a_gateway_that_speaks_for_no_point_is_counted_and_stops_nothing(
     assert ingest.found == []
     with read(ingest.engine) as connection:
         assert connection.scalars(select(schema.chain_note.c.kind)).all() == ["fork", "fork"]
+    with write(ingest.engine) as connection:
+        connection.execute(update(schema.point).values(gateway="gw-1"))
+    live(ingest, minutes(gateway, 2, 2), [(at + 5, e) for at, e in minutes(double, 2, 2, boot=b"\1" * 16)])
+    assert [a["evidence"]["sequence"] for a in ingest.alerts()] == [3]

@@ -46,12 +46,13 @@ def follow_epoch(connection: Connection, verified: Verified, now: int) -> Iterat
 def note_fork(connection: Connection, verified: Verified, now: int) -> Iterator[Finding]:
     """Keep the first envelope that is refused because its place in the epoch is taken; what that shows of a clone."""
     known = _known(connection, verified)
-    if known is None or known.forked:
+    if known is None or (known.forked and known.alert):
         return
     b, table = verified.batch, batch.c
     here = (table.gateway == b.gateway) & (table.epoch == b.epoch) & (table.sequence == b.sequence)
     stored = connection.execute(select(table.hash).where(here)).scalar_one()
-    connection.execute(update(journal_epoch).where(_named(b.gateway, [b.epoch])).values(rival=verified.envelope))
+    if not known.forked:
+        connection.execute(update(journal_epoch).where(_named(b.gateway, [b.epoch])).values(rival=verified.envelope))
     if known.alert is None:
         said = f"{b.gateway} has signed two different batches {b.sequence} of one journal"
         heads = {"epoch": b.epoch.hex(), "sequence": b.sequence, "stored": stored.hex(), "refused": verified.hash.hex()}
