@@ -15,7 +15,7 @@ endif
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(UV) ## Play the story on this machine and open the console; ARGS=--once plays it at speed and checks it
 	$(UV) sync --quiet --frozen --inexact --no-dev --group demo
@@ -36,7 +36,7 @@ check: setup ## Lint, format, types, import arrows, examples in docstrings
 	$(RUN) lint-imports --no-cache
 	$(RUN) pytest --quiet --doctest-modules --ignore-glob='*/migrations/*' core/stillcold_core agent/stillcold_agent server/stillcold_server simulators/stillcold_sim
 
-mutate-safety: setup ## Take away each safety in turn, in a copy: the tests that are named for it must turn red; ARGS are names
+mutate-safety: setup ## Take away each safety in turn, in a copy: the tests that are named for it must turn red; ARGS are names in quotes
 	$(RUN) python tools/mutate_safety.py $(ARGS)
 
 fuzz: setup ## A million hostile messages through the real ingest; ARGS go to pytest

@@ -82,3 +82,13 @@ def test_tests_that_are_red_or_skipped_without_a_mutant_find_none(hunter: Module
         (tree / "test_door.py").write_text(f"def test_lock():\n{body}\ndef test_other():\n    pass\n")
         with pytest.raises(hunter.Unfit, match="not green without any mutant"):
             hunter.check_green([mutant], tree)
+
+
+@pytest.mark.requirement("safety.mutants")
+def test_a_name_that_no_mutant_has_is_told_before_anything_is_run(
+    hunter: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as half of one with a space in it."""
+    monkeypatch.delattr(hunter, "copied")
+    assert hunter.main(["fsync", "ACL"]) == 2
+    assert "no mutant is called 'fsync'; expected of 'signature', " in capsys.readouterr().out

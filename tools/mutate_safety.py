@@ -1,6 +1,6 @@
 """Take away, one at a time, what keeps the evidence safe: for each, the tests named beside it must turn red.
 
-``python tools/mutate_safety.py [NAME…]``. The mutants are in mutants.toml. Each is made in a copy of the tree in a
+``python tools/mutate_safety.py ['NAME'…]``. The mutants are in mutants.toml. Each is made in a copy of the tree in a
 temporary folder; the working tree is never touched. It fails when a mutant survives, when one does not apply any more
 (its text stands no longer exactly once in its file), and when a test that is named is not green without any.
 """
@@ -23,7 +23,7 @@ MUTANTS = Path(__file__).with_name("mutants.toml")
 BUILT = Path("server/stillcold_server/console/static")  # git ignores it, and the web server does not start without
 ROOMS = ("core", "agent", "server", "simulators")
 _GREEN, _RED = 0, 1  # exit codes of pytest; others mean that it could not even run the tests
-_AT_MOST = 600.0  # s; a mutant that hangs its tests is none that they find
+_AT_MOST = 600.0  # s for each test that is named; a mutant that hangs its tests is none that they find
 
 
 class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,8 +95,9 @@ def run(tests: Sequence[str], tree: Path) -> tuple[int, str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(str(tree / room) for room in ROOMS)}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"  # what is compiled of a mutant must not serve for the next one
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=line", *tests]
+    seconds = _AT_MOST * len(tests)
     done = subprocess.run(
-        command, cwd=tree, env=environment, capture_output=True, text=True, timeout=_AT_MOST, check=False
+        command, cwd=tree, env=environment, capture_output=True, text=True, timeout=seconds, check=False
     )
     return done.returncode, done.stdout[-2000:]
 
@@ -131,8 +132,12 @@ def hunt(mutant: Mutant, tree: Path) -> str:
 
 
 def main(names: Sequence[str]) -> int:
-    """Hunt the mutants of these names, all by default; 1 where one was not found."""
-    mutants = [m for m in load() if not names or m.name in names]
+    """Hunt the mutants of these names, all by default; 1 where one was not found, 2 where there is none of a name."""
+    known = {m.name: m for m in load()}
+    if unknown := [name for name in names if name not in known]:
+        print(f"no mutant is called {', '.join(map(repr, unknown))}; expected of {', '.join(map(repr, known))}")
+        return 2
+    mutants = [known[name] for name in names or known]
     wrong = 0
     with copied() as tree:
         try:
@@ -146,7 +151,7 @@ def main(names: Sequence[str]) -> int:
             wrong += bool(problem)
             print(f"{'✗' if problem else '✓'} {mutant.name} ({time.monotonic() - begun:.0f} s) {problem}", flush=True)
     print(f"{len(mutants) - wrong} of {len(mutants)} mutants found")
-    return 1 if wrong or not mutants else 0
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
