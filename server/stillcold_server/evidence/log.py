@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import Connection, Row, Select, insert, select
 
 from stillcold_core.evidence.merkle import HashOf, leaf_hash, node_hash
 from stillcold_core.evidence.receipts import Receipt
@@ -22,17 +22,20 @@ _RECEIPT = (batch.c.id, batch.c.gateway, batch.c.epoch, batch.c.sequence, batch.
 
 def extend(connection: Connection) -> None:
     """Give every stored batch that has no receipt its receipt, in the order in which they were stored."""
-    while rows := _unlogged(connection):
-        first = size(connection)
-        entries = [{"number": first + i, "batch": row.id} for i, row in enumerate(rows)]
-        connection.execute(insert(log_entry), entries)
-        _grow(connection, 0, first, [leaf_hash(receipt_of(row).entry.encode()) for row in rows])
+    more = True
+    while more:
+        first, after = _end(connection)
+        rows = _stored(connection, after)
+        if rows:
+            entries = [{"number": first + i, "batch": row.id} for i, row in enumerate(rows)]
+            connection.execute(insert(log_entry), entries)
+            _grow(connection, 0, first, [leaf_hash(receipt_of(row).entry.encode()) for row in rows])
+        more = len(rows) == _TOGETHER
 
 
 def size(connection: Connection) -> int:
     """Number of entries."""
-    last = connection.scalar(select(func.max(log_entry.c.number)))
-    return 0 if last is None else last + 1
+    return _end(connection)[0]
 
 
 def receipt_of(row: Row[Any]) -> Receipt:
@@ -56,8 +59,14 @@ def hashes(connection: Connection) -> HashOf:
     return hash_of
 
 
-def _unlogged(connection: Connection) -> Sequence[Row[Any]]:
-    after = connection.scalar(select(func.max(log_entry.c.batch))) or 0
+def _end(connection: Connection) -> tuple[int, int]:
+    """Number of the next entry, and the batch of the last one."""
+    query = select(log_entry.c.number, log_entry.c.batch).order_by(log_entry.c.number.desc()).limit(1)
+    last = connection.execute(query).one_or_none()
+    return (0, 0) if last is None else (last.number + 1, last.batch)
+
+
+def _stored(connection: Connection, after: int) -> Sequence[Row[Any]]:
     query: Select[Any] = select(*_RECEIPT).where(batch.c.id > after).order_by(batch.c.id).limit(_TOGETHER)
     return connection.execute(query).all()
 
