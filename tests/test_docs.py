@@ -119,6 +119,17 @@ def test_a_page_has_the_same_commands_in_both_languages(name: str) -> None:
     assert blocks_of(text_of(f"{name}.md"))
 
 
+@pytest.mark.requirement("docs.two-languages")
+def test_both_readmes_lead_to_the_same_documents() -> None:
+    """To those in Chinese where there are any."""
+    english, chinese = (
+        set(re.findall(r"\]\(docs/([\w./-]+\.md)[)#]", (ROOT / name).read_text(encoding="utf-8")))
+        for name in ("README.md", "README.zh-CN.md")
+    )
+    twins = {page.name for page in DOCS.glob("*.zh-CN.md")}
+    assert {twin if (twin := page.replace(".md", ".zh-CN.md")) in twins else page for page in english} == chinese
+
+
 @pytest.mark.requirement("docs.officer-words")
 @pytest.mark.parametrize(("name", "language"), [("officer.md", "en"), ("officer.zh-CN.md", "zh")])
 def test_the_officer_s_page_has_the_console_s_words(name: str, language: str) -> None:
