@@ -32,7 +32,7 @@ class People:
 
     def __getitem__(self, name: str) -> Client:
         if name not in self._clients:
-            self._clients[name] = self.another(name)
+            self._clients[name] = self.another(name, client_id=name)  # as agent and server do
         return self._clients[name]
 
     def another(self, name: str, *, client_id: str = "", will: str = "", clean: bool = True) -> Client:
