@@ -76,7 +76,7 @@ def advance(state: Converters, stretches: Sequence[Stretch], limits: MeltLimits,
         s from which on the feeder has been watched.
     """
     state = msgspec.structs.replace(state, hours=_learned(state.hours, stretches))
-    fallen = switched.advance(state.switched, stretches, limits, noise, state.hours, first)
+    fallen = switched.advance(state.switched, stretches, limits, noise, state.hours, first, state.known)
     state = msgspec.structs.replace(state, switched=fallen.state)
     return _stronger(_by_shape(state, stretches, limits, noise, first), fallen)
 

@@ -22,11 +22,13 @@ from stillcold_core.detect.minutes import SLOW, Stretch, first_after
 from stillcold_core.detect.weigh import Known
 
 _EXPONENT = 1.4
+_LEAST = 200e3  # W; the smallest furnace takes 350 kW, and a motor may come on in the same minute
 _AT_ONCE = 0.7  # of a change, that lies between the readings before and after it, whichever are nearest
 _STILL = 0.15  # of a change, by which a reading in the midst of it may be off and still belong to what was before
 _WINDOW = 10800.0  # s in which its beginning is looked for
 _WIDE = 5  # stretches by which a change is told
 _SAME_POWER, _SAME_SUM = 0.12, 0.25  # by which a load's rise and its fall differ at most
+_SAME_RATIO = 0.25  # by which a converter's distortion a W differs by its shape and by its end
 _FULL, _HALF, _NOTHING = 0.85, 0.5, 0.3  # of what fell: it may be at full power; it is not; it does not work
 _MISSING = 0.2  # of the time between its rise and its fall in which a load may pause
 _HELD = 1200.0  # s at full power, at least
@@ -83,7 +85,15 @@ class _Change(NamedTuple):
         return float(self.sum ** (1 / _EXPONENT)) / self.power
 
 
-def advance(state: Switched, stretches: Window, limits: MeltLimits, noise: float, hours: Hours, first: float) -> Judged:
+def advance(
+    state: Switched,
+    stretches: Window,
+    limits: MeltLimits,
+    noise: float,
+    hours: Hours,
+    first: float,
+    others: Sequence[Known] = (),
+) -> Judged:
     """Go on by the last of ``stretches``.
 
     Parameters
@@ -94,6 +104,8 @@ def advance(state: Switched, stretches: Window, limits: MeltLimits, noise: float
         Of the feeder.
     first : float
         s from which on the feeder has been watched.
+    others : sequence of Known
+        Converters that were told by the shape of their runs.
     """
     fall = _fall(stretches[-_WIDE:], limits)
     if fall is None or fall.time <= state.fell + stretches[-1].length:
@@ -110,7 +122,7 @@ def advance(state: Switched, stretches: Window, limits: MeltLimits, noise: float
     told = msgspec.structs.replace(state, known=known)
     if heat.began - first < DAY:  # anything is new then
         return Judged(told)
-    weighed = _weighed(state.known, heat, held, hours, first, paired=rose is not None)
+    weighed = _weighed((*state.known, *_alike(others, heat)), heat, held, hours, first, paired=rose is not None)
     return Judged(told, heat, weighed) if weighed.score >= _TELLING else Judged(told)
 
 
@@ -121,7 +133,7 @@ def _fall(last: Window, limits: MeltLimits) -> _Change | None:
     if (last[-1].distortion or 0.0) >= (last[0].distortion or 0.0):  # the cheapest look first
         return None
     fall = _change(last, 1)
-    if fall is None or fall.power < limits.power:
+    if fall is None or fall.power < _LEAST:
         return None
     return fall if limits.converter <= fall.ratio <= limits.converter_most else None
 
@@ -185,6 +197,15 @@ def _room(fall: _Change, window: Window) -> tuple[float, float]:
         if share >= _FULL and full - s.time < 1:
             full = began
     return began, full
+
+
+def _alike(others: Sequence[Known], heat: Heat) -> list[Known]:
+    """Those that are this converter: shapes are less sure than ends, and take several loads for one."""
+    return [
+        k
+        for k in others
+        if abs(k.power / heat.power - 1) <= _SAME_POWER and abs(k.ratio / heat.ratio - 1) <= _SAME_RATIO
+    ]
 
 
 def _weighed(known: Sequence[Known], heat: Heat, held: Window, hours: Hours, first: float, *, paired: bool) -> Weighed:
