@@ -122,7 +122,7 @@ def advance(
     told = msgspec.structs.replace(state, known=known)
     if heat.began - first < DAY:  # anything is new then
         return Judged(told)
-    weighed = _weighed((*state.known, *_alike(others, heat)), heat, held, hours, first, paired=rose is not None)
+    weighed = _weighed((*state.known, *_heaters(others, heat)), heat, held, hours, first, paired=rose is not None)
     return Judged(told, heat, weighed) if weighed.score >= _TELLING else Judged(told)
 
 
@@ -199,12 +199,14 @@ def _room(fall: _Change, window: Window) -> tuple[float, float]:
     return began, full
 
 
-def _alike(others: Sequence[Known], heat: Heat) -> list[Known]:
-    """Those that are this converter: shapes are less sure than ends, and take several loads for one."""
+def _heaters(others: Sequence[Known], heat: Heat) -> list[Known]:
+    """Those that are this converter and worked for hours: less than that, shapes take several loads for one."""
     return [
         k
         for k in others
-        if abs(k.power / heat.power - 1) <= _SAME_POWER and abs(k.ratio / heat.ratio - 1) <= _SAME_RATIO
+        if k.longest > weigh.STEADY
+        and abs(k.power / heat.power - 1) <= _SAME_POWER
+        and abs(k.ratio / heat.ratio - 1) <= _SAME_RATIO
     ]
 
 

@@ -11,7 +11,8 @@ from stillcold_core.detect.hours import Past, weights
 from stillcold_core.detect.minutes import SLOW
 
 _HOUR, _MINUTE = 3600.0, 60.0
-_STEADY = 2.75 * _HOUR  # s that no heat lasts, and a heater does
+STEADY = 2.75 * _HOUR
+"""s that no heat lasts, and a heater does."""
 _ALIKE = 0.2  # by which the runs of one converter differ, share of the power
 _ALIKE_SPECTRUM = 0.3  # the same of their distortion
 _OF_OLD = 12 * _HOUR  # s after which a converter that was no furnace belongs to the feeder
@@ -178,7 +179,7 @@ def _history(heat: Heat, known: Sequence[Known], past: Past) -> dict[str, float]
     """What the feeder is known to run: a heater of this size, any converter of it, or none."""
     old = [k for k in known if heat.began - k.first > _OF_OLD or k.other]
     same = [k for k in old if _same(k, heat, _ALIKE)]
-    if any(k.longest > _STEADY for k in same):
+    if any(k.longest > STEADY for k in same):
         return {"steady_heater": -6.0}
     if same:
         return {"known_converter": -2.0}
