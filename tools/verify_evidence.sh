@@ -342,9 +342,11 @@ sort -k1,2 -k3,3n "$T/links" | awk -v missing="$T/missing" '
   BEGIN { genesis = sprintf("%064d", 0) }
   { chain = $1 " " $2 }
   chain == before && $3 > last + 1 { print chain, last + 1, $3 - 1 > missing }
-  (chain == before && $3 == last + 1 && $5 != hash) || ($3 == 1 && $5 != genesis) { print "batch " $3 " of " $1 ", epoch " $2 }
+  { name = "batch " $3 " of " $1 ", epoch " $2 }
+  chain == before && $3 == last { print name ": its sequence stands there twice" }
+  (chain == before && $3 == last + 1 && $5 != hash) || ($3 == 1 && $5 != genesis) { print name ": does not name the one before it" }
   { before = chain; last = $3; hash = $4 }' > "$T/broken"
-while read -r name; do fail chain "$name: does not name the one before it"; done < "$T/broken"
+while read -r said; do fail chain "$said"; done < "$T/broken"
 # What is missing must be in the server's account of the gateways' own gap records; stillcold-verify makes that again.
 awk -F '[:,]' '/"records"/ { exit } { gsub(/[" ]/, "") }
   /^gateway:/ { g = $2 } /^epoch:/ { e = $2 } /^first:/ { f = $2 } /^until:/ { u = $2 } /^explained:true/ { print g, e, f, u }' gaps.json > "$T/explained"

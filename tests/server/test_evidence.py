@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from stillcold_core.contract.steps import Step
 from stillcold_core.evidence.bundle.report import Report
 from stillcold_core.evidence.bundle.trust import load_trust, trust_text
 from stillcold_core.evidence.bundle.verify import verify_bundle
+from stillcold_core.evidence.envelope import digest
 from stillcold_core.evidence.keys import Ed25519PrivateKey
 from stillcold_core.evidence.note import NoteKey, open_checkpoint
 from stillcold_core.registry import Registry
@@ -23,9 +25,9 @@ from stillcold_server.evidence.log import extend
 from stillcold_server.evidence.selection import NoReceipt
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
-from support.evidence import House, minute, store
+from support.evidence import START, House, minute, store
 from support.gateway import SignedGateway
-from support.tampering import files_of, shell_says, signed
+from support.tampering import batches_of, files_of, relisted, shell_says, signed
 
 Files = dict[str, bytes]
 ABSENT = {"certificates", "calibration", "earlier"}
@@ -139,6 +141,59 @@ def test_a_period_that_the_samples_do_not_fill_is_said(house: House, gateway: Si
         house.bundle(100, 130)
     silent = verified(house, house.bundle(0, 9, line="mill"))
     assert silent.of("period").said == "the samples of p2 do not reach from the period's begin to its end"
+
+
+@pytest.mark.requirement("evidence.period")
+def test_a_journal_that_breaks_off_within_the_period_is_said(house: House, gateway: SignedGateway) -> None:
+    """Nothing links it to the next one: whole journals, or their ends, could be left out unseen."""
+    second, third = (SignedGateway(epoch=name, key=gateway.key) for name in (b"epoch--2", b"epoch--3"))
+    for journal, minutes in ((gateway, range(4)), (second, range(4, 8)), (third, range(8, 12))):
+        for i in minutes:
+            store(house.engine, journal, [minute(journal, i)], (START + 60 * (i + 1)) * 1000)
+
+    def said(bundle: bytes) -> list[str]:
+        report = verified(house, bundle)
+        assert failed(report) == set()
+        period = report.of("period")
+        return [] if period.verdict == "PASS" else period.said.split("; ")
+
+    def breaks_off(number: int, epoch: bytes) -> str:
+        return f"after batch {number} of gw-1, epoch {epoch.hex()}, within the period, nothing of its journal is here"
+
+    whole = house.bundle(1, 10)
+    assert said(whole) == [breaks_off(4, b"epoch--1"), breaks_off(4, b"epoch--2")]
+    files = files_of(whole)
+    batches = batches_of(files)
+    without = [b for b in batches if b[0].epoch != b"epoch--2"]
+    assert said(relisted(files, without, house.signer)) == [breaks_off(4, b"epoch--1")]
+    late = [b for b in batches if (b[0].epoch, b[0].sequence) not in ((b"epoch--3", 1), (b"epoch--2", 4))]
+    beginning = "before batch 2 of gw-1, epoch 65706f63682d2d33, within the period, others of its journal are not here"
+    assert said(relisted(files, late, house.signer)) == [
+        breaks_off(4, b"epoch--1"),
+        breaks_off(3, b"epoch--2"),
+        beginning,
+    ]
+
+
+@pytest.mark.requirement("evidence.insider")
+@pytest.mark.parametrize("at", [3, 4])
+@pytest.mark.parametrize("same", [True, False])
+def test_a_batch_that_is_put_in_beside_another_is_found(
+    house: House, gateway: SignedGateway, at: int, same: bool, tmp_path: Path
+) -> None:
+    """Before it or after it; the same again, or another that was signed with a copied key."""
+    ten_minutes(house, gateway)
+    copy = SignedGateway(key=gateway.key)
+    for i in range(4):
+        envelope = minute(copy, 20 + i)
+    files = files_of(house.bundle(0, 8))
+    batches = batches_of(files)
+    receipt = batches[3][0]
+    other = batches[3] if same else (replace(receipt, hash=digest(envelope)), envelope)
+    forged = relisted(files, [*batches[:at], other, *batches[at:]], house.signer)
+    assert failed(verified(house, forged)) == {"chain"}
+    code, items = shell_says(forged, tmp_path / "roots.json", tmp_path)
+    assert (code, {x.partition(":")[0] for x in items}) == (1, {"chain"})
 
 
 def test_a_batch_without_a_receipt_is_not_exported(house: House, gateway: SignedGateway) -> None:

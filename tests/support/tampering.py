@@ -4,14 +4,20 @@ import hashlib
 import io
 import random
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from stillcold_core.contract.batch import decode_batch
+from stillcold_core.evidence.bundle.accounts import Chains, Clocks
 from stillcold_core.evidence.bundle.container import ContainerWriter, read_container
+from stillcold_core.evidence.bundle.listing import Listed, parse_listing
 from stillcold_core.evidence.bundle.manifest import MANIFEST, FileEntry, parse_manifest
-from stillcold_core.evidence.note import note_text
+from stillcold_core.evidence.envelope import stored_payload
+from stillcold_core.evidence.merkle import leaf_hash, root_from_proof
+from stillcold_core.evidence.note import checkpoint_text, note_text
+from stillcold_core.evidence.receipts import Receipt
 from stillcold_server.evidence.key import Signer
 
 SHELL = Path(__file__).parents[2] / "tools" / "verify_evidence.sh"
@@ -41,6 +47,36 @@ def signed(files: Mapping[str, bytes], signer: Signer) -> bytes:
     old = parse_manifest(note_text(files[MANIFEST]))
     manifest = type(old)(old.line, old.begin, old.end, old.made, old.by, entries)
     return packed({**rest, MANIFEST: signer.sign(manifest.text)})
+
+
+def relisted(files: Mapping[str, bytes], batches: Sequence[tuple[Receipt, bytes]], signer: Signer) -> bytes:
+    """A bundle of other batches with receipts in a log that has nothing else, and with accounts to fit."""
+    listed, offset, chains, clocks = [], 0, Chains(), Clocks()
+    for number, (receipt, envelope) in enumerate(batches):
+        listed.append(Listed(number, offset, len(envelope), receipt))
+        offset += len(envelope)
+        batch = decode_batch(stored_payload(envelope))
+        chains.take(receipt, batch)
+        clocks.take(receipt, batch)
+    leaves = {one.number: leaf_hash(one.receipt.entry.encode()) for one in listed}
+    root = root_from_proof(len(leaves), leaves, [])
+    changed = {
+        **files,
+        "batches.bin": b"".join(envelope for _, envelope in batches),
+        "batches.txt": "".join(one.line for one in listed).encode(),
+        "checkpoint.txt": signer.sign(checkpoint_text(signer.public.name, len(leaves), root)),
+        "proof.txt": b"",
+        "gaps.json": chains.text().encode(),
+        "clock.json": clocks.text().encode(),
+    }
+    return signed(changed, signer)
+
+
+def batches_of(files: Mapping[str, bytes]) -> list[tuple[Receipt, bytes]]:
+    """The batches of a bundle's files, each with its receipt."""
+    content = files["batches.bin"]
+    listed = parse_listing(files["batches.txt"], len(content))
+    return [(one.receipt, content[one.offset : one.offset + one.length]) for one in listed]
 
 
 def where(bundle: bytes, at: int) -> str:

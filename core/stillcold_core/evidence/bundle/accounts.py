@@ -47,11 +47,14 @@ class Chains:
 
     def __init__(self) -> None:
         self._links: dict[Chain, dict[int, tuple[bytes, bytes]]] = {}
+        self._twice: list[tuple[Chain, int]] = []
         self._records: dict[tuple[Chain, int, bool], Gap] = {}
 
     def take(self, receipt: Receipt, batch: Batch) -> None:
         """Add a batch."""
         links = self._links.setdefault((batch.gateway, batch.epoch), {})
+        if batch.sequence in links:
+            self._twice.append(((batch.gateway, batch.epoch), batch.sequence))
         links[batch.sequence] = (receipt.hash, batch.previous)
         for gap in batch.gaps:
             key = ((batch.gateway, gap.epoch or batch.epoch), gap.first, gap.until < gap.first)
@@ -60,7 +63,9 @@ class Chains:
                 self._records[key] = gap
 
     def broken(self) -> Iterator[str]:
-        """Each batch that does not name the hash of the one before it."""
+        """Each batch that does not name the hash of the one before it, or whose place another has, too."""
+        for (gateway, epoch), sequence in sorted(self._twice):
+            yield f"batch {sequence} of {gateway}, epoch {epoch.hex()}: its sequence stands there twice"
         for (gateway, epoch), links in sorted(self._links.items()):
             for sequence in sorted(links):
                 before = (GENESIS, b"") if sequence == 1 else links.get(sequence - 1)

@@ -14,6 +14,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 MANIFEST = "manifest.txt"
 _TITLE = "stillcold-evidence/1"
@@ -59,6 +60,12 @@ class Manifest:
     files: tuple[FileEntry, ...]
 
     @property
+    def period(self) -> tuple[int, int]:
+        """Begin and end of the period, ms."""
+        begin, end = (round(datetime.fromisoformat(t).timestamp() * 1000) for t in (self.begin, self.end))
+        return begin, end
+
+    @property
     def text(self) -> str:
         """What is signed."""
         head = f"{_TITLE}\nline {self.line}\nfrom {self.begin}\nto {self.end}\nmade {self.made}\nby {self.by}\n"
@@ -77,4 +84,6 @@ def parse_manifest(text: str) -> Manifest:
     files = tuple(FileEntry(m[3], m[1], int(m[2])) for m in _FILE.finditer(match[6])) if match else ()
     if match is None or len(files) != match[6].count("\n"):
         raise ValueError("expected a manifest of a bundle")
+    for time in match[2], match[3], match[4]:
+        datetime.fromisoformat(time)  # that there is such a day
     return Manifest(match[1], match[2], match[3], match[4], match[5], files)

@@ -8,6 +8,7 @@ from stillcold_core.contract.batch import CONTENT_TYPE, MAX_ENVELOPE, Batch, dec
 from stillcold_core.contract.errors import BadBatch
 from stillcold_core.evidence.bundle.accounts import Chains, Clocks
 from stillcold_core.evidence.bundle.certificates import Certified
+from stillcold_core.evidence.bundle.coverage import Coverage
 from stillcold_core.evidence.bundle.decoding import Decoding
 from stillcold_core.evidence.bundle.listing import Listed
 from stillcold_core.evidence.envelope import BadEnvelope, open_envelope
@@ -41,8 +42,8 @@ class Reading:
         Batches that are signed, and samples in them.
     uncertified : set of str
         Gateways with a key that no certificate names.
-    first, last : dict of str to int
-        Time, in ms, of the first and last sample by point.
+    coverage : Coverage
+        Which times they are of.
     """
 
     def __init__(self, keys: Keys, certified: Sequence[Certified], profiles: Mapping[tuple[str, str], Profile]) -> None:
@@ -52,8 +53,7 @@ class Reading:
         self.leaves: dict[int, bytes] = {}
         self.count = self.samples = 0
         self.uncertified: set[str] = set()
-        self.first: dict[str, int] = {}
-        self.last: dict[str, int] = {}
+        self.coverage = Coverage()
 
     def take(self, listed: Iterable[Listed], envelopes: memoryview) -> None:
         """Look at every batch of a list; one that is wrong stops none of the others."""
@@ -95,9 +95,5 @@ class Reading:
         self.chains.take(receipt, batch)
         self.clocks.take(receipt, batch)
         self.problems["decoding"] += [f"{one.name}: {p}" for p in self.decoding.problems(batch)]
-        for block in batch.blocks:
-            if len(block.times):
-                self.samples += len(block.times)
-                first, last = int(block.times.min()), int(block.times.max())
-                self.first[block.point] = min(first, self.first.get(block.point, first))
-                self.last[block.point] = max(last, self.last.get(block.point, last))
+        self.samples += sum(len(block.times) for block in batch.blocks)
+        self.coverage.take(batch)

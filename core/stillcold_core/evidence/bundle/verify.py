@@ -5,7 +5,6 @@ What each item proves, and what it does not, is in docs/evidence.md and in ``ite
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from stillcold_core.evidence.bundle import decoding
 from stillcold_core.evidence.bundle.accounts import CLOCK, GAPS
@@ -115,7 +114,7 @@ def _content(files: Files, manifest: Manifest, trust: Trust, earlier: Checkpoint
     yield judged("profiles", wrong, f"{len(profiles)} profiles, each of the version that its name says")
     yield _decoding(reading)
     said, problems = read_statements(files)
-    yield _period(reading, manifest, points_of(said, manifest.line))
+    yield reading.coverage.item(manifest.period, points_of(said, manifest.line))
     yield judged("statements", problems, f"{len(said)} files that the server answers for")
     yield alerts(said, manifest.line)
     yield calibration(said)
@@ -185,12 +184,3 @@ def _decoding(reading: Reading) -> Item:
     if not work.checked and not reading.problems["decoding"]:
         return Item("decoding", "ABSENT", said)
     return judged("decoding", reading.problems["decoding"], said)
-
-
-def _period(reading: Reading, manifest: Manifest, points: Sequence[str]) -> Item:
-    begin, end = (round(datetime.fromisoformat(t).timestamp() * 1000) for t in (manifest.begin, manifest.end))
-    short = [p for p in points if reading.first.get(p, end) > begin or reading.last.get(p, begin) < end]
-    if short or not points:
-        said = f"the samples of {', '.join(short) or 'no point'} do not reach from the period's begin to its end"
-        return Item("period", "ABSENT", said)
-    return Item("period", "PASS", f"samples of {', '.join(points)} reach from the period's begin to its end")
