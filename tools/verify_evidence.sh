@@ -57,7 +57,8 @@ ED25519=302a300506032b6570032100 # SubjectPublicKeyInfo up to the key, RFC 8410
 P256=3039301306072a8648ce3d020106082a8648ce3d030107032200 # and of a compressed point, RFC 5480
 
 # --- signed notes (c2sp.org/signed-note) --------------------------------------------------------------------------------
-# note FILE: verifies it, leaves its text in note.text and the key's name in NAME; says on failure what is wrong
+# note FILE LOGS: verifies it, leaves its text in note.text, the key's name in NAME and the key in note.key; says on failure
+# what is wrong
 note() {
   sed '$d' "$1" | sed '$d' > "$T/note.text"
   line=$(sed -n '$p' "$1" | tr -d '\000')
@@ -68,8 +69,9 @@ note() {
     > "$T/note.again"
   cmp -s "$T/note.again" "$1" || { echo "it is no note with one signature"; return 1; }
   id=$(printf '%s' "$signature" | cut -c 1-8)
-  key=$(grep -F "$NAME+$id+" "$T/logs" | grep "^$(printf '%s' "$NAME" | sed 's/[.[\*^$]/\\&/g')+" | head -n 1)
+  key=$(grep -F "$NAME+$id+" "$2" | grep "^$(printf '%s' "$NAME" | sed 's/[.[\*^$]/\\&/g')+" | head -n 1)
   [ -n "$key" ] || { echo "no trusted key has signed it"; return 1; }
+  echo "$key" > "$T/note.key"
   raw=$(printf '%s' "${key#"$NAME+$id+"}" | openssl base64 -d -A | hex)
   pem $ED25519 "${raw#01}" > "$T/note.pem"
   printf '%s' "${signature#????????}" | unhex > "$T/note.sig"
@@ -114,21 +116,26 @@ cmp "$T/again" "$BUNDLE" > "$T/difference" 2>&1 || fail container "not the one f
 pass container "$count files in $SIZE bytes"
 cd "$T/files" || exit 2
 
+EVERY="batches.bin batches.txt keys.txt checkpoint.txt proof.txt growth.txt gaps.json clock.json registry.toml alerts.json"
+EVERY="$EVERY enrolments.json notes.json calibration.json rules.json README.txt"
 # --- the manifest and the files -----------------------------------------------------------------------------------------
 [ -f manifest.txt ] || { fail manifest "manifest.txt: is not in the bundle"; finish; }
-said=$(note manifest.txt) || { fail manifest "manifest.txt: $said"; finish; }
+said=$(note manifest.txt "$T/logs") || { fail manifest "manifest.txt: $said"; finish; }
 cp "$T/note.text" "$T/manifest"
+cp "$T/note.key" "$T/log" # the checkpoint must be of the same
 [ "$(head -n 1 "$T/manifest")" = stillcold-evidence/1 ] || { fail manifest "manifest.txt: expected a manifest of a bundle"; finish; }
 pass manifest "$(sed -n '2,4p' "$T/manifest" | tr '\n' ' ')"
 sed -n 's/^file [0-9a-f]* [0-9]* //p' "$T/manifest" > "$T/stated"
 echo manifest.txt >> "$T/stated"
+for name in $(grep -vxE 'certificates/.*|profiles/.*|manifest.txt' "$T/names"); do
+  case " $EVERY " in *" $name "*) ;; *) fail files "$name: is no file of a bundle, and nobody looks at it" ;; esac
+done
 cmp -s "$T/stated" "$T/names" || fail files "not those of the manifest: $(sort "$T/stated" "$T/names" | uniq -u | tr '\n' ' ')"
 while read -r word sum size name; do
   [ "$word" = file ] && [ -f "$name" ] || continue
   [ "$(wc -c < "$name")" -eq "$size" ] && [ "$(sha256 < "$name")" = "$sum" ] || fail files "$name: is not the file whose hash is signed"
 done < "$T/manifest"
-for name in batches.bin batches.txt keys.txt checkpoint.txt proof.txt growth.txt gaps.json clock.json registry.toml alerts.json enrolments.json notes.json \
-  calibration.json rules.json README.txt; do
+for name in $EVERY; do
   [ -f "$name" ] || { fail files "$name: is not in the bundle"; : > "$name"; }
 done
 pass files "$(($(wc -l < "$T/stated") - 1)) files have the hashes that are signed"
@@ -147,6 +154,10 @@ while read -r gateway key; do
 done < keys.txt
 for file in certificates/*; do
   [ -f "$file" ] || continue
+  if [ ! -s "$T/roots.pem" ]; then # nobody is asked whose certificates are believed
+    openssl x509 -in "$file" -noout 2> /dev/null || fail certificates "$file: expected a gateway's certificate in PEM"
+    continue
+  fi
   begins=$(date -u -d "$(openssl x509 -in "$file" -noout -startdate 2> /dev/null | cut -d = -f 2)" +%s) || begins=0
   ends=$(date -u -d "$(openssl x509 -in "$file" -noout -enddate 2> /dev/null | cut -d = -f 2)" +%s) || ends=0
   if openssl verify -CAfile "$T/roots.pem" -no-CApath -no-CAstore -untrusted "$file" -no_check_time "$file" > /dev/null 2>&1; then
@@ -282,9 +293,9 @@ fold() { # FIRST SIZE
   fi
 }
 node() { printf '01%s%s' "$1" "$2" | unhex | sha256; }
-# checkpoint FILE: leaves ENTRIES and ROOT of a checkpoint that a trusted log has signed; says on failure what is wrong
+# checkpoint FILE LOGS: leaves ENTRIES and ROOT of a checkpoint that a trusted log has signed; says on failure what is wrong
 checkpoint() {
-  note "$1" > "$T/said" || return 1
+  note "$1" "$2" > "$T/said" || return 1
   [ "$(wc -l < "$T/note.text")" -eq 3 ] && [ "$(sed -n 1p "$T/note.text")" = "$NAME" ] &&
     grep -qE '^(0|[1-9][0-9]{0,18})$' "$T/note.text" || { echo "signed, and no checkpoint of this log" > "$T/said"; return 1; }
   ENTRIES=$(sed -n 2p "$T/note.text") ROOT=$(sed -n 3p "$T/note.text" | openssl base64 -d -A | hex)
@@ -310,7 +321,7 @@ grown() { # FIRST SIZE
     HASH=$(node "$5" "$HASH")
   fi
 }
-if checkpoint checkpoint.txt; then
+if checkpoint checkpoint.txt "$T/log"; then
   exec 3< "$T/leaves" 4< proof.txt
   read -r leaf leafhash <&3 || leaf=-1
   HASH=
@@ -319,12 +330,13 @@ if checkpoint checkpoint.txt; then
     fail log "proof.txt: it does not lead from these receipts to the checkpoint"
   exec 3<&- 4<&-
   if [ -e "$T/earlier" ]; then
-    size=$ENTRIES root=$ROOT
-    if checkpoint "$T/earlier"; then
+    size=$ENTRIES root=$ROOT origin=$NAME
+    if checkpoint "$T/earlier" "$T/logs"; then
       EDGE=$ENTRIES BEFORE='' HASH=''
       exec 4< growth.txt
-      [ "$EDGE" -gt 0 ] && [ "$EDGE" -le "$size" ] && grown 0 "$size" && ! read -r _ <&4 &&
-        [ "$BEFORE $HASH" = "$ROOT $root" ] || fail earlier "the log is not shown to go on from this checkpoint"
+      [ "$origin" = "$NAME" ] || fail earlier "the earlier checkpoint is of $NAME, another log"
+      [ "$origin" != "$NAME" ] || { [ "$EDGE" -gt 0 ] && [ "$EDGE" -le "$size" ] && grown 0 "$size" && ! read -r _ <&4 &&
+        [ "$BEFORE $HASH" = "$ROOT $root" ]; } || fail earlier "the log is not shown to go on from this checkpoint"
       exec 4<&-
       pass earlier "the log goes on from its first $EDGE entries"
     else

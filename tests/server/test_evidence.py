@@ -14,13 +14,14 @@ from sqlalchemy import Engine, update
 from stillcold_core.contract.losses import Gap
 from stillcold_core.contract.steps import Step
 from stillcold_core.evidence.bundle.report import Report
-from stillcold_core.evidence.bundle.trust import load_trust, trust_text
+from stillcold_core.evidence.bundle.trust import load_checkpoint, load_trust, trust_text
 from stillcold_core.evidence.bundle.verify import verify_bundle
 from stillcold_core.evidence.envelope import digest
 from stillcold_core.evidence.keys import Ed25519PrivateKey
-from stillcold_core.evidence.note import NoteKey, open_checkpoint
+from stillcold_core.evidence.note import NoteKey, checkpoint_text, note_text, open_checkpoint
 from stillcold_core.registry import Registry
 from stillcold_server.evidence.export import NothingStored
+from stillcold_server.evidence.key import Signer, new_key
 from stillcold_server.evidence.log import extend
 from stillcold_server.evidence.selection import NoReceipt
 from stillcold_server.store import schema
@@ -278,6 +279,43 @@ def test_a_bundle_of_a_server_that_is_not_trusted_fails(house: House, gateway: S
     bundle = house.bundle(1, 8)
     assert failed(verify_bundle(memoryview(bundle), load_trust(tmp_path / "others.json"))) == {"manifest"}
     assert shell_says(bundle, tmp_path / "others.json", tmp_path)[0] == 1
+
+
+@pytest.mark.requirement("evidence.trust")
+def test_manifest_and_checkpoint_are_of_one_log(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
+    """Of two logs that are both trusted, neither speaks for the other; nor is one held to the other's checkpoint."""
+    ten_minutes(house, gateway)
+    (tmp_path / "other.key").write_bytes(new_key())
+    other = Signer(tmp_path / "other.key", "example.org/other")
+    logs = [house.signer.public, other.public]
+    roots = tmp_path / "roots.json"
+    roots.write_text(json.dumps({"authorities": [], "logs": [log.text for log in logs]}, indent=1))
+    bundle = house.bundle(1, 8, since=3)
+    files = files_of(bundle)
+    theirs = note_text(files["checkpoint.txt"]).replace("/stillcold", "/other")
+    borrowed = files | {"checkpoint.txt": other.sign(theirs)}
+    assert failed(verify_bundle(memoryview(signed(borrowed, house.signer)), load_trust(roots))) == {"log"}
+    assert shell_says(signed(borrowed, house.signer), roots, tmp_path)[0] == 1
+    kept = tmp_path / "kept.txt"
+    kept.write_bytes(other.sign(checkpoint_text("example.org/other", 3, bytes(32))))
+    report = verify_bundle(memoryview(bundle), load_trust(roots), load_checkpoint(kept, logs))
+    assert [i.problems for i in report.items if i.verdict == "FAIL"] == [
+        ("the earlier checkpoint is of example.org/other, another log",)
+    ]
+    assert shell_says(bundle, roots, tmp_path, str(kept)) == (
+        1,
+        ["earlier: the earlier checkpoint is of example.org/other, another log"],
+    )
+
+
+def test_a_file_that_nobody_looks_at_fails(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
+    ten_minutes(house, gateway)
+    more = signed({**files_of(house.bundle(1, 8)), "values.csv": b"time,point\n"}, house.signer)
+    assert failed(verified(house, more)) == {"files"}
+    assert shell_says(more, tmp_path / "roots.json", tmp_path) == (
+        1,
+        ["files: values.csv: is no file of a bundle, and nobody looks at it"],
+    )
 
 
 @pytest.mark.requirement("evidence.earlier")

@@ -1,5 +1,6 @@
 """Whose key it was: the authority's certificate in the bundle, from an enrolment to both verifiers."""
 
+import base64
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,13 +9,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Engine
 
 from stillcold_core.enrolment.request import make_request
 from stillcold_core.evidence.bundle.cli import main as verify
 from stillcold_core.evidence.bundle.report import Item
-from stillcold_core.evidence.bundle.trust import load_trust, trust_text
+from stillcold_core.evidence.bundle.trust import Trust, load_trust, trust_text
 from stillcold_core.evidence.bundle.verify import verify_bundle
 from stillcold_core.registry import Registry
 from stillcold_server.cli import main
@@ -25,7 +27,7 @@ from stillcold_server.store.database import write
 from support.evidence import House, minute, store
 from support.gateway import SignedGateway
 from support.office import made_authority
-from support.tampering import files_of, shell_says
+from support.tampering import files_of, flip, shell_says, signed
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
@@ -86,6 +88,32 @@ def test_another_authority_s_root_is_not_enough(office: Office, gateway: SignedG
         "it does not lead to a trusted root",
         "no certificate names its key",
     ]
+
+
+@pytest.mark.requirement("evidence.certificates")
+def test_where_no_authority_is_trusted_certificates_are_not_asked_for(office: Office, gateway: SignedGateway) -> None:
+    """As with roots that were handed out before the office had an authority."""
+    roots = office.folder / "roots.json"
+    roots.write_text(trust_text([], office.house.signer.public))
+    bundle = fed(office, gateway)
+    report = verify_bundle(memoryview(bundle), load_trust(roots))
+    assert (report.of("certificates").verdict, report.good) == ("ABSENT", True)
+    assert shell_says(bundle, roots, office.folder) == (0, [])
+
+
+@pytest.mark.requirement("evidence.certificates")
+def test_a_certificate_that_is_spoilt_anywhere_is_named(office: Office, gateway: SignedGateway) -> None:
+    """Whatever its bytes are: it ends with a failure and no traceback."""
+    files = files_of(fed(office, gateway))
+    trust = Trust((office.root,), (office.house.signer.public,))
+    (name,) = (n for n in files if n.startswith("certificates/"))
+    own, issuer = x509.load_pem_x509_certificates(files[name])
+    der = own.public_bytes(serialization.Encoding.DER)
+    for at in range(0, len(der), 3):
+        body = base64.encodebytes(flip(der, at, 0x15)).decode()
+        pem = f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n".encode() + pem_of(issuer)
+        report = verify_bundle(memoryview(signed({**files, name: pem}, office.house.signer)), trust)
+        assert name in "".join(report.of("certificates").problems), at
 
 
 @pytest.mark.requirement("evidence.certificates")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from stillcold_core.evidence.bundle.cli import main
 from stillcold_core.evidence.bundle.report import Report
 from stillcold_core.evidence.bundle.trust import load_checkpoint, trust_text
 from stillcold_core.evidence.bundle.verify import verify_bundle
@@ -128,6 +129,7 @@ NONSENSE = {
     "a number": b"5\n",
     "many digits": b"9" * 5000,
     "nested": b"[" * 200_000,
+    "nested arrays": b"a = " + b"[" * 20_000,
     "an object": b"{}\n",
     "an array of numbers": b"[1, 2]\n",
     "another array": b'[[], {"line": 5}]\n',
@@ -161,3 +163,13 @@ def test_nonsense_in_any_file_is_found_and_ends_nothing(case: Case, what: str) -
         report = case.verified(signed(changed, case.house.signer))
         assert report.of("files").verdict == "PASS"
         assert report.good <= (name == "README.txt" or what in HARMLESS), name
+
+
+@pytest.mark.requirement("evidence.tampering")
+def test_a_file_beyond_any_container_is_refused_unread(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    """However large it is, it is not taken into memory."""
+    huge = case.folder / "huge.zip"
+    huge.write_bytes(case.bundle)
+    os.truncate(huge, 1 << 36)
+    assert main([str(huge), "--trust", str(case.folder / "roots.json")]) == 1
+    assert "container: 1 wrong" in capsys.readouterr().out

@@ -28,7 +28,7 @@ TlsKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 TlsPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 LONGEST_REQUEST = 8192
 """Bytes of a request in PEM."""
-_NO_REQUEST = (
+NOT_OURS = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
@@ -130,7 +130,7 @@ def read_request(pem: bytes) -> Request:
         gateway, public_key = gateway_of(csr), public_key_of(csr)
     except BadRequest:
         raise
-    except _NO_REQUEST as error:
+    except NOT_OURS as error:
         raise BadRequest("expected a request for a certificate in PEM, as `stillcold-agent enrol` writes it") from error
     if not signed:
         raise BadRequest("expected a request that is signed with its own key")

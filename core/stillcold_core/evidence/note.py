@@ -115,8 +115,9 @@ def checkpoint_text(origin: str, size: int, root: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A log's size and root, as its key has signed them."""
+    """A log's name, size and root, as its key has signed them."""
 
+    origin: str
     size: int
     root: bytes
 
@@ -133,7 +134,7 @@ def open_checkpoint(note: bytes, keys: Iterable[NoteKey]) -> Checkpoint:
     match = _CHECKPOINT.fullmatch(text)
     if match is None or match[1] != key.name:
         raise BadNote("signed, and no checkpoint of this log")
-    return Checkpoint(int(match[2]), _decoded(match[3]))
+    return Checkpoint(key.name, int(match[2]), _decoded(match[3]))
 
 
 def _parts(note: bytes) -> tuple[str, str]:

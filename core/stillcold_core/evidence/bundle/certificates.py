@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from stillcold_core.enrolment.request import gateway_of, public_key_of
+from stillcold_core.enrolment.request import NOT_OURS, gateway_of, public_key_of
 from stillcold_core.evidence.keys import PublicKey, parse_public_key
 
 CERTIFICATES = "certificates/"
@@ -40,16 +40,17 @@ def read_certified(pem: bytes, roots: Sequence[x509.Certificate]) -> Certified:
     Raises
     ------
     BadCertificate
-        When it is no chain to one of these roots, or names no key.
+        When it names no key, or is no chain to one of these roots; where there are none, no chain is asked for.
     """
     try:
         chain = x509.load_pem_x509_certificates(pem)
         own = chain[0]
         begins, ends = (round(t.timestamp() * 1000) for t in (own.not_valid_before_utc, own.not_valid_after_utc))
         certified = Certified(gateway_of(own), public_key_of(own), begins, ends)
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except NOT_OURS as error:
         raise BadCertificate("expected a gateway's certificate in PEM, with its chain") from error
-    _check_chain(chain, roots)
+    if roots:
+        _check_chain(chain, roots)
     return certified
 
 
@@ -85,5 +86,5 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
         return issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (InvalidSignature, *NOT_OURS):
         return False

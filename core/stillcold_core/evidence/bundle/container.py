@@ -108,6 +108,8 @@ def read_container(data: memoryview) -> tuple[dict[str, memoryview], list[str]]:
     BadContainer
         When the files cannot be told apart.
     """
+    if len(data) > MOST_BYTES:
+        raise BadContainer("it is larger than 4 GiB")
     files: dict[str, memoryview] = {}
     entries: list[_Entry] = []
     problems: list[str] = []
@@ -122,7 +124,8 @@ def read_container(data: memoryview) -> tuple[dict[str, memoryview], list[str]]:
         files[name] = content
         entries.append(entry)
         at += len(local) + len(content)
-    if bytes(data[at:]) != _tail(entries, at):
+    tail = _tail(entries, at)
+    if len(data) - at != len(tail) or bytes(data[at:]) != tail:
         problems.append(f"what follows the last file, from byte {at} on, is not the directory of these files")
     return files, problems
 

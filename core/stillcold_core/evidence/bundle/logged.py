@@ -1,5 +1,6 @@
 """Whether a bundle's receipts are in the server's log, and whether that log goes on from an earlier checkpoint."""
 
+import re
 from collections.abc import Mapping
 
 from stillcold_core.evidence.bundle.report import Item, judged
@@ -9,6 +10,7 @@ from stillcold_core.evidence.note import BadNote, Checkpoint, open_checkpoint
 
 CHECKPOINT, GROWTH, PROOF = "checkpoint.txt", "growth.txt", "proof.txt"
 Files = Mapping[str, memoryview]
+_HASHES = re.compile(rb"([0-9a-f]{64}\n)*")
 
 
 def log_item(files: Files, leaves: Mapping[int, bytes], trust: Trust) -> Item:
@@ -30,6 +32,8 @@ def earlier_item(files: Files, trust: Trust, earlier: Checkpoint | None) -> Item
         return Item("earlier", "ABSENT", "no earlier checkpoint was given, or one of an empty log")
     try:
         checkpoint = _checkpoint(files, trust)
+        if checkpoint.origin != earlier.origin:
+            return judged("earlier", [f"the earlier checkpoint is of {earlier.origin}, another log"], "")
         grown = roots_from_growth(earlier.size, checkpoint.size, _hashes(files, GROWTH))
     except BadNote as error:
         return judged("earlier", [f"{CHECKPOINT}: {error}"], "")
@@ -46,4 +50,7 @@ def _checkpoint(files: Files, trust: Trust) -> Checkpoint:
 
 
 def _hashes(files: Files, name: str) -> list[bytes]:
-    return [bytes.fromhex(line) for line in bytes(files.get(name, b"")).decode().splitlines()]
+    content = bytes(files.get(name, b""))
+    if not _HASHES.fullmatch(content):
+        raise ValueError("expected a line of 64 hexadecimal digits for each hash")
+    return [bytes.fromhex(line.decode()) for line in content.splitlines()]

@@ -24,7 +24,7 @@ from stillcold_core.evidence.bundle.reading import Reading
 from stillcold_core.evidence.bundle.report import Item, Report, judged
 from stillcold_core.evidence.bundle.statements import STATEMENTS, alerts, calibration, points_of, read_statements
 from stillcold_core.evidence.bundle.trust import Trust
-from stillcold_core.evidence.note import BadNote, Checkpoint, open_note
+from stillcold_core.evidence.note import BadNote, Checkpoint, NoteKey, open_note
 from stillcold_core.profiles import Profile
 
 REQUIRED = (BATCHES, LISTING, KEYS, CHECKPOINT, PROOF, GROWTH, GAPS, CLOCK, *STATEMENTS)
@@ -60,21 +60,22 @@ def _items(bundle: memoryview, trust: Trust, earlier: Checkpoint | None) -> Iter
         return
     yield judged("container", problems, f"{len(files)} files in {len(bundle):,} bytes, each byte accounted for")
     try:
-        manifest, log = _manifest(files, trust)
+        manifest, log = _manifest(files, trust.logs)
     except (BadNote, ValueError) as error:
         yield judged("manifest", [f"{MANIFEST}: {error}"], "")
         return
     said = f"line {manifest.line}, {manifest.begin} to {manifest.end}, made {manifest.made} by {manifest.by}"
-    yield judged("manifest", [], f"{said}, signed by {log}")
+    yield judged("manifest", [], f"{said}, signed by {log.name}")
     yield judged("files", _differing(files, manifest), f"{len(manifest.files)} files have the hashes that are signed")
-    yield from _content(files, manifest, trust, earlier)
+    yield from _content(files, manifest, Trust(trust.authorities, (log,)), earlier)
 
 
-def _manifest(files: Files, trust: Trust) -> tuple[Manifest, str]:
+def _manifest(files: Files, logs: Sequence[NoteKey]) -> tuple[Manifest, NoteKey]:
+    """The manifest, and the one of these logs whose key has signed it: the bundle's checkpoint must be of the same."""
     if MANIFEST not in files:
         raise ValueError("is not in the bundle")
-    text, key = open_note(bytes(files[MANIFEST]), trust.logs)
-    return parse_manifest(text), key.name
+    text, key = open_note(bytes(files[MANIFEST]), logs)
+    return parse_manifest(text), key
 
 
 def _differing(files: Files, manifest: Manifest) -> Iterator[str]:
@@ -86,6 +87,9 @@ def _differing(files: Files, manifest: Manifest) -> Iterator[str]:
             yield "the files do not stand in the manifest's order"
     for name in sorted(set(REQUIRED) - files.keys() - stated.keys()):
         yield f"{name}: is not in the bundle"
+    for name in files:
+        if name not in (*REQUIRED, MANIFEST) and not name.startswith((CERTIFICATES, decoding.FOLDER)):
+            yield f"{name}: is no file of a bundle, and nobody looks at it"
     for name, entry in stated.items():
         content = files.get(name)
         if content is not None and (len(content), hashlib.sha256(content).hexdigest()) != (entry.size, entry.sha256):
@@ -125,9 +129,11 @@ def _certified(files: Files, trust: Trust) -> tuple[list[Certified], list[str]]:
     for name, content in files.items():
         if name.startswith(CERTIFICATES):
             try:
-                good.append(read_certified(bytes(content), trust.authorities))
+                found = read_certified(bytes(content), trust.authorities)
             except BadCertificate as error:
                 problems.append(f"{name}: {error}")
+            else:
+                good += [found] if trust.authorities else []
     return good, problems
 
 
@@ -146,7 +152,7 @@ def _profiles(files: Files) -> tuple[dict[tuple[str, str], Profile], list[str]]:
         if name.startswith(decoding.FOLDER):
             try:
                 profile = decoding.read_profile(bytes(content))
-            except ValueError:
+            except (ValueError, RecursionError):
                 problems.append(f"{name}: expected a profile")
                 continue
             found[profile.model, profile.version] = profile
