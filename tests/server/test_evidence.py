@@ -119,6 +119,40 @@ def test_a_batch_that_does_not_name_the_one_before_it_fails(house: House, gatewa
     )  # fmt: skip
 
 
+@pytest.mark.requirement("evidence.gaps")
+@pytest.mark.parametrize("epoch", [b"epoch--1", b"epoch--2"])
+def test_what_a_gateway_said_only_later_is_in_the_bundle(
+    house: House, gateway: SignedGateway, epoch: bytes, tmp_path: Path
+) -> None:
+    """A full journal drops what is oldest: the batch that tells of it may be of another day, or of another journal."""
+    batches = [minute(gateway, i) for i in range(10)]
+    later = gateway if epoch == gateway.epoch else SignedGateway(epoch=epoch, key=gateway.key)
+    of = None if later is gateway else gateway.epoch
+    grown = [Gap("full", 4, until, of, (START + 180) * 1000, (START + 299) * 1000, ("p1",)) for until in (4, 5)]
+    store(house.engine, gateway, [*batches[:3], *batches[5:]])
+    store(house.engine, later, [minute(later, 10), *(minute(later, 11 + i, gaps=(g,)) for i, g in enumerate(grown))])
+    store(house.engine, later, [minute(later, 13)])
+    bundle = house.bundle(1, 7)
+    report = verified(house, bundle)
+    assert failed(report) == set()
+    assert report.of("gaps").said == "1 gaps, with the causes that are signed"
+    assert shell_says(bundle, tmp_path / "roots.json", tmp_path) == (0, [])
+
+
+@pytest.mark.requirement("evidence.bundle")
+def test_a_key_that_was_replaced_in_the_registry_still_counts(
+    house: House, gateway: SignedGateway, tmp_path: Path
+) -> None:
+    store(house.engine, gateway, [minute(gateway, i) for i in range(3)])
+    other = SignedGateway(epoch=b"epoch--2")
+    with write(house.engine) as connection:
+        connection.execute(update(schema.gateway).values(public_key=other.public_key))
+    store(house.engine, other, [minute(other, i) for i in range(3, 6)])
+    bundle = house.bundle(0, 5)
+    assert failed(verified(house, bundle)) == set()
+    assert shell_says(bundle, tmp_path / "roots.json", tmp_path) == (0, [])
+
+
 @pytest.mark.requirement("evidence.clock")
 def test_the_clock_s_history_is_in_it(house: House, gateway: SignedGateway) -> None:
     first, second = bytes([1] * 16), bytes([2] * 16)

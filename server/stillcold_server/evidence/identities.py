@@ -15,12 +15,16 @@ Span = tuple[int, int]
 
 
 def keys_of(connection: Connection, gateways: Collection[str]) -> list[tuple[str, str]]:
-    """Gateway and public key, of every key that the server believes or has believed."""
-    g, e = schema.gateway.c, schema.enrolment.c
+    """Gateway and public key, of every key that the server believes or has believed.
+
+    A key that came with the registry and was replaced there is known by the journals that it has signed.
+    """
+    g, e, j = schema.gateway.c, schema.enrolment.c, schema.journal_epoch.c
     registered = select(g.id, g.public_key).where(g.id.in_(gateways), g.public_key != "")
     believed = e.state.in_(("approved", "revoked"))
     enrolled = select(e.gateway, e.public_key).where(e.gateway.in_(gateways), believed, e.decided_at.is_not(None))
-    return sorted((row[0], row[1]) for row in connection.execute(registered.union(enrolled)))
+    used = select(j.gateway, j.key).where(j.gateway.in_(gateways))
+    return sorted((row[0], row[1]) for row in connection.execute(registered.union(enrolled, used)))
 
 
 def certificates_of(
