@@ -169,6 +169,15 @@ for file in certificates/*; do
   fi
 done
 
+# Keys that the server says were revoked, and not approved again, with the moment: nothing that came later is believed.
+awk -F '"' '$2 == "gateway" { g = $4 } $2 == "public_key" { k = $4 } $2 == "state" { s = $4 }
+  $2 == "decided_at" && s == "revoked" { revoked[g " " k] = $4 }
+  $2 == "decided_at" && s == "approved" { good[g " " k] = 1 }
+  END { for (key in revoked) if (!(key in good)) print key, revoked[key] }' enrolments.json | while read -r gateway key moment; do
+  moment=$(date -u -d "$moment" +%s%3N 2> /dev/null) || moment=0
+  echo "$gateway $key $moment"
+done > "$T/revoked"
+
 # --- batches: signature, receipt, place in the chain --------------------------------------------------------------------
 text() { # TEXT: CBOR text string, hexadecimal
   [ ${#1} -lt 24 ] && printf '%02x' $((0x60 + ${#1})) || printf '78%02x' ${#1}
@@ -248,6 +257,8 @@ while IFS= read -r line; do
   echo "$last $({ printf '\000'; printf '%s' "${line#* * * }"; } | sha256)" >> "$T/leaves"
   [ "$(sha256 < "$T/envelope")" = "$sum" ] || fail receipts "$name: the receipt is of another envelope"
   signer "$gateway" || { fail signatures "$name"; continue; }
+  awk -v g="$gateway" -v k="$KEY" -v t="$received" '$1 == g && $2 == k && $3 < t { found = 1 } END { exit found }' \
+    "$T/revoked" || fail certificates "$name: its key had been revoked when it came"
   if grep -qF "$gateway $KEY " "$T/certified"; then
     awk -v g="$gateway" -v k="$KEY" -v t="$received" '$1 == g && $2 == k && $3 <= t && t <= $4 { found = 1 } END { exit !found }' \
       "$T/certified" || fail certificates "$name: no certificate was good when it came"

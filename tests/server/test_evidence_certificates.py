@@ -144,6 +144,20 @@ def test_an_authority_that_was_renewed_since_serves(office: Office, gateway: Sig
     assert (entry["state"], entry["decided_by"], entry["reason"]) == ("revoked", "li", "stolen")
 
 
+@pytest.mark.requirement("evidence.certificates")
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(milliseconds=1)])
+def test_what_came_after_its_key_was_revoked_fails(office: Office, gateway: SignedGateway, late: timedelta) -> None:
+    """Though its certificate is still good by its dates."""
+    fed(office, gateway, NOW + late)
+    with write(office.house.engine) as connection:
+        revoke(connection, None, "gw-1", "li", "stolen", NOW)
+    item = office.both_say(office.house.bundle(0, 2, issuing=office.issuing), office.root)
+    assert item.verdict == ("FAIL" if late else "PASS")
+    assert [p.partition(": ")[2] for p in item.problems] == ["its key had been revoked when it came"] * (
+        3 if late else 0
+    )
+
+
 @pytest.mark.requirement("evidence.commands")
 def test_a_server_with_an_authority_hands_out_its_root_and_exports_its_certificates(
     office: Office, gateway: SignedGateway

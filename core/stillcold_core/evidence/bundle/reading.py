@@ -29,6 +29,8 @@ class Reading:
         Of the gateways.
     certified : sequence of Certified
         What certificates say of these keys.
+    revoked : mapping of (str, str) to int
+        When a gateway's key was revoked, ms.
     profiles : mapping of (str, str) to Profile
         By model and version.
 
@@ -46,8 +48,14 @@ class Reading:
         Which times they are of.
     """
 
-    def __init__(self, keys: Keys, certified: Sequence[Certified], profiles: Mapping[tuple[str, str], Profile]) -> None:
-        self._keys, self._certified = keys, certified
+    def __init__(
+        self,
+        keys: Keys,
+        certified: Sequence[Certified],
+        revoked: Mapping[tuple[str, str], int],
+        profiles: Mapping[tuple[str, str], Profile],
+    ) -> None:
+        self._keys, self._certified, self._revoked = keys, certified, revoked
         self.chains, self.clocks, self.decoding = Chains(), Clocks(), Decoding(profiles)
         self.problems: defaultdict[str, list[str]] = defaultdict(list)
         self.leaves: dict[int, bytes] = {}
@@ -80,10 +88,13 @@ class Reading:
         return None
 
     def _certify(self, one: Listed, key: str) -> None:
+        came = one.receipt.received_at
+        if came > self._revoked.get((one.receipt.gateway, key), came):
+            self.problems["certificates"].append(f"{one.name}: its key had been revoked when it came")
         mine = [c for c in self._certified if (c.gateway, c.public_key) == (one.receipt.gateway, key)]
         if not mine:
             self.uncertified.add(one.receipt.gateway)
-        elif not any(c.begins <= one.receipt.received_at <= c.ends for c in mine):
+        elif not any(c.begins <= came <= c.ends for c in mine):
             self.problems["certificates"].append(f"{one.name}: no certificate was good when it came")
 
     def _account(self, one: Listed, batch: Batch) -> None:

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from stillcold_core.evidence.bundle.report import Item, judged
@@ -35,6 +36,30 @@ def points_of(said: Mapping[str, Any], line: str) -> list[str]:
         case {"point": [*points]}:
             return sorted(str(p.get("id")) for p in points if isinstance(p, dict) and p.get("line") == line)
     return []
+
+
+def revocations(said: Mapping[str, Any]) -> dict[tuple[str, str], int]:
+    """When each gateway's public key was revoked, ms: what the server says came after that is not believed.
+
+    A key that was approved again, in another request, is not among them.
+    """
+    listed = said.get(ENROLMENTS)
+    decided = [e for e in listed if isinstance(e, dict)] if isinstance(listed, list) else []
+    approved = {_key(e) for e in decided if e.get("state") == "approved"}
+    gone = [e for e in decided if e.get("state") == "revoked" and _key(e) not in approved]
+    return {_key(e): _ms(e.get("decided_at")) for e in gone}
+
+
+def _key(enrolment: Mapping[str, Any]) -> tuple[str, str]:
+    return str(enrolment.get("gateway")), str(enrolment.get("public_key"))
+
+
+def _ms(moment: object) -> int:
+    """Of the beginning, where it cannot be read."""
+    try:
+        return round(datetime.fromisoformat(str(moment)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return 0
 
 
 def alerts(said: Mapping[str, Any], line: str) -> Item:

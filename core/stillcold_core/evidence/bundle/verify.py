@@ -22,7 +22,14 @@ from stillcold_core.evidence.bundle.logged import CHECKPOINT, GROWTH, PROOF, Fil
 from stillcold_core.evidence.bundle.manifest import MANIFEST, Manifest, parse_manifest
 from stillcold_core.evidence.bundle.reading import Reading
 from stillcold_core.evidence.bundle.report import Item, Report, judged
-from stillcold_core.evidence.bundle.statements import STATEMENTS, alerts, calibration, points_of, read_statements
+from stillcold_core.evidence.bundle.statements import (
+    STATEMENTS,
+    alerts,
+    calibration,
+    points_of,
+    read_statements,
+    revocations,
+)
 from stillcold_core.evidence.bundle.trust import Trust
 from stillcold_core.evidence.note import BadNote, Checkpoint, NoteKey, open_note
 from stillcold_core.profiles import Profile
@@ -106,7 +113,8 @@ def _content(files: Files, manifest: Manifest, trust: Trust, earlier: Checkpoint
         return
     certified, problems = _certified(files, trust)
     profiles, wrong = _profiles(files)
-    reading = Reading(keys, certified, profiles)
+    said, unread = read_statements(files)
+    reading = Reading(keys, certified, revocations(said), profiles)
     reading.take(listed, envelopes)
     reading.problems["certificates"] += problems
     yield _certificates(reading, certified, trust)
@@ -117,9 +125,8 @@ def _content(files: Files, manifest: Manifest, trust: Trust, earlier: Checkpoint
     yield from _accounts(files, reading)
     yield judged("profiles", wrong, f"{len(profiles)} profiles, each of the version that its name says")
     yield _decoding(reading)
-    said, problems = read_statements(files)
     yield reading.coverage.item(manifest.period, points_of(said, manifest.line))
-    yield judged("statements", problems, f"{len(said)} files that the server answers for")
+    yield judged("statements", unread, f"{len(said)} files that the server answers for")
     yield alerts(said, manifest.line)
     yield calibration(said)
 
