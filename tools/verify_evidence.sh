@@ -197,6 +197,7 @@ der() { # R OR S: an ASN.1 integer
   case $_i in [89a-f]*) _i=00$_i ;; esac
   printf '02%02x%s' $((${#_i} / 2)) "$_i"
 }
+HALF_OF_N=7fffffff800000007fffffffffffffffde737d56d38bcf4279dce5617e3192a8 # of P-256's order, SP 800-186
 CONTENT_TYPE=$(text application/vnd.stillcold.batch+cbor+zstd)
 # signed FILE ALG KID KEYFILE: whether it is an envelope with that key's signature; its payload is left in payload
 signed() {
@@ -218,6 +219,8 @@ signed() {
   sign=${sign#5840} digest=
   { printf '846a%s%s40' 5369676e617475726531 "$protected" | unhex; piece "$1" $start $((wide + length)); } > "$T/tbs"
   if [ "$2" = 26 ]; then
+    low=$(echo "$sign" | cut -c 65-128) # s, of which the smaller one is the good one
+    expr "x$low" \> "x$HALF_OF_N" > /dev/null && return 1
     digest="-digest sha256"
     both=$(der "$(echo "$sign" | cut -c 1-64)")$(der "$(echo "$sign" | cut -c 65-128)")
     sign=30$(printf '%02x' $((${#both} / 2)))$both

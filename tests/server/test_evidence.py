@@ -32,6 +32,7 @@ from support.tampering import batches_of, files_of, relisted, shell_says, signed
 
 Files = dict[str, bytes]
 ABSENT = {"certificates", "calibration", "earlier"}
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 @pytest.fixture
@@ -139,6 +140,19 @@ def test_what_a_gateway_said_only_later_is_in_the_bundle(
     assert shell_says(bundle, tmp_path / "roots.json", tmp_path) == (0, [])
 
 
+@pytest.mark.requirement("evidence.gaps")
+def test_two_losses_of_one_place_are_both_told(house: House, gateway: SignedGateway) -> None:
+    """Each by its own cause; of one that grew, how it was in the end, whatever else is told in between."""
+    begin = START * 1000
+    ends = (("disk_error", 1000), ("full", 2000), ("full", 3000))
+    disk, full, more = (Gap(reason, 3, 2, None, begin, begin + end) for reason, end in ends)
+    batches = [minute(gateway, i) for i in range(2)]
+    batches += [minute(gateway, 2, gaps=(disk, more)), minute(gateway, 3, gaps=(disk, full))]
+    store(house.engine, gateway, batches)
+    records = json.loads(files_of(house.bundle(0, 3))["gaps.json"])["records"]
+    assert [(r["reason"], r["to"] - begin) for r in records] == [("disk_error", 1000), ("full", 3000)]
+
+
 @pytest.mark.requirement("evidence.bundle")
 def test_a_key_that_was_replaced_in_the_registry_still_counts(
     house: House, gateway: SignedGateway, tmp_path: Path
@@ -229,6 +243,25 @@ def test_a_batch_that_is_put_in_beside_another_is_found(
     assert failed(verified(house, forged)) == {"chain"}
     code, items = shell_says(forged, tmp_path / "roots.json", tmp_path)
     assert (code, {x.partition(":")[0] for x in items}) == (1, {"chain"})
+
+
+@pytest.mark.requirement("evidence.two-verifiers")
+def test_the_second_form_of_an_ecdsa_signature_is_none(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
+    """Anybody can make it of the first one; no later batch names the hash of the last one."""
+    gateway.key = ec.generate_private_key(ec.SECP256R1())
+    with write(house.engine) as connection:
+        connection.execute(update(schema.gateway).values(public_key=gateway.public_key))
+    ten_minutes(house, gateway)
+    files = files_of(house.bundle(0, 9))
+    *batches, (receipt, envelope) = batches_of(files)
+    s = (P256_ORDER - int.from_bytes(envelope[-32:])).to_bytes(32)
+    other = envelope[:-32] + s
+    forged = relisted(files, [*batches, (replace(receipt, hash=digest(other)), other)], house.signer)
+    assert "signatures" in failed(verified(house, forged))
+    assert shell_says(forged, tmp_path / "roots.json", tmp_path) == (
+        1,
+        [f"signatures: batch 10 of gw-1, epoch {receipt.epoch.hex()}"],
+    )
 
 
 def test_a_batch_without_a_receipt_is_not_exported(house: House, gateway: SignedGateway) -> None:

@@ -48,7 +48,7 @@ class Chains:
     def __init__(self) -> None:
         self._links: dict[Chain, dict[int, tuple[bytes, bytes]]] = {}
         self._twice: list[tuple[Chain, int]] = []
-        self._records: dict[tuple[Chain, int, bool], Gap] = {}
+        self._records: dict[tuple[Chain, int, bool, str], Gap] = {}
 
     def take(self, receipt: Receipt, batch: Batch) -> None:
         """Add a batch."""
@@ -57,9 +57,9 @@ class Chains:
             self._twice.append(((batch.gateway, batch.epoch), batch.sequence))
         links[batch.sequence] = (receipt.hash, batch.previous)
         for gap in batch.gaps:
-            key = ((batch.gateway, gap.epoch or batch.epoch), gap.first, gap.until < gap.first)
+            key = ((batch.gateway, gap.epoch or batch.epoch), gap.first, gap.until < gap.first, gap.reason)
             known = self._records.get(key)
-            if known is None or (gap.until, gap.ended or 0, gap.reason) > (known.until, known.ended or 0, known.reason):
+            if known is None or (gap.until, gap.ended or 0) > (known.until, known.ended or 0):
                 self._records[key] = gap
 
     def broken(self) -> Iterator[str]:
@@ -82,13 +82,13 @@ class Chains:
 
     def text(self) -> str:
         """The account, as JSON."""
-        records = [_told(chain, gap) for (chain, _, _), gap in sorted(self._records.items(), key=lambda item: item[0])]
+        records = [_told(chain, gap) for (chain, *_), gap in sorted(self._records.items(), key=lambda item: item[0])]
         return _json({"missing": [asdict(m) for m in self.missing()], "records": records})
 
     def _missing(self, chain: Chain, first: int, until: int) -> Missing:
         about = [
             gap
-            for (of, _, _), gap in sorted(self._records.items(), key=lambda item: item[0])
+            for (of, *_), gap in sorted(self._records.items(), key=lambda item: item[0])
             if of == chain and gap.first <= until and gap.until >= max(first, gap.first)
         ]
         reached = first - 1
