@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Engine, update
 
 from stillcold_core.contract.losses import Gap
 from stillcold_core.contract.steps import Step
+from stillcold_core.detect.findings import Finding
 from stillcold_core.evidence.bundle.report import Report
 from stillcold_core.evidence.bundle.trust import load_checkpoint, load_trust, trust_text
 from stillcold_core.evidence.bundle.verify import verify_bundle
@@ -20,6 +22,7 @@ from stillcold_core.evidence.envelope import digest
 from stillcold_core.evidence.keys import Ed25519PrivateKey
 from stillcold_core.evidence.note import NoteKey, checkpoint_text, note_text, open_checkpoint
 from stillcold_core.registry import Registry
+from stillcold_server.alerts.lifecycle import record
 from stillcold_server.evidence.export import NothingStored
 from stillcold_server.evidence.key import Signer, new_key
 from stillcold_server.evidence.log import extend
@@ -31,6 +34,7 @@ from support.gateway import SignedGateway
 from support.tampering import batches_of, files_of, relisted, shell_says, signed
 
 Files = dict[str, bytes]
+CLONED = Finding("tamper.clone", "critical", "kc-017", "f1", "p1", START, START, "two journals", {"gateway": "gw-1"})
 ABSENT = {"certificates", "calibration", "earlier"}
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -270,6 +274,21 @@ def test_a_batch_without_a_receipt_is_not_exported(house: House, gateway: Signed
         connection.execute(schema.log_entry.delete())
     with pytest.raises(NoReceipt, match="start the server"):
         house.bundle(0, 9)
+
+
+@pytest.mark.requirement("evidence.bundle")
+def test_a_copied_gateway_is_told_of_in_the_evidence_of_each_of_its_lines(house: House, gateway: SignedGateway) -> None:
+    """The alert stands on one of them, and casts doubt on all."""
+    ten_minutes(house, gateway)
+    stranger = msgspec.structs.replace(CLONED, began=START + 1, detected=START + 1, evidence={"gateway": "gw-9"})
+    with write(house.engine) as connection:
+        for finding in (CLONED, stranger):
+            record(connection, finding, START * 1000)
+    for line in ("f1", "mill"):
+        bundle = house.bundle(0, 9, line=line)
+        assert failed(verified(house, bundle)) == set()
+        told = [a["evidence"]["gateway"] for a in json.loads(files_of(bundle)["alerts.json"])]
+        assert told == (["gw-1", "gw-9"] if line == "f1" else ["gw-1"])
 
 
 def _without_batch(files: Files) -> Files:

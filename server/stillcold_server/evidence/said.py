@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ from stillcold_server.api.moments import to_iso
 from stillcold_server.api.read.alerts import load_alert
 from stillcold_server.evidence.identities import history_of
 from stillcold_server.evidence.selection import Period, Run
+from stillcold_server.ingest.clones import KIND as CLONE
 from stillcold_server.registry.ledger import export_registry
 from stillcold_server.store import schema
 
@@ -29,7 +30,7 @@ def statements_of(connection: Connection, period: Period, runs: Sequence[Run]) -
     registry = _extract(export_registry(connection), period.line, gateways)
     return {
         REGISTRY: dump_registry(registry).encode(),
-        ALERTS: _alerts(connection, period),
+        ALERTS: _alerts(connection, period, gateways),
         ENROLMENTS: _json(history_of(connection, gateways)),
         NOTES: _json(_notes(connection, runs)),
         CALIBRATION: _json({p.id: None for p in registry.points_of(period.line)}),  # the registry has no records yet
@@ -55,11 +56,15 @@ def _extract(registry: Registry, line: str, gateways: set[str]) -> Registry:
     )
 
 
-def _alerts(connection: Connection, period: Period) -> bytes:
+def _alerts(connection: Connection, period: Period, gateways: Collection[str]) -> bytes:
+    """Those of the line, and those of a copy of its gateways, which stand on one line and touch all of them."""
     a = schema.alert.c
     during = (a.began <= period.end) & (a.ended.is_(None) | (a.ended >= period.begin))
-    query = select(a.id).where(a.line == period.line, during).order_by(a.detected, a.id)
-    found = [load_alert(connection, name) for name in connection.scalars(query).all()]
+    wanted = (a.line == period.line) | (a.kind == CLONE)
+    query = select(a.id, a.line, a.evidence).where(wanted, during).order_by(a.detected, a.id)
+    rows = connection.execute(query).all()
+    names = [r.id for r in rows if r.line == period.line or r.evidence.get("gateway") in gateways]
+    found = [load_alert(connection, name) for name in names]
     return TypeAdapter(list[AlertDetail | None]).dump_json(found, indent=1) + b"\n"
 
 

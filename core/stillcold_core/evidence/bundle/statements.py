@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -62,13 +62,19 @@ def _ms(moment: object) -> int:
         return 0
 
 
-def alerts(said: Mapping[str, Any], line: str) -> Item:
-    """The alerts' timeline."""
+def alerts(said: Mapping[str, Any], line: str, gateways: Collection[str]) -> Item:
+    """The alerts' timeline: the line's, and what is said of a copy of one of these gateways."""
     listed = said.get(ALERTS)
     if not isinstance(listed, list) or not all(isinstance(a, dict) for a in listed):
         return judged("alerts", [f"{ALERTS}: expected a list of alerts"], "")
-    problems = [f"{ALERTS}: {a.get('id')} is of another line" for a in listed if a.get("line") != line]
+    others = [a for a in listed if a.get("line") != line and not _about(a, gateways)]
+    problems = [f"{ALERTS}: {a.get('id')} is of another line" for a in others]
     return judged("alerts", problems, f"{len(listed)} alerts, with what was done about each")
+
+
+def _about(alert: Mapping[str, Any], gateways: Collection[str]) -> bool:
+    evidence = alert.get("evidence")
+    return isinstance(evidence, dict) and str(evidence.get("gateway")) in gateways
 
 
 def calibration(said: Mapping[str, Any]) -> Item:

@@ -127,7 +127,7 @@ def _content(files: Files, manifest: Manifest, trust: Trust, earlier: Checkpoint
     yield _decoding(reading)
     yield reading.coverage.item(manifest.period, points_of(said, manifest.line))
     yield judged("statements", unread, f"{len(said)} files that the server answers for")
-    yield alerts(said, manifest.line)
+    yield alerts(said, manifest.line, keys)
     yield calibration(said)
 
 
