@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from stillcold_core.evidence.bundle.trust import trust_text
 from stillcold_core.registry import Gateway, Line, Permit, Point, Registry, Site
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import write
+from support.evidence import House
 from support.gateway import SignedGateway
 from support.story import NOW, feed, restart_story
 from support.web import Web
@@ -37,6 +40,14 @@ def plant(engine: Engine, gateway: SignedGateway) -> Registry:
     with write(engine) as connection:
         import_registry(connection, registry)
     return registry
+
+
+@pytest.fixture
+def house(engine: Engine, plant: Registry, tmp_path: Path) -> House:
+    """A server over ``plant`` with the key of a log; ``roots.json`` beside it trusts that, and no authority."""
+    house = House.over(engine, tmp_path)
+    (tmp_path / "roots.json").write_text(trust_text([], house.signer.public))
+    return house
 
 
 @pytest.fixture

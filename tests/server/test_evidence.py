@@ -3,60 +3,27 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import Engine, update
+from sqlalchemy import update
 
 from stillcold_core.contract.losses import Gap
 from stillcold_core.contract.steps import Step
 from stillcold_core.detect.findings import Finding
-from stillcold_core.evidence.bundle.report import Report
-from stillcold_core.evidence.bundle.trust import load_checkpoint, load_trust, trust_text
-from stillcold_core.evidence.bundle.verify import verify_bundle
-from stillcold_core.evidence.envelope import digest
-from stillcold_core.evidence.keys import Ed25519PrivateKey
-from stillcold_core.evidence.note import NoteKey, checkpoint_text, note_text, open_checkpoint
-from stillcold_core.registry import Registry
 from stillcold_server.alerts.lifecycle import record
 from stillcold_server.evidence.export import NothingStored
-from stillcold_server.evidence.key import Signer, new_key
-from stillcold_server.evidence.log import extend
 from stillcold_server.evidence.selection import NoReceipt
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
-from support.evidence import START, House, minute, store
+from support.evidence import START, House, failed, minute, store
 from support.gateway import SignedGateway
-from support.tampering import batches_of, files_of, relisted, shell_says, signed
+from support.tampering import batches_of, files_of, relisted, shell_says
 
-Files = dict[str, bytes]
 CLONED = Finding("tamper.clone", "critical", "kc-017", "f1", "p1", START, START, "two journals", {"gateway": "gw-1"})
 ABSENT = {"certificates", "calibration", "earlier"}
-P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-
-
-@pytest.fixture
-def house(engine: Engine, plant: Registry, tmp_path: Path) -> House:
-    house = House.over(engine, tmp_path)
-    (tmp_path / "roots.json").write_text(trust_text([], house.signer.public))
-    return house
-
-
-def verified(house: House, bundle: bytes) -> Report:
-    return verify_bundle(memoryview(bundle), house.trust)
-
-
-def failed(report: Report) -> set[str]:
-    return {item.name for item in report.items if item.verdict == "FAIL"}
-
-
-def ten_minutes(house: House, gateway: SignedGateway) -> None:
-    for i in range(10):
-        store(house.engine, gateway, [minute(gateway, i)])
 
 
 @pytest.mark.requirement("evidence.bundle")
@@ -67,9 +34,9 @@ def test_both_verifiers_pass_a_bundle(house: House, gateway: SignedGateway, key:
         gateway.key = ec.generate_private_key(ec.SECP256R1())
         with write(house.engine) as connection:
             connection.execute(update(schema.gateway).values(public_key=gateway.public_key))
-    ten_minutes(house, gateway)
+    house.ten_minutes(gateway)
     bundle = house.bundle(2, 6)
-    report = verified(house, bundle)
+    report = house.verified(bundle)
     assert {item.name for item in report.items if item.verdict == "ABSENT"} == ABSENT
     assert failed(report) == set()
     assert report.of("signatures").said == "7 batches, 21 samples"
@@ -82,7 +49,7 @@ def test_both_verifiers_pass_a_bundle(house: House, gateway: SignedGateway, key:
 
 @pytest.mark.requirement("evidence.bundle")
 def test_the_same_period_gives_the_same_bundle(house: House, gateway: SignedGateway) -> None:
-    ten_minutes(house, gateway)
+    house.ten_minutes(gateway)
     assert house.bundle(0, 9) == house.bundle(0, 9)
 
 
@@ -94,7 +61,7 @@ def test_a_gap_that_the_gateway_has_signed_passes_with_its_cause_and_another_fai
     lost = Gap("full", 3, 3, begun=1_800_000_120_000, ended=1_800_000_170_000, points=("p1",))
     batches += [minute(gateway, i, gaps=(lost,)) for i in range(3, 9)]
     store(house.engine, gateway, [*batches[:2], *batches[3:6], *batches[7:]])
-    report = verified(house, house.bundle(0, 8))
+    report = house.verified(house.bundle(0, 8))
     assert report.of("chain").problems == (
         "batches 7 to 7 of gw-1, epoch 65706f63682d2d31: missing, and the gateway has not said so",
     )
@@ -102,7 +69,7 @@ def test_a_gap_that_the_gateway_has_signed_passes_with_its_cause_and_another_fai
     code, items = shell_says(house.bundle(0, 8), tmp_path / "roots.json", tmp_path)
     assert (code, len(items)) == (1, 1)
     good = house.bundle(0, 3)
-    assert failed(verified(house, good)) == set()
+    assert failed(house.verified(good)) == set()
     assert shell_says(good, tmp_path / "roots.json", tmp_path) == (0, [])
     gaps = json.loads(files_of(good)["gaps.json"])
     assert [(m["first"], m["until"], m["reasons"], m["explained"]) for m in gaps["missing"]] == [(3, 3, ["full"], True)]
@@ -117,7 +84,7 @@ def test_a_batch_that_does_not_name_the_one_before_it_fails(house: House, gatewa
     batches = [minute(gateway, i) for i in range(3)]
     batches += [minute(gateway, 3, previous=bytes([7]) * 32), minute(gateway, 4)]
     store(house.engine, gateway, batches)
-    report = verified(house, house.bundle(0, 4))
+    report = house.verified(house.bundle(0, 4))
     assert failed(report) == {"chain"}
     assert report.of("chain").problems == (
         "batch 4 of gw-1, epoch 65706f63682d2d31: does not name the one before it",
@@ -138,7 +105,7 @@ def test_what_a_gateway_said_only_later_is_in_the_bundle(
     store(house.engine, later, [minute(later, 10), *(minute(later, 11 + i, gaps=(g,)) for i, g in enumerate(grown))])
     store(house.engine, later, [minute(later, 13)])
     bundle = house.bundle(1, 7)
-    report = verified(house, bundle)
+    report = house.verified(bundle)
     assert failed(report) == set()
     assert report.of("gaps").said == "1 gaps, with the causes that are signed"
     assert shell_says(bundle, tmp_path / "roots.json", tmp_path) == (0, [])
@@ -167,7 +134,7 @@ def test_a_key_that_was_replaced_in_the_registry_still_counts(
         connection.execute(update(schema.gateway).values(public_key=other.public_key))
     store(house.engine, other, [minute(other, i) for i in range(3, 6)])
     bundle = house.bundle(0, 5)
-    assert failed(verified(house, bundle)) == set()
+    assert failed(house.verified(bundle)) == set()
     assert shell_says(bundle, tmp_path / "roots.json", tmp_path) == (0, [])
 
 
@@ -178,7 +145,7 @@ def test_the_clock_s_history_is_in_it(house: House, gateway: SignedGateway) -> N
     batches += [minute(gateway, 2, boot=second, steps=(Step(5000, -60000),))]
     store(house.engine, gateway, batches)
     bundle = house.bundle(0, 2)
-    assert failed(verified(house, bundle)) == set()
+    assert failed(house.verified(bundle)) == set()
     boots = json.loads(files_of(bundle)["clock.json"])
     told = [(b["boot"], b["first"], b["last"], b["unsynced"], b["steps"]) for b in boots]
     assert told == [(first.hex(), 1, 1, 0, []), (second.hex(), 2, 3, 1, [[3, 5000, -60000]])]
@@ -186,13 +153,13 @@ def test_the_clock_s_history_is_in_it(house: House, gateway: SignedGateway) -> N
 
 @pytest.mark.requirement("evidence.period")
 def test_a_period_that_the_samples_do_not_fill_is_said(house: House, gateway: SignedGateway) -> None:
-    ten_minutes(house, gateway)
-    assert verified(house, house.bundle(1, 8)).of("period").verdict == "PASS"
-    report = verified(house, house.bundle(1, 30))
+    house.ten_minutes(gateway)
+    assert house.verified(house.bundle(1, 8)).of("period").verdict == "PASS"
+    report = house.verified(house.bundle(1, 30))
     assert (report.of("period").verdict, failed(report)) == ("ABSENT", set())
     with pytest.raises(NothingStored):
         house.bundle(100, 130)
-    silent = verified(house, house.bundle(0, 9, line="mill"))
+    silent = house.verified(house.bundle(0, 9, line="mill"))
     assert silent.of("period").said == "the samples of p2 do not reach from the period's begin to its end"
 
 
@@ -205,7 +172,7 @@ def test_a_journal_that_breaks_off_within_the_period_is_said(house: House, gatew
             store(house.engine, journal, [minute(journal, i)], (START + 60 * (i + 1)) * 1000)
 
     def said(bundle: bytes) -> list[str]:
-        report = verified(house, bundle)
+        report = house.verified(bundle)
         assert failed(report) == set()
         period = report.of("period")
         return [] if period.verdict == "PASS" else period.said.split("; ")
@@ -228,48 +195,8 @@ def test_a_journal_that_breaks_off_within_the_period_is_said(house: House, gatew
     ]
 
 
-@pytest.mark.requirement("evidence.insider")
-@pytest.mark.parametrize("at", [3, 4])
-@pytest.mark.parametrize("same", [True, False])
-def test_a_batch_that_is_put_in_beside_another_is_found(
-    house: House, gateway: SignedGateway, at: int, same: bool, tmp_path: Path
-) -> None:
-    """Before it or after it; the same again, or another that was signed with a copied key."""
-    ten_minutes(house, gateway)
-    copy = SignedGateway(key=gateway.key)
-    for i in range(4):
-        envelope = minute(copy, 20 + i)
-    files = files_of(house.bundle(0, 8))
-    batches = batches_of(files)
-    receipt = batches[3][0]
-    other = batches[3] if same else (replace(receipt, hash=digest(envelope)), envelope)
-    forged = relisted(files, [*batches[:at], other, *batches[at:]], house.signer)
-    assert failed(verified(house, forged)) == {"chain"}
-    code, items = shell_says(forged, tmp_path / "roots.json", tmp_path)
-    assert (code, {x.partition(":")[0] for x in items}) == (1, {"chain"})
-
-
-@pytest.mark.requirement("evidence.two-verifiers")
-def test_the_second_form_of_an_ecdsa_signature_is_none(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
-    """Anybody can make it of the first one; no later batch names the hash of the last one."""
-    gateway.key = ec.generate_private_key(ec.SECP256R1())
-    with write(house.engine) as connection:
-        connection.execute(update(schema.gateway).values(public_key=gateway.public_key))
-    ten_minutes(house, gateway)
-    files = files_of(house.bundle(0, 9))
-    *batches, (receipt, envelope) = batches_of(files)
-    s = (P256_ORDER - int.from_bytes(envelope[-32:])).to_bytes(32)
-    other = envelope[:-32] + s
-    forged = relisted(files, [*batches, (replace(receipt, hash=digest(other)), other)], house.signer)
-    assert "signatures" in failed(verified(house, forged))
-    assert shell_says(forged, tmp_path / "roots.json", tmp_path) == (
-        1,
-        [f"signatures: batch 10 of gw-1, epoch {receipt.epoch.hex()}"],
-    )
-
-
 def test_a_batch_without_a_receipt_is_not_exported(house: House, gateway: SignedGateway) -> None:
-    ten_minutes(house, gateway)
+    house.ten_minutes(gateway)
     with write(house.engine) as connection:
         connection.execute(schema.log_entry.delete())
     with pytest.raises(NoReceipt, match="start the server"):
@@ -279,159 +206,13 @@ def test_a_batch_without_a_receipt_is_not_exported(house: House, gateway: Signed
 @pytest.mark.requirement("evidence.bundle")
 def test_a_copied_gateway_is_told_of_in_the_evidence_of_each_of_its_lines(house: House, gateway: SignedGateway) -> None:
     """The alert stands on one of them, and casts doubt on all."""
-    ten_minutes(house, gateway)
+    house.ten_minutes(gateway)
     stranger = msgspec.structs.replace(CLONED, began=START + 1, detected=START + 1, evidence={"gateway": "gw-9"})
     with write(house.engine) as connection:
         for finding in (CLONED, stranger):
             record(connection, finding, START * 1000)
     for line in ("f1", "mill"):
         bundle = house.bundle(0, 9, line=line)
-        assert failed(verified(house, bundle)) == set()
+        assert failed(house.verified(bundle)) == set()
         told = [a["evidence"]["gateway"] for a in json.loads(files_of(bundle)["alerts.json"])]
         assert told == (["gw-1", "gw-9"] if line == "f1" else ["gw-1"])
-
-
-def _without_batch(files: Files) -> Files:
-    """The third batch left out of bytes and list, so that both fit."""
-    lines = files["batches.txt"].decode().splitlines()
-    number, offset, length, entry = lines[2].split(" ", 3)
-    begin, size = int(offset), int(length)
-    kept = [*lines[:2]]
-    for line in lines[3:]:
-        number, offset, length, entry = line.split(" ", 3)
-        kept.append(f"{number} {int(offset) - size} {length} {entry}")
-    content = files["batches.bin"]
-    return {
-        **files,
-        "batches.bin": content[:begin] + content[begin + size :],
-        "batches.txt": ("\n".join(kept) + "\n").encode(),
-    }
-
-
-def _later(files: Files) -> Files:
-    """A receipt dated a second later."""
-    return {**files, "batches.txt": files["batches.txt"].replace(b"1800000240000", b"1800000241000")}
-
-
-def _other_key(files: Files) -> Files:
-    return {**files, "keys.txt": f"gw-1 {SignedGateway().public_key}\n".encode()}
-
-
-def _text(name: str, old: str, new: str) -> Callable[[Files], Files]:
-    def change(files: Files) -> Files:
-        assert old in files[name].decode()
-        return {**files, name: files[name].replace(old.encode(), new.encode())}
-
-    return change
-
-
-def _profile(files: Files) -> Files:
-    (name,) = (n for n in files if n.startswith("profiles/"))
-    return _text(name, 'unit = "kWh"', 'unit = "MWh"')(files)
-
-
-INSIDER: dict[str, tuple[Callable[[Files], Files], set[str], bool]] = {
-    "a batch left out": (_without_batch, {"chain", "log"}, True),
-    "a receipt dated later": (_later, {"log", "clock"}, True),
-    "another gateway's key": (_other_key, {"signatures"}, True),
-    "no gaps told": (_text("gaps.json", '"missing": []', '"missing":[]'), {"gaps"}, False),
-    "a clock's history made better": (_text("clock.json", '"unsynced": 0', '"unsynced": -1'), {"clock"}, False),
-    "a profile that reads more": (_profile, {"profiles"}, False),
-    "an alert of another line": (_text("alerts.json", "[]", '[{"line": "f2"}]'), {"alerts"}, False),
-    "a registry that is none": (_text("registry.toml", "[[site]]", "[[site"), {"statements"}, False),
-}
-
-
-@pytest.mark.requirement("evidence.insider")
-@pytest.mark.parametrize("name", INSIDER)
-def test_what_the_office_changes_and_signs_again_is_found(
-    name: str, house: House, gateway: SignedGateway, tmp_path: Path
-) -> None:
-    """By what gateways have signed, and by the log; the shell's verifier finds what is no account of the server's."""
-    ten_minutes(house, gateway)
-    change, expected, by_shell = INSIDER[name]
-    files = files_of(house.bundle(1, 8))
-    assert failed(verified(house, signed(files, house.signer))) == set()
-    changed = signed(change(files), house.signer)
-    assert expected <= failed(verified(house, changed))
-    assert shell_says(changed, tmp_path / "roots.json", tmp_path)[0] == int(by_shell)
-
-
-@pytest.mark.requirement("evidence.trust")
-def test_a_bundle_of_a_server_that_is_not_trusted_fails(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
-    ten_minutes(house, gateway)
-    stranger = NoteKey("example.org/stillcold", Ed25519PrivateKey.generate().public_key())
-    (tmp_path / "others.json").write_text(trust_text([], stranger))
-    bundle = house.bundle(1, 8)
-    assert failed(verify_bundle(memoryview(bundle), load_trust(tmp_path / "others.json"))) == {"manifest"}
-    assert shell_says(bundle, tmp_path / "others.json", tmp_path)[0] == 1
-
-
-@pytest.mark.requirement("evidence.trust")
-def test_manifest_and_checkpoint_are_of_one_log(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
-    """Of two logs that are both trusted, neither speaks for the other; nor is one held to the other's checkpoint."""
-    ten_minutes(house, gateway)
-    (tmp_path / "other.key").write_bytes(new_key())
-    other = Signer(tmp_path / "other.key", "example.org/other")
-    logs = [house.signer.public, other.public]
-    roots = tmp_path / "roots.json"
-    roots.write_text(json.dumps({"authorities": [], "logs": [log.text for log in logs]}, indent=1))
-    bundle = house.bundle(1, 8, since=3)
-    files = files_of(bundle)
-    theirs = note_text(files["checkpoint.txt"]).replace("/stillcold", "/other")
-    borrowed = files | {"checkpoint.txt": other.sign(theirs)}
-    assert failed(verify_bundle(memoryview(signed(borrowed, house.signer)), load_trust(roots))) == {"log"}
-    assert shell_says(signed(borrowed, house.signer), roots, tmp_path)[0] == 1
-    kept = tmp_path / "kept.txt"
-    kept.write_bytes(other.sign(checkpoint_text("example.org/other", 3, bytes(32))))
-    report = verify_bundle(memoryview(bundle), load_trust(roots), load_checkpoint(kept, logs))
-    assert [i.problems for i in report.items if i.verdict == "FAIL"] == [
-        ("the earlier checkpoint is of example.org/other, another log",)
-    ]
-    assert shell_says(bundle, roots, tmp_path, str(kept)) == (
-        1,
-        ["earlier: the earlier checkpoint is of example.org/other, another log"],
-    )
-
-
-def test_a_file_that_nobody_looks_at_fails(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
-    ten_minutes(house, gateway)
-    more = signed({**files_of(house.bundle(1, 8)), "values.csv": b"time,point\n"}, house.signer)
-    assert failed(verified(house, more)) == {"files"}
-    assert shell_says(more, tmp_path / "roots.json", tmp_path) == (
-        1,
-        ["files: values.csv: is no file of a bundle, and nobody looks at it"],
-    )
-
-
-@pytest.mark.requirement("evidence.earlier")
-def test_a_checkpoint_that_somebody_kept_binds_the_log(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
-    """The log goes on from it; one that was written anew meanwhile does not, and is signed as well as the other."""
-    for i in range(5):
-        store(house.engine, gateway, [minute(gateway, i)])
-    kept = house.checkpoint()
-    (tmp_path / "kept.txt").write_bytes(kept)
-    earlier = open_checkpoint(kept, house.trust.logs)
-    for i in range(5, 10):
-        store(house.engine, gateway, [minute(gateway, i)])
-
-    def both_say(bundle: bytes) -> str:
-        report = verify_bundle(memoryview(bundle), house.trust, earlier)
-        assert failed(report) <= {"earlier"}
-        code, items = shell_says(bundle, tmp_path / "roots.json", tmp_path, str(tmp_path / "kept.txt"))
-        assert (code, [x.partition(":")[0] for x in items]) == ((0, []) if report.good else (1, ["earlier"]))
-        return report.of("earlier").said
-
-    assert both_say(house.bundle(0, 9, since=earlier.size)) == "the log goes on from its first 5 entries"
-    assert both_say(house.bundle(0, 9)) == "1 wrong"
-    assert both_say(house.bundle(0, 9, since=4)) == "1 wrong"
-    with write(house.engine) as connection:
-        connection.execute(schema.log_entry.delete())
-        connection.execute(schema.log_tile.delete())
-        connection.execute(
-            update(schema.batch).where(schema.batch.c.sequence == 2).values(received_at=1_800_000_119_000)
-        )
-        extend(connection)
-    rewritten = house.bundle(0, 9, since=earlier.size)
-    assert failed(verified(house, rewritten)) == set()
-    assert both_say(rewritten) == "1 wrong"

@@ -10,7 +10,9 @@ from cryptography import x509
 from sqlalchemy import Engine
 
 from stillcold_core.contract.batch import block_of
+from stillcold_core.evidence.bundle.report import Report
 from stillcold_core.evidence.bundle.trust import Trust
+from stillcold_core.evidence.bundle.verify import verify_bundle
 from stillcold_core.profiles import decode, encode, load_profile
 from stillcold_core.readings import Sample
 from stillcold_server.evidence.export import checkpoint, write_bundle
@@ -56,6 +58,11 @@ def store(engine: Engine, gateway: SignedGateway, envelopes: Sequence[bytes], no
     Writer(engine, Metrics()).take([(gateway.name, e) for e in envelopes], received)
 
 
+def failed(report: Report) -> set[str]:
+    """The items that failed."""
+    return {item.name for item in report.items if item.verdict == "FAIL"}
+
+
 @dataclass(frozen=True)
 class House:
     """A server's database, its log's key, and whom a verifier trusts."""
@@ -85,3 +92,12 @@ class House:
         """Of the log as it is now."""
         with read(self.engine) as connection:
             return checkpoint(connection, self.signer)
+
+    def verified(self, bundle: bytes) -> Report:
+        """What ``stillcold-verify`` says."""
+        return verify_bundle(memoryview(bundle), self.trust)
+
+    def ten_minutes(self, gateway: SignedGateway) -> None:
+        """Have the server take the first ten minutes of a gateway."""
+        for i in range(10):
+            store(self.engine, gateway, [minute(gateway, i)])
