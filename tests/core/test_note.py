@@ -60,7 +60,8 @@ def test_a_checkpoint_is_read_back_and_no_other_note_is_one() -> None:
     def signed(text: str) -> bytes:
         return sign_note(text, "example.org/log", key).encode()
 
-    assert open_checkpoint(signed(checkpoint_text("example.org/log", 7, root)), keys) == Checkpoint(7, root)
+    found = open_checkpoint(signed(checkpoint_text("example.org/log", 7, root)), keys)
+    assert found == Checkpoint("example.org/log", 7, root)
     encoded = base64.b64encode(root).decode()
     for text in (
         "said\n",
