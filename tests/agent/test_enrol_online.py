@@ -1,6 +1,7 @@
 """Enrolling and renewing over a network that belongs to somebody else."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from stillcold_agent.cli import main
 from stillcold_agent.config import load_config
@@ -34,7 +36,7 @@ class Far:
     def __init__(self, folder: Path) -> None:
         self.authority = make_authority(folder, folder / "root.key", NOW - 100 * DAY)
         self.state, self.key, self.ends, self.status = "approved", code_key(CODE), 80 * DAY, 200
-        self.garbage = b""
+        self.garbage, self.elsewhere = b"", ""
         self.asked: list[str] = []
         far = self
 
@@ -42,6 +44,8 @@ class Far:
             def do_POST(self) -> None:
                 body = far.answer(self.rfile.read(int(self.headers["content-length"])))
                 self.send_response(far.status)
+                if far.elsewhere:
+                    self.send_header("Location", far.elsewhere)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -117,6 +121,52 @@ def test_an_answer_that_knows_the_code_is_installed(config: Path, far: Far) -> N
 
 def changed(**changes: object) -> Callable[[Far], None]:
     return lambda far: vars(far).update(changes)
+
+
+def spoilt(old: bytes, new: bytes) -> Callable[[Far], None]:
+    """A certificate that looks like one until somebody looks into it."""
+
+    def spoil(far: Far) -> None:
+        answer = json.loads(far.answer(far.asked[-1].encode()))
+        der = x509.load_pem_x509_certificate(answer["certificate"].encode()).public_bytes(Encoding.DER)
+        assert old in der
+        answer["certificate"] = ssl.DER_cert_to_PEM_cert(der.replace(old, new))
+        far.garbage = json.dumps(answer).encode()
+
+    return spoil
+
+
+HOSTILE: dict[str, Callable[[Far], None]] = {
+    "nested too deep": changed(garbage=b"[" * 30_000, status=403),
+    "to no host": changed(elsewhere="http://a..b/", status=302),
+    "to no address": changed(elsewhere="http://[::1/", status=302),
+    "no version": spoilt(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09"),
+    "a name of a rare kind": spoilt(b"\x82\x04gw-1", b"\xa3\x04gw-1"),
+    "no text in a name": spoilt(b"\x0c\x04gw-1", b"\x0c\x04gw-\xff"),
+}
+
+
+@pytest.mark.requirement("agent.renewal.hostile")
+@pytest.mark.parametrize("what", HOSTILE)
+def test_nothing_that_a_stranger_answers_ends_the_agent(config: Path, far: Far, what: str) -> None:
+    """Each is one try that gave no certificate."""
+    far.ends = DAY * 1.1
+    enrol(config)
+    before, counts = installed(config), Counts()
+    far.ends = 80 * DAY
+    HOSTILE[what](far)
+    Renewal(load_config(config), counts).look()
+    assert counts.totals() == {"renewal_failed": 1}
+    assert installed(config) == before
+
+
+@pytest.mark.requirement("agent.renewal.hostile")
+def test_what_a_stranger_says_moves_no_cursor(config: Path, far: Far) -> None:
+    """It stays in its line."""
+    far.status, far.garbage = 403, json.dumps({"detail": "\x1b[2Jall is well\n" + 9000 * "x"}).encode()
+    said = enrol(config).stderr
+    assert "answers 403: [2Jall is well xxx" in said
+    assert (len(said) < 500, "\x1b" in said, said.count("\n")) == (True, False, 1)
 
 
 WRONG: dict[str, Callable[[Far], None]] = {

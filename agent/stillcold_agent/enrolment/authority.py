@@ -23,7 +23,6 @@ from stillcold_agent.enrolment.certificate import accept, load_certificates, rea
 from stillcold_core.enrolment.answer import (
     LONGEST_ANSWER,
     Answer,
-    BadAnswer,
     State,
     answer_mac,
     code_key,
@@ -35,6 +34,7 @@ from stillcold_core.enrolment.request import Request
 
 PATH = "/api/v1/enrolment"
 _PATIENCE = 20.0  # s
+_LONGEST_SAID = 300  # characters
 
 
 class NoAnswer(Exception):
@@ -97,9 +97,9 @@ def _ask(url: str, request: Request, mac: str) -> Answer:
         with _opener()(wanted) as reply:
             return read_answer(reply.read(LONGEST_ANSWER + 1))
     except HTTPError as error:
-        raise NoAnswer(f"{url} answers {error.code}: {_detail(error)}") from error
-    except (OSError, HTTPException, BadAnswer) as error:
-        raise NoAnswer(f"{url}: {error}") from error
+        raise NoAnswer(f"{url} answers {error.code}: {_in_one_line(_detail(error))}") from error
+    except (OSError, HTTPException, ValueError) as error:  # a BadAnswer is one, and a host that is no name
+        raise NoAnswer(f"{url}: {_in_one_line(str(error))}") from error
 
 
 def _opener() -> Callable[[urllib.request.Request], Any]:
@@ -110,13 +110,25 @@ def _opener() -> Callable[[urllib.request.Request], Any]:
     """
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _Straight)
     return partial(opener.open, timeout=_PATIENCE)
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """Whoever answers sends the gateway nowhere else."""
+
+    def redirect_request(self, *_: object) -> None:
+        """No other request: the answer stands as an error."""
 
 
 def _detail(error: HTTPError) -> str:
     try:
         with error:
             return str(json.loads(error.read(LONGEST_ANSWER))["detail"])
-    except (OSError, HTTPException, ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError):
         return str(error.reason)
+
+
+def _in_one_line(said: str) -> str:
+    """What a stranger may have written, without what moves a terminal's cursor."""
+    return "".join(c if c.isprintable() else " " for c in said[:_LONGEST_SAID]).strip()

@@ -12,6 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from stillcold_agent.config import Config
 from stillcold_agent.enrolment.request import give_to_service, load_key
+from stillcold_core.enrolment.request import NOT_OURS
 from stillcold_core.files import BadFile, unreadable
 from stillcold_core.whole import write_whole
 
@@ -93,8 +94,9 @@ def read_certificates(pem: bytes, source: Path | str) -> list[x509.Certificate]:
         found = x509.load_pem_x509_certificates(pem)
         for certificate in found:  # the library looks into them when they are asked for, no sooner
             certificate.public_key()
-            _ = certificate.extensions
-    except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm) as error:
+            _ = certificate.subject, certificate.issuer, certificate.extensions
+            _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except NOT_OURS as error:
         raise BadFile(source, "expected a certificate in PEM") from error
     return found
 
