@@ -12,6 +12,7 @@ from stillcold_core.enrolment.answer import Answer, answer_mac, code_key, reques
 from stillcold_core.enrolment.request import Request, make_request
 from stillcold_core.registry import Gateway, Registry
 from stillcold_server.config import Ca
+from stillcold_server.identity.authority import load_certificate
 from stillcold_server.identity.broker import BrokerFiles
 from stillcold_server.identity.enrolments import NotDone, approve, invite, note, receive, refuse, revoke
 from stillcold_server.identity.standing import Standing, standings, waiting
@@ -238,3 +239,33 @@ def test_certificates_and_the_list_are_made_anew_long_before_they_end(engine: En
     (folders[1] / "crl.pem").unlink()
     Upkeep(engine, ca, lambda: NOW).look()
     assert open_authority(ca).crl_ends() > NOW + 29 * DAY
+
+
+@pytest.mark.requirement("identity.clock-ahead")
+def test_what_a_clock_ahead_of_the_time_has_made_is_made_anew(
+    engine: Engine, files: BrokerFiles, request_: Request, tmp_path: Path
+) -> None:
+    """The list, the server's certificates and a gateway's: with those that begin later everybody would be shut out."""
+    enrolled(engine, files, request_)
+    ca, ahead = Ca(str(tmp_path / "ca"), str(tmp_path / "broker")), NOW + 400 * DAY
+    for now in (ahead, NOW):
+        Upkeep(engine, ca, lambda now=now: now).look()  # type: ignore[misc]
+        answer = receive(engine, files, request_, "", now)
+    made = [load_certificate(folder) for folder in (tmp_path / "ca" / "server.crt", tmp_path / "broker" / "broker.crt")]
+    made.append(x509.load_pem_x509_certificate(answer.certificate.encode()))
+    assert max(c.not_valid_before_utc for c in made) <= NOW
+    assert x509.load_pem_x509_crl((files.folder / "crl.pem").read_bytes()).last_update_utc <= NOW
+
+
+@pytest.mark.requirement("broker.renewed")
+def test_a_revocation_after_one_that_was_undone_is_news_to_the_broker(
+    engine: Engine, files: BrokerFiles, request_: Request
+) -> None:
+    """Its list has the same number, since the database has forgotten the first."""
+    enrolled(engine, files, request_)
+    said = set()
+    for _ in range(2):
+        with engine.connect().execution_options(writes=True) as connection:
+            revoke(connection, files, "gw-1", OFFICER, "stolen", NOW)
+        said.add((files.folder / "revoked").read_text())
+    assert len(said) == 2

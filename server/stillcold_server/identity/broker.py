@@ -6,6 +6,7 @@ its files again when anything else in the folder is new (firmware_config/broker)
 """
 
 import ipaddress
+import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,7 +82,8 @@ class BrokerFiles:
         crl = self.authority.crl(_revoked(connection, now), number, now, life)
         write_whole(self.folder / CRL_FILE, crl, 0o644)
         if cut:
-            write_whole(self.folder / REVOKED_FILE, f"{number}\n".encode(), 0o644)
+            # Another text each time, also where the transaction before was undone with its number.
+            write_whole(self.folder / REVOKED_FILE, f"{number} {secrets.token_hex(8)}\n".encode(), 0o644)
 
     def crl_ends(self) -> datetime:
         """Until when the list is good.
@@ -91,22 +93,25 @@ class BrokerFiles:
         BadFile
             When there is none.
         """
-        path = self.folder / CRL_FILE
-        try:
-            ends = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
-        except OSError as error:
-            raise unreadable(path, error) from error
-        except ValueError as error:
-            raise BadFile(path, "expected a list of revoked certificates in PEM") from error
+        ends = self._crl().next_update_utc
         assert ends is not None  # noqa: S101  # we write no other
         return ends
 
     def crl_is_due(self, now: datetime) -> bool:
-        """Whether the list must be written anew."""
+        """Whether the list must be written anew; one that a clock ahead of the time has made shuts out everybody."""
         try:
-            return self.crl_ends() - now < CRL_LIFE * _RENEW_CRL
+            return self._crl().last_update_utc > now or self.crl_ends() - now < CRL_LIFE * _RENEW_CRL
         except BadFile:
             return True
+
+    def _crl(self) -> x509.CertificateRevocationList:
+        path = self.folder / CRL_FILE
+        try:
+            return x509.load_pem_x509_crl(path.read_bytes())
+        except OSError as error:
+            raise unreadable(path, error) from error
+        except ValueError as error:
+            raise BadFile(path, "expected a list of revoked certificates in PEM") from error
 
     def renew(self, now: datetime) -> bool:
         """Renew the broker's certificate where it is due, and what it trusts with it; whether it was."""
@@ -152,7 +157,8 @@ def renew_pair(authority: Authority, path: Path, name: str, use: x509.ObjectIden
         When a file cannot be used.
     """
     old = load_certificate(path.with_suffix(".crt"))
-    if not is_due(old, now):
+    begins_later = old.not_valid_before_utc > now  # the clock was ahead of the time
+    if not (begins_later or is_due(old, now)):
         return False
     names = old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     certificate = authority.issue(name, load_key(path.with_suffix(".key")).public_key(), names, use, now, LIFE)

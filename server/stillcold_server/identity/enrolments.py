@@ -127,7 +127,7 @@ def approve(connection: Connection, files: BrokerFiles, enrolment: int, by: str,
 def issue(connection: Connection, files: BrokerFiles, row: Row[Any], now: datetime) -> bytes:
     """PEM of a certificate of approved keys and what leads to the root; one of the last day is given out again."""
     t = schema.certificate
-    fresh = (t.c.enrolment == row.id) & (t.c.issued_at > to_ms(now - _FRESH))
+    fresh = (t.c.enrolment == row.id) & t.c.issued_at.between(to_ms(now - _FRESH), to_ms(now))
     pem = connection.scalar(select(t.c.pem).where(fresh).order_by(t.c.issued_at.desc()).limit(1))
     if pem is None:
         request = read_request(row.request.encode())
