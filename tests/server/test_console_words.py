@@ -104,6 +104,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         "unknown_gateway",
         "not_waiting",
         "revoked_key",
+        "key_in_use",
         "already_revoked",
         "no_authority",
         "authority",

@@ -269,3 +269,56 @@ def test_a_revocation_after_one_that_was_undone_is_news_to_the_broker(
             revoke(connection, files, "gw-1", OFFICER, "stolen", NOW)
         said.add((files.folder / "revoked").read_text())
     assert len(said) == 2
+
+
+@pytest.mark.requirement("identity.code-again")
+def test_a_new_code_serves_the_same_request(engine: Engine, files: BrokerFiles, request_: Request) -> None:
+    """Of an installer who waits while the office makes another, was turned down by mistake, or has lost what came."""
+    first = code_of(engine)
+    receive_with(engine, files, request_, first)
+    second = code_of(engine)
+    assert proved(receive_with(engine, files, request_, second), request_, second) == "waiting"
+    with write(engine) as connection:
+        (one,) = waiting(connection)
+        refuse(connection, one.id, OFFICER, "mistyped", NOW)
+    third = code_of(engine, NOW + DAY)
+    assert proved(receive_with(engine, files, request_, third, NOW + DAY), request_, third) == "waiting"
+    with write(engine) as connection:
+        (again,) = waiting(connection)
+        assert again.asked_at == round((NOW + DAY).timestamp() * 1000)
+        approve(connection, files, again.id, OFFICER, NOW)
+    later = code_of(engine, NOW + 30 * DAY)
+    answer = receive_with(engine, files, request_, later, NOW + 30 * DAY)
+    assert (proved(answer, request_, later), bool(answer.root)) == ("approved", True)
+    with pytest.raises(NotDone, match="expected the one-time code"):  # it was used
+        receive_with(engine, files, asked(SignedGateway()), later, NOW + 30 * DAY)
+
+
+def proved(answer: Answer, request: Request, key: bytes) -> str:
+    """Its state, where it was made with the code."""
+    assert answer.mac == answer_mac(key, request, answer)
+    return answer.state
+
+
+@pytest.mark.requirement("identity.one-key")
+def test_a_key_that_signs_is_not_believed_twice(
+    engine: Engine, files: BrokerFiles, signer: SignedGateway, request_: Request
+) -> None:
+    """Else the end of one identity would silence the other: a second certificate, or another gateway with its key."""
+    third = SignedGateway("gw-3")
+    with write(engine) as connection:
+        import_registry(connection, Registry(gateway=(Gateway("gw-2"), Gateway("gw-3", third.public_key))))
+        note(connection, request_, NOW)
+        note(connection, asked(signer), NOW)
+        first, second = waiting(connection)
+        approve(connection, files, first.id, OFFICER, NOW)
+        for act in (
+            lambda: approve(connection, files, second.id, OFFICER, NOW),
+            lambda: note(connection, asked(signer), NOW),
+            lambda: note(connection, asked(signer, "gw-2"), NOW),
+            lambda: note(connection, asked(third, "gw-2"), NOW),
+        ):
+            with pytest.raises(NotDone) as refused:
+                act()
+            assert refused.value.word == "key_in_use"
+    assert Writer(engine, Metrics()).take([("gw-1", signer.batch(steady(DEAD)))], 0)["gw-1"][0].stored

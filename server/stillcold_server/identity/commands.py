@@ -158,7 +158,7 @@ def _given_again(engine: Engine, files: BrokerFiles, request: Request, out: Path
     """Put a request that was brought on the list; whether it was approved before and has a new certificate now."""
     now = datetime.now(UTC)
     with write(engine) as connection:
-        row = enrolments.note(connection, request, now)
+        row = enrolments.asked_again(connection, enrolments.note(connection, request, now), now)
         if row.state == "approved":
             _put(enrolments.issue(connection, files, row, now), out)
             click.echo(f"{request.gateway}: approved before; it has a new certificate")

@@ -36,7 +36,8 @@ _FRESH = timedelta(days=1)  # a certificate is given out again instead of a new 
 class NotDone(Exception):
     """What was asked for is not done.
 
-    Words: ``unknown_gateway``, ``code``, ``not_waiting``, ``several``, ``revoked_key``, ``already_revoked``.
+    Words: ``unknown_gateway``, ``code``, ``not_waiting``, ``several``, ``revoked_key``, ``key_in_use``,
+    ``already_revoked``.
     """
 
     def __init__(self, word: str, said: str) -> None:
@@ -74,9 +75,9 @@ def receive(engine: Engine, files: BrokerFiles, request: Request, mac: str, now:
         row = _find(connection, request)
         if row is None:
             _check_code(connection, request, mac, now)  # another request may have used it meanwhile
-            row = note(connection, request, now)
-            used = update(schema.invitation).where(schema.invitation.c.gateway == request.gateway)
-            connection.execute(used.values(digest=request.digest))
+            row = _used(connection, note(connection, request, now), now)
+        elif _knows_code(connection, request, mac, now):
+            row = _used(connection, row, now)
         return _answer(connection, files, row, request, now)
 
 
@@ -86,15 +87,12 @@ def note(connection: Connection, request: Request, now: datetime) -> Row[Any]:
     Raises
     ------
     NotDone
-        When the registry has no such gateway, or one of the keys was revoked.
+        When the registry has no such gateway, one of the keys was revoked, or the one that signs is in use.
     """
     _registered(connection, request.gateway)
     if (known := _find(connection, request)) is not None:
         return known
-    t = schema.enrolment.c
-    same_key = (t.public_key == request.public_key) | (t.tls_key == request.tls_digest)
-    if connection.scalar(select(t.id).where(same_key & (t.state == "revoked"))):
-        raise NotDone("revoked_key", f"a key of {request.gateway} was revoked; both must be made anew")
+    _check_keys(connection, request)
     row = {
         "gateway": request.gateway, "digest": request.digest, "tls_key": request.tls_digest,
         "public_key": request.public_key, "request": request.pem.decode(), "state": "waiting", "asked_at": to_ms(now),
@@ -103,17 +101,27 @@ def note(connection: Connection, request: Request, now: datetime) -> Row[Any]:
     return connection.execute(insert(schema.enrolment).values(row).returning(schema.enrolment)).one()
 
 
+def asked_again(connection: Connection, row: Row[Any], now: datetime) -> Row[Any]:
+    """The request as it is, or put back on the list where it was turned down: the office has asked for it once more."""
+    if row.state != "refused":
+        return row
+    t = schema.enrolment
+    again = {"state": "waiting", "asked_at": to_ms(now), "decided_at": None, "decided_by": "", "reason": ""}
+    return connection.execute(update(t).where(t.c.id == row.id).values(again).returning(t)).one()
+
+
 def approve(connection: Connection, files: BrokerFiles, enrolment: int, by: str, now: datetime) -> bytes:
     """Believe a gateway's keys from now on, and no other that it had; its certificate and what leads to the root.
 
     Raises
     ------
     NotDone
-        When it does not wait.
+        When it does not wait, one of its keys was revoked, or the one that signs is in use.
     BadFile
         When the list of the revoked cannot be written; the transaction must not be committed then.
     """
     row = _waiting(connection, enrolment)
+    _check_keys(connection, read_request(row.request.encode()))
     t = schema.enrolment.c
     others = (t.gateway == row.gateway) & (t.state == "approved")
     replaced = connection.execute(_decided(others, "revoked", by, "replaced", now)).rowcount
@@ -211,17 +219,42 @@ def _answer(connection: Connection, files: BrokerFiles, row: Row[Any], request: 
 
 
 def _check_code(connection: Connection, request: Request, mac: str, now: datetime) -> None:
+    if not _knows_code(connection, request, mac, now):
+        raise NotDone("code", "expected the one-time code that the office has made for this gateway in the last days")
+
+
+def _knows_code(connection: Connection, request: Request, mac: str, now: datetime) -> bool:
     t = schema.invitation.c
     open_one = (t.gateway == request.gateway) & (t.expires_at > to_ms(now)) & t.digest.is_(None)
     key = connection.scalar(select(t.key).where(open_one))
-    if key is None or not same(mac, request_mac(key, request)):
-        raise NotDone("code", "expected the one-time code that the office has made for this gateway in the last days")
+    return key is not None and same(mac, request_mac(key, request))
+
+
+def _used(connection: Connection, row: Row[Any], now: datetime) -> Row[Any]:
+    """The request, whose code serves no other one from now on."""
+    code = update(schema.invitation).where(schema.invitation.c.gateway == row.gateway)
+    connection.execute(code.values(digest=row.digest))
+    return asked_again(connection, row, now)
 
 
 def _find(connection: Connection, request: Request) -> Row[Any] | None:
     t = schema.enrolment
     mine = (t.c.gateway == request.gateway) & (t.c.digest == request.digest)
     return connection.execute(select(t).where(mine)).one_or_none()
+
+
+def _check_keys(connection: Connection, request: Request) -> None:
+    """A key that signs belongs to one identity: what is revoked of one would be revoked of the other."""
+    t, g = schema.enrolment.c, schema.gateway.c
+    signs = t.public_key == request.public_key
+    either = signs | (t.tls_key == request.tls_digest)
+    if connection.scalar(select(t.id).where(either & (t.state == "revoked")).limit(1)):
+        raise NotDone("revoked_key", f"a key of {request.gateway} was revoked; both must be made anew")
+    approved = select(t.id).where(signs & (t.state == "approved"))
+    another = select(g.id).where((g.public_key == request.public_key) & (g.id != request.gateway))
+    if any(connection.scalar(found.limit(1)) is not None for found in (approved, another)):
+        said = f"the key that signs for {request.gateway} is in use with another certificate; both must be made anew"
+        raise NotDone("key_in_use", said)
 
 
 def _registered(connection: Connection, gateway: str) -> Row[Any]:
