@@ -18,6 +18,7 @@ from stillcold_agent.cli import main
 from stillcold_agent.config import load_config
 from stillcold_agent.counts import Counts
 from stillcold_agent.enrolment.renewal import Renewal
+from stillcold_agent.tools import commands
 from stillcold_core.enrolment.answer import Answer, answer_mac, code_key
 from stillcold_core.enrolment.renewal import is_due
 from stillcold_core.enrolment.request import names_of, read_request
@@ -37,7 +38,9 @@ class Far:
         self.authority = make_authority(folder, folder / "root.key", NOW - 100 * DAY)
         self.state, self.key, self.ends, self.status = "approved", code_key(CODE), 80 * DAY, 200
         self.garbage, self.elsewhere = b"", ""
+        self.begins = NOW - DAY
         self.asked: list[str] = []
+        self.turns: list[Callable[[Far], None]] = []
         far = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -60,11 +63,13 @@ class Far:
     def answer(self, body: bytes) -> bytes:
         """An answer of the authority, unless it is told otherwise."""
         self.asked.append(body.decode())
+        if self.turns:
+            self.turns.pop(0)(self)
         if self.garbage:
             return self.garbage
         request = read_request(json.loads(body)["request"].encode())
         names = names_of(request.gateway, request.public_key)
-        made = self.authority.issue(request.gateway, request.tls_key, names, CLIENT, NOW - DAY, self.ends)
+        made = self.authority.issue(request.gateway, request.tls_key, names, CLIENT, self.begins, self.ends)
         given = self.state == "approved"
         chain, root = self.authority.chain(made).decode(), pem_of(self.authority.root).decode()
         answer = Answer(self.state, chain * given, root * given, "")  # type: ignore[arg-type]
@@ -121,6 +126,31 @@ def test_an_answer_that_knows_the_code_is_installed(config: Path, far: Far) -> N
 
 def changed(**changes: object) -> Callable[[Far], None]:
     return lambda far: vars(far).update(changes)
+
+
+@pytest.mark.requirement("agent.enrol.clock")
+def test_a_gateway_whose_clock_is_years_behind_enrols(config: Path, far: Far, tmp_path: Path) -> None:
+    """It has no battery, and gets the time only under the authority that comes with the answer."""
+    later = NOW + 1000 * DAY
+    far.authority, far.begins = make_authority(tmp_path / "later", tmp_path / "later.key", later), later
+    done = enrol(config)
+    assert done.exit_code == 0, done.output
+    assert set(installed(config)) == {"ca.crt", "gateway.crt"}
+
+
+@pytest.mark.requirement("agent.enrol.wait")
+def test_a_wait_for_the_officer_outlasts_a_network_that_goes_and_comes(
+    config: Path, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so; what is no answer of the authority ends it."""
+    monkeypatch.setattr(commands, "_ASK_AGAIN", 0.01)
+    lost = changed(status=502, garbage=b"nothing")
+    far.turns = [changed(state="waiting"), lost, changed(status=200, garbage=b"", state="approved")]
+    done = enrol(config)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.index("the office has") < done.stdout.index("answers 502") < done.stdout.index("installed")
+    far.turns = [changed(state="waiting"), changed(key=code_key("another"))]
+    assert (enrol(config).exit_code, far.turns) == (2, [])
 
 
 def spoilt(old: bytes, new: bytes) -> Callable[[Far], None]:

@@ -2,7 +2,8 @@
 
 ::
 
-    NoAnswer (Exception)      nobody answers, or the answer is not the authority's
+    NoAnswer (Exception)      the answer is not the authority's
+    └── NotReached            nobody answers, or a server in trouble
     NotApproved (Exception)   the authority does not believe this gateway; ``state`` says how far it is
 """
 
@@ -10,7 +11,9 @@ import json
 import ssl
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -38,7 +41,11 @@ _LONGEST_SAID = 300  # characters
 
 
 class NoAnswer(Exception):
-    """Nobody answers, or the answer is not the authority's."""
+    """The answer is not the authority's."""
+
+
+class NotReached(NoAnswer):
+    """Nobody answers, or a server in trouble: asking again may help."""
 
 
 class NotApproved(Exception):
@@ -63,7 +70,10 @@ def enrol(config: Config, request: Request, code: str) -> x509.Certificate:
     if not same(answer.mac, answer_mac(key, request, answer)):
         raise NoAnswer("the answer was not made with this code: somebody else answers, or the code was used before")
     chain, url = _chain(config, answer), config.enrolment.url
-    return accept(config, chain, read_certificates(answer.root.encode(), url), source=url)
+    # Without a battery the clock may be years behind, and only with this authority chronyd can set it. What the code
+    # has proved was made just now.
+    now = max(datetime.now(UTC), chain[0].not_valid_before_utc)
+    return accept(config, chain, read_certificates(answer.root.encode(), url), now, source=url)
 
 
 def renew(config: Config, request: Request) -> x509.Certificate:
@@ -79,7 +89,7 @@ def renew(config: Config, request: Request) -> x509.Certificate:
     present = load_certificates(Path(config.mqtt.cert_file))[0]
     if chain[0].not_valid_after_utc <= present.not_valid_after_utc:
         raise NoAnswer(f"{config.enrolment.url}: the certificate is older than the present one")
-    return accept(config, chain, None, source=config.enrolment.url)
+    return accept(config, chain, None, datetime.now(UTC), source=config.enrolment.url)
 
 
 def _chain(config: Config, answer: Answer) -> list[x509.Certificate]:
@@ -97,8 +107,11 @@ def _ask(url: str, request: Request, mac: str) -> Answer:
         with _opener()(wanted) as reply:
             return read_answer(reply.read(LONGEST_ANSWER + 1))
     except HTTPError as error:
-        raise NoAnswer(f"{url} answers {error.code}: {_in_one_line(_detail(error))}") from error
-    except (OSError, HTTPException, ValueError) as error:  # a BadAnswer is one, and a host that is no name
+        kind = NotReached if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR else NoAnswer
+        raise kind(f"{url} answers {error.code}: {_in_one_line(_detail(error))}") from error
+    except (OSError, HTTPException) as error:
+        raise NotReached(f"{url}: {_in_one_line(str(error))}") from error
+    except ValueError as error:  # a BadAnswer, or a host that is no name
         raise NoAnswer(f"{url}: {_in_one_line(str(error))}") from error
 
 

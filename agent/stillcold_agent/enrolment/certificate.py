@@ -35,12 +35,18 @@ def install(config: Config, certificate: Path, authority: Path | None) -> str:
         When it is another key's or gateway's, is not valid now, or is not of that authority. Nothing is changed then.
     """
     chain = load_certificates(certificate)
-    own = accept(config, chain, load_certificates(authority) if authority else None, source=certificate)
+    root = load_certificates(authority) if authority else None
+    own = accept(config, chain, root, datetime.now(UTC), source=certificate)
     return f"{config.mqtt.cert_file}: installed, good until {own.not_valid_after_utc:%Y-%m-%d}"
 
 
 def accept(
-    config: Config, chain: list[x509.Certificate], root: list[x509.Certificate] | None, *, source: Path | str
+    config: Config,
+    chain: list[x509.Certificate],
+    root: list[x509.Certificate] | None,
+    now: datetime,
+    *,
+    source: Path | str,
 ) -> x509.Certificate:
     """Check certificates and put them where the configuration points; this gateway's own one.
 
@@ -48,6 +54,8 @@ def accept(
     ----------
     root : list or None
         To be trusted from now on; what is installed already where it is None.
+    now : datetime
+        When they must be good, UTC.
     source : Path or str
         Where the chain comes from, for errors.
 
@@ -58,7 +66,7 @@ def accept(
     """
     key = load_key(Path(config.mqtt.key_file)).public_key()
     trusted = load_certificates(Path(config.mqtt.ca_file)) if root is None else root
-    if problem := problem_of(chain, trusted, key, config.gateway, datetime.now(UTC)):
+    if problem := problem_of(chain, trusted, key, config.gateway, now):
         raise BadFile(source, problem)
     if root is not None:
         write_whole(Path(config.mqtt.ca_file), _pem(root), 0o644)

@@ -12,7 +12,7 @@ import msgspec
 
 from stillcold_agent.app import make_data_dir
 from stillcold_agent.config import Config, load_config
-from stillcold_agent.enrolment.authority import NoAnswer, NotApproved
+from stillcold_agent.enrolment.authority import NoAnswer, NotApproved, NotReached
 from stillcold_agent.enrolment.authority import enrol as ask
 from stillcold_agent.enrolment.certificate import install
 from stillcold_agent.enrolment.request import write_request
@@ -64,22 +64,25 @@ def enrol(path: Path, certificate: Path | None, ca: Path | None, code: str | Non
 
 
 def _wait_for_officer(config: Config, request: Request, code: str) -> None:
-    said = False
+    said = ""
     while True:
         try:
             own = ask(config, request, code)
-        except NoAnswer as error:
-            raise BadFile("enrolment.url", str(error)) from error
         except NotApproved as error:
             if error.state != "waiting":
                 raise BadFile("enrolment.url", f"{error}; ask the office") from error
-            if not said:
-                click.echo("the office has the request; now read the fingerprint to the officer on duty")
-            said = True
-            time.sleep(_ASK_AGAIN)
+            news = "the office has the request; now read the fingerprint to the officer on duty"
+        except NoAnswer as error:
+            if not (said and isinstance(error, NotReached)):
+                raise BadFile("enrolment.url", str(error)) from error
+            news = f"{error}; asking again until it answers"
         else:
             click.echo(f"{config.mqtt.cert_file}: installed, good until {own.not_valid_after_utc:%Y-%m-%d}")
             return
+        if news != said:
+            click.echo(news)
+        said = news
+        time.sleep(_ASK_AGAIN)
 
 
 @click.command()
