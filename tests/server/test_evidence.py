@@ -3,13 +3,17 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import update
 
+from stillcold_core.contract.batch import Block, block_of
 from stillcold_core.contract.losses import Gap
 from stillcold_core.contract.steps import Step
 from stillcold_core.detect.findings import Finding
@@ -18,7 +22,7 @@ from stillcold_server.evidence.export import NothingStored
 from stillcold_server.evidence.selection import NoReceipt
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
-from support.evidence import START, House, failed, minute, store
+from support.evidence import PROFILE, START, House, failed, minute, reading, store
 from support.gateway import SignedGateway
 from support.tampering import batches_of, files_of, relisted, shell_says
 
@@ -216,3 +220,32 @@ def test_a_copied_gateway_is_told_of_in_the_evidence_of_each_of_its_lines(house:
         assert failed(house.verified(bundle)) == set()
         told = [a["evidence"]["gateway"] for a in json.loads(files_of(bundle)["alerts.json"])]
         assert told == (["gw-1", "gw-9"] if line == "f1" else ["gw-1"])
+
+
+SPOILT: dict[str, Callable[[Block, str], Block]] = {
+    "too few words": lambda block, name: replace(block, raw={name: block.raw[name][:, :1]}),
+    "too many words": lambda block, name: replace(block, raw={name: np.repeat(block.raw[name], 2, axis=1)}),
+    "no number": lambda block, name: replace(block, raw={name: np.full_like(block.raw[name], 0xFFFF)}),
+    "coarser": lambda block, name: with_column(block, name, 18, 0),
+    "finer than 64 bits": lambda block, name: with_column(block, name, -18, -(2**63)),
+}
+
+
+def with_column(block: Block, name: str, exponent: int, mantissa: int) -> Block:
+    """With other values of a quantity beside the same words."""
+    column = block.columns[name]
+    changed = replace(column, exponent=exponent, mantissas=np.full_like(column.mantissas, mantissa))
+    return replace(block, columns={**block.columns, name: changed})
+
+
+@pytest.mark.requirement("evidence.decoding")
+@pytest.mark.parametrize("how", SPOILT)
+def test_values_that_are_not_those_of_their_words_are_named(house: House, gateway: SignedGateway, how: str) -> None:
+    """Whatever somebody who holds the gateway's key has signed, it ends no verification."""
+    samples = [reading(START + i) for i in range(3)]
+    block = SPOILT[how](block_of(samples, PROFILE.model, PROFILE.exponents), "active_energy_import")
+    store(house.engine, gateway, [minute(gateway, 0, blocks=[block]), minute(gateway, 1)])
+    report = house.verified(house.bundle(0, 1))
+    assert failed(report) == {"decoding"}
+    (problem,) = report.of("decoding").problems
+    assert problem.endswith("p1 active_energy_import: its values are not those of its register words")

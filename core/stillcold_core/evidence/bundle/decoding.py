@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 
 from stillcold_core.contract.batch import Batch, Block, to_mantissas
-from stillcold_core.profiles import Profile, decoder
+from stillcold_core.profiles import Profile, Register, decoder
 from stillcold_core.readings import Absence, Value
 
 FOLDER = "profiles/"
+_BEYOND = 2.0**63  # mantissas are below it
 Decode = Callable[[Sequence[int]], Value]
 
 
@@ -72,21 +73,27 @@ class Decoding:
 
     def _agrees(self, block: Block, version: str, quantity: str) -> bool:
         rows, column = [*map(tuple, block.raw[quantity].tolist())], block.columns[quantity]
-        decode = self._decode(block.profile, version, quantity)
-        if isinstance(decode, str):
-            self.left[decode] += len(rows)
+        known = self._decode(block.profile, version, quantity)
+        if isinstance(known, str):
+            self.left[known] += len(rows)
             return True
+        register, decode = known
+        coarser = column.exponent > register.exponent  # with which any value rounds to the same
+        if coarser or block.raw[quantity].shape[1] != register.words:
+            return False
         values = {row: decode(row) for row in set(rows)}
         if any(isinstance(v, Absence) for v in values.values()):
             return False
         self.checked += len(rows)
-        expected = to_mantissas(np.array([values[row] for row in rows], float), column.exponent)
-        return bool((expected == column.mantissas).all())
+        numbers = np.array([values[row] for row in rows], float)
+        if (np.abs(numbers) >= _BEYOND * 10.0**column.exponent).any():
+            return False
+        return bool((to_mantissas(numbers, column.exponent) == column.mantissas).all())
 
-    def _make(self, model: str, version: str, quantity: str) -> Decode | str:
-        """How to decode, or why not."""
+    def _make(self, model: str, version: str, quantity: str) -> tuple[Register, Decode] | str:
+        """A register and how to decode it, or why not."""
         profile = self._profiles.get((model, version))
         register = profile.by_quantity.get(quantity) if profile else None
         if profile is None or register is None:
             return "profile"
-        return "ratio" if register.ratio else decoder(profile, register)
+        return "ratio" if register.ratio else (register, decoder(profile, register))
