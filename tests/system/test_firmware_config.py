@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[2] / "firmware_config"
 
 
 def local(name: str, folder: Path, authority: Authority) -> Path:
-    """An example with the paths that lie under /etc and /var changed to files that exist here."""
+    """An example with the paths of the connection to the broker changed to files that exist here."""
     files = authority.client("kc-017-gw")
     text = (FOLDER / name).read_text(encoding="utf-8")
     for key, value in {
@@ -26,7 +26,7 @@ def local(name: str, folder: Path, authority: Authority) -> Path:
         "cert_file": files.cert_file,
         "key_file": files.key_file,
     }.items():
-        text, found = re.subn(rf'^{key} = ".*?"', f'{key} = "{value}"', text, flags=re.MULTILINE)
+        text, found = re.subn(rf'^{key} = ".*?"', f'{key} = "{value}"', text, count=1, flags=re.MULTILINE)
         assert found == 1, key
     file = folder / name
     file.write_text(f'data_dir = "{folder / "data"}"\n{text}' if name == "agent.toml" else text, encoding="utf-8")
@@ -45,9 +45,11 @@ def test_the_agent_s_example_is_a_good_configuration(tmp_path: Path, authority: 
 
 @pytest.mark.requirement("firmware.examples")
 def test_the_server_s_example_is_a_good_configuration(tmp_path: Path, authority: Authority) -> None:
-    """Its database lies where its unit may write."""
+    """All that its commands and its unit write lies where they may."""
     config = load_server_config(local("server.toml", tmp_path, authority))
-    assert config.database.startswith("sqlite:////var/lib/stillcold-server/")
+    assert config.ca
+    for written in (config.database.removeprefix("sqlite:///"), config.ca.folder, config.evidence.key_file):
+        assert written.startswith("/var/lib/stillcold-server/")
     assert config.http.secure_cookies
 
 
