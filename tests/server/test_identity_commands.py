@@ -84,6 +84,31 @@ def test_an_authority_is_made_once_with_the_broker_s_names(desk: Desk) -> None:
     assert "is there already" in desk.init("other.key").stderr
 
 
+@pytest.mark.requirement("identity.broker-names")
+@pytest.mark.parametrize("host", ["https://broker.example.org", "broker.example.org:8883", "10.8.0.300", "消息", ""])
+def test_what_is_no_host_is_refused_before_anything_is_made(desk: Desk, host: str) -> None:
+    """No gateway would ever believe a broker of that name."""
+    said = desk.run("ca", "init", "--host", host, "--root-key", desk.folder / "root.key")
+    assert f"{host!r}: expected a host's name or an IP address, without a port" in said.stderr
+    assert [p.name for p in desk.folder.iterdir() if p.name in ("ca", "root.key")] == []
+
+
+@pytest.mark.requirement("identity.broker-names")
+def test_a_broker_gets_other_names_without_a_new_authority(desk: Desk) -> None:
+    """It moved, or its name was mistyped; also where an end of power has left no file of the broker's."""
+    desk.init()
+    for file in (desk.folder / "broker").iterdir():
+        file.unlink()
+    assert desk.run("ca", "broker", "--host", "b.example.org", "--host", "2001:db8::1").exit_code == 0
+    made = x509.load_pem_x509_certificate((desk.folder / "broker" / "broker.crt").read_bytes())
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["b.example.org"]
+    assert [str(a) for a in names.get_values_for_type(x509.IPAddress)] == ["2001:db8::1"]
+    made.verify_directly_issued_by(x509.load_pem_x509_certificate((desk.folder / "ca" / "issuing.crt").read_bytes()))
+    written = {p.name for p in (desk.folder / "broker").iterdir()}
+    assert written == {"ca.crt", "broker.crt", "broker.key", "crl.pem", "revoked"}
+
+
 @pytest.mark.requirement("identity.authority-renewed")
 def test_the_broker_is_told_of_a_renewed_authority(desk: Desk) -> None:
     """By what it trusts; another root's key renews nothing."""

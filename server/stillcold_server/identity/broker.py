@@ -6,6 +6,7 @@ its files again when anything else in the folder is new (firmware_config/broker)
 """
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,8 @@ CRL_FILE, REVOKED_FILE, TRUSTED_FILE, NAME = "crl.pem", "revoked", "ca.crt", "br
 LIFE = timedelta(days=365)
 """Of the certificates of broker and server, which are renewed here by themselves."""
 _MARK = "crl"
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST_NAME = re.compile(rf"({_LABEL}\.)*(?!\d+$){_LABEL}")  # the last part of a name is no number (RFC 1123, 2.1)
 _RENEW_CRL = 0.75  # of its life is left when a list is written anew: once a week
 
 
@@ -174,8 +177,23 @@ def _revoked(connection: Connection, now: datetime) -> Iterator[Revoked]:
         yield Revoked(int(row.serial, 16), datetime.fromtimestamp(row.decided_at / 1000, UTC))
 
 
+def is_host(text: str) -> bool:
+    """Whether it is an IP address, or a host's name as certificates have it.
+
+    Examples
+    --------
+    >>> is_host("broker.example.org"), is_host("10.8.0.1"), is_host("10.8.0.300"), is_host("broker:8883")
+    (True, True, False, False)
+    """
+    return bool(_HOST_NAME.fullmatch(text)) or _address(text) is not None
+
+
 def _host(name: str) -> x509.GeneralName:
+    return _address(name) or x509.DNSName(name)
+
+
+def _address(text: str) -> x509.IPAddress | None:
     try:
-        return x509.IPAddress(ipaddress.ip_address(name))
+        return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
-        return x509.DNSName(name)
+        return None

@@ -16,12 +16,29 @@ from stillcold_core.whole import write_whole
 from stillcold_server.config import Ca, Config, load_config
 from stillcold_server.identity import enrolments
 from stillcold_server.identity.authority import renew_authority
-from stillcold_server.identity.broker import BrokerFiles
+from stillcold_server.identity.broker import BrokerFiles, is_host
 from stillcold_server.identity.enrolments import NotDone
 from stillcold_server.identity.standing import Waiting, waiting
 from stillcold_server.identity.upkeep import Upkeep, make_all, open_authority
 from stillcold_server.options import FILE, config_option, plain_errors, prepared
 from stillcold_server.store.database import read, write
+
+
+def _checked_hosts(_context: click.Context, option: click.Parameter, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    for host in hosts:
+        if not is_host(host):
+            raise click.BadParameter(f"{host!r}: expected a host's name or an IP address, without a port", param=option)
+    return hosts
+
+
+_hosts_option = click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    required=True,
+    callback=_checked_hosts,
+    help="Name or address of the broker; may be repeated.",
+)
 
 
 @click.group()
@@ -30,7 +47,7 @@ def ca() -> None:
 
 
 @ca.command()
-@click.option("--host", "hosts", multiple=True, required=True, help="Name or address of the broker; may be repeated.")
+@_hosts_option
 @click.option("--root-key", type=FILE, required=True, help="Where the root's key is written: on a removable medium.")
 @config_option
 @plain_errors
@@ -55,6 +72,20 @@ def renew(root_key: Path, config_file: Path) -> None:
     authority = renew_authority(Path(places.folder), root_key, datetime.now(UTC))
     Upkeep(prepared(config), places).look()
     click.echo(f"the issuing authority is good until {authority.issuing.not_valid_after_utc:%Y-%m-%d}")
+
+
+@ca.command("broker")
+@_hosts_option
+@config_option
+@plain_errors
+def broker_command(hosts: tuple[str, ...], config_file: Path) -> None:
+    """Make the broker's files anew, with a certificate for these names and addresses, and no others."""
+    config = load_config(config_file)
+    places = _places(config, config_file)
+    files = open_authority(places)
+    with write(prepared(config)) as connection:
+        files.make(connection, hosts, datetime.now(UTC))
+    click.echo(f"the broker is {', '.join(hosts)} from now on; what it reads is in {places.broker_folder}")
 
 
 @click.command()
