@@ -115,7 +115,15 @@ def test_what_cannot_be_exported_is_said(folder: Path, words: list[str], expecte
     code, said = export(folder, *words)
     assert code in (1, 2)
     assert expected in " ".join(said.split())
-    assert not (folder / "bundle.zip").exists()
+    assert not list(folder.glob("bundle.zip*"))
+
+
+def test_an_export_that_fails_leaves_the_bundle_that_was_there(folder: Path) -> None:
+    server(folder, "roots", "--out", str(folder / "roots.json"))
+    assert export(folder)[0] == 0
+    before = (folder / "bundle.zip").read_bytes()
+    assert export(folder, "--from", "2020-01-01T00:00:00Z", "--to", "2020-01-02T00:00:00Z")[0] == 1
+    assert (folder / "bundle.zip").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -77,15 +77,17 @@ def export(line: str, begin: int, end: int, since: Path | None, out: Path, confi
     with read(prepared(config)) as connection:
         if connection.scalar(select(schema.line.c.id).where(schema.line.c.id == line)) is None:
             raise click.ClickException(f"there is no line {line} in the registry")
+        period, draft = Period(line, begin, end), out.with_name(out.name + ".new")
         try:
-            with out.open("wb") as target:
-                period = Period(line, begin, end)
+            with draft.open("wb") as target:
                 count = write_bundle(connection, period, signer, _now(), target, issuing=issuing, since=earlier)
+            draft.replace(out)
         except OSError as error:
             raise _unwritable(out, error) from error
         except (NothingStored, NoReceipt, BadContainer) as error:
-            out.unlink()
             raise click.ClickException(str(error)) from error
+        finally:
+            draft.unlink(missing_ok=True)
     click.echo(f"{count} batches written to {out}")
 
 
