@@ -82,6 +82,37 @@ def test_the_agent_s_unit_waits_for_it_and_watches_it(unit: Path) -> None:
     assert int(service["WatchdogSec"]) >= 30
 
 
+@pytest.mark.requirement("firmware.units")
+def test_the_broker_may_do_what_its_options_say(tmp_path: Path) -> None:
+    """Write its snapshot where they say, and listen where only root may otherwise."""
+    out = rendered_broker(tmp_path, port=443, data_dir="/srv/broker")
+    unit = out / "etc" / "systemd" / "system" / "mosquitto.service"
+    service = settings(unit)
+    assert service["ReadWritePaths"] == "/srv/broker"
+    assert service["AmbientCapabilities"] == service["CapabilityBoundingSet"] == "CAP_NET_BIND_SERVICE"
+    made = (out / "etc" / "tmpfiles.d" / "stillcold-broker.conf").read_text(encoding="utf-8")
+    assert "d /srv/broker 0700 mosquitto mosquitto" in made.splitlines()
+    analyze = require_program("systemd-analyze")
+    subprocess.run([analyze, "verify", unit], check=True)
+    subprocess.run([analyze, "security", "--offline=true", "--threshold=20", unit], check=True, capture_output=True)
+
+
+@pytest.mark.requirement("firmware.units")
+@pytest.mark.parametrize("unit", ["stillcold-agent"], indirect=True)
+def test_the_drivers_of_adapters_are_loaded_before_the_agent_may_use_them(unit: Path) -> None:
+    """systemd resolves a group of devices once, when the service starts (systemd.resource-control, DeviceAllow)."""
+    drivers = {"char-ttyUSB": "usbserial", "char-ttyACM": "cdc_acm"}  # who registers the group; the others are built in
+    text = unit.read_text(encoding="utf-8")
+    assert {line.split("=")[1].split()[0] for line in text.splitlines() if line.startswith("DeviceAllow=")} >= {
+        *drivers
+    }
+    for key in ("Wants", "After"):
+        units = [
+            word for line in text.splitlines() if line.startswith(f"{key}=") for word in line.split("=", 1)[1].split()
+        ]
+        assert {f"modprobe@{driver}.service" for driver in drivers.values()} <= {*units}
+
+
 NO_WRITE_EXECUTE = """
 import ctypes, sys
 libc = ctypes.CDLL(None, use_errno=True)
