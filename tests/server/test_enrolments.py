@@ -322,3 +322,30 @@ def test_a_key_that_signs_is_not_believed_twice(
                 act()
             assert refused.value.word == "key_in_use"
     assert Writer(engine, Metrics()).take([("gw-1", signer.batch(steady(DEAD)))], 0)["gw-1"][0].stored
+
+
+@pytest.mark.requirement("identity.code-again")
+def test_a_code_is_not_used_up_by_keys_that_were_revoked(engine: Engine, files: BrokerFiles, request_: Request) -> None:
+    """Whoever forgets to remove them is told, and may go on with the same code."""
+    enrolled(engine, files, request_)
+    with write(engine) as connection:
+        revoke(connection, files, "gw-1", OFFICER, "stolen", NOW)
+    key = code_of(engine)
+    with pytest.raises(NotDone, match="both must be made anew"):
+        receive_with(engine, files, request_, key)
+    assert receive_with(engine, files, asked(SignedGateway()), key).state == "waiting"
+
+
+@pytest.mark.requirement("identity.replace")
+def test_an_officer_is_told_that_a_key_of_the_registry_would_be_replaced(
+    engine: Engine, files: BrokerFiles, signer: SignedGateway
+) -> None:
+    """By another one: the same key with its first certificate ends nothing."""
+    with write(engine) as connection:
+        import_registry(connection, Registry(gateway=(Gateway("gw-1", signer.public_key),)))
+        note(connection, asked(signer), NOW)
+        note(connection, asked(SignedGateway()), NOW)
+        assert [w.replaces for w in waiting(connection)] == [False, True]
+        revoke(connection, files, "gw-1", OFFICER, "stolen", NOW)
+        note(connection, asked(SignedGateway()), NOW)
+        assert [w.replaces for w in waiting(connection)] == [False]

@@ -66,7 +66,8 @@ def receive(engine: Engine, files: BrokerFiles, request: Request, mac: str, now:
     Raises
     ------
     NotDone
-        ``code``: nobody has invited it, or it does not know the code. Nothing was written then.
+        ``code``: nobody has invited it, or it does not know the code; ``revoked_key``, ``key_in_use``: it must make its
+        keys anew. Nothing was written then.
     """
     with read(engine) as connection:
         if _find(connection, request) is None:
@@ -77,6 +78,8 @@ def receive(engine: Engine, files: BrokerFiles, request: Request, mac: str, now:
             _check_code(connection, request, mac, now)  # another request may have used it meanwhile
             row = _used(connection, note(connection, request, now), now)
         elif _knows_code(connection, request, mac, now):
+            if row.state == "revoked":
+                raise _revoked_key(request.gateway)  # the code is still good for new keys
             row = _used(connection, row, now)
         return _answer(connection, files, row, request, now)
 
@@ -249,12 +252,16 @@ def _check_keys(connection: Connection, request: Request) -> None:
     signs = t.public_key == request.public_key
     either = signs | (t.tls_key == request.tls_digest)
     if connection.scalar(select(t.id).where(either & (t.state == "revoked")).limit(1)):
-        raise NotDone("revoked_key", f"a key of {request.gateway} was revoked; both must be made anew")
+        raise _revoked_key(request.gateway)
     approved = select(t.id).where(signs & (t.state == "approved"))
     another = select(g.id).where((g.public_key == request.public_key) & (g.id != request.gateway))
     if any(connection.scalar(found.limit(1)) is not None for found in (approved, another)):
         said = f"the key that signs for {request.gateway} is in use with another certificate; both must be made anew"
         raise NotDone("key_in_use", said)
+
+
+def _revoked_key(gateway: str) -> NotDone:
+    return NotDone("revoked_key", f"a key of {gateway} was revoked; both must be made anew")
 
 
 def _registered(connection: Connection, gateway: str) -> Row[Any]:

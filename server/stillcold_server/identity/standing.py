@@ -59,10 +59,15 @@ class Standing:
 
 def waiting(connection: Connection) -> list[Waiting]:
     """Who waits, the longest first."""
-    t = schema.enrolment.c
-    known = set(connection.scalars(select(t.gateway).where(t.state == "approved")))
+    t, g = schema.enrolment.c, schema.gateway.c
+    ended = select(t.public_key).where(t.state == "revoked")
+    believed = select(g.id, g.public_key).where((g.public_key != "") & g.public_key.not_in(ended))
+    known = {row.id: row.public_key for row in connection.execute(believed)}
     rows = connection.execute(select(schema.enrolment).where(t.state == "waiting").order_by(t.asked_at, t.id))
-    return [Waiting(r.id, r.gateway, spoken(r.digest), r.asked_at, r.gateway in known) for r in rows]
+    return [
+        Waiting(r.id, r.gateway, spoken(r.digest), r.asked_at, known.get(r.gateway, r.public_key) != r.public_key)
+        for r in rows
+    ]
 
 
 def standings(connection: Connection, now: int) -> list[Standing]:
