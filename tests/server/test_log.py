@@ -1,5 +1,7 @@
 """The log of receipts: every stored batch is in it once, in order, under the root that RFC 9162 gives."""
 
+import threading
+
 import pytest
 from sqlalchemy import Engine, delete, select
 
@@ -10,7 +12,7 @@ from stillcold_server.evidence.log import extend, hashes, receipt_of, size
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
-from stillcold_server.store.database import read, write
+from stillcold_server.store.database import open_database, read, write
 from support.gateway import DEAD, SignedGateway, steady
 
 NOW = 1_800_000_100_000
@@ -95,6 +97,28 @@ def test_batches_of_before_the_log_get_their_receipts_first(
     writer.take([("gw-1", gateway.batch(steady(DEAD, start=1.9e9)))], NOW)
     leaves = [leaf_hash(r.entry.encode()) for r in receipts(engine)]
     assert log_root(engine) == (2, plain_root(leaves))
+
+
+@pytest.mark.requirement("evidence.log")
+def test_two_writers_give_each_batch_one_place(engine: Engine, plant: Registry, gateway: SignedGateway) -> None:
+    """At the same time on one database, with doubles: two servers that were started by mistake."""
+    envelopes = [gateway.batch(steady(DEAD, start=1.8e9 + 10 * i)) for i in range(20)]
+    other = open_database(str(engine.url))
+
+    def take(database: Engine, part: list[bytes]) -> None:
+        writer = Writer(database, Metrics())
+        for envelope in part:
+            writer.take([("gw-1", envelope)], NOW)
+
+    parts = ((engine, envelopes[::2] + envelopes[:3]), (other, envelopes[1::2] + envelopes[:3]))
+    threads = [threading.Thread(target=take, args=part) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.dispose()
+    leaves = [leaf_hash(r.entry.encode()) for r in receipts(engine)]
+    assert (len(leaves), log_root(engine)) == (20, (20, plain_root(leaves)))
 
 
 def test_a_receipt_is_read_back() -> None:

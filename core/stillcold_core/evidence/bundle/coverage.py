@@ -4,15 +4,17 @@ A chain shows that nothing is missing between its first batch and its last. Noth
 came after it: so a journal that begins or ends within the period is named.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stillcold_core.contract.batch import Batch
 from stillcold_core.evidence.bundle.accounts import Chain
-from stillcold_core.evidence.bundle.report import Item
+from stillcold_core.evidence.bundle.report import Item, Verdict
+from stillcold_core.evidence.receipts import Receipt
 
 Span = tuple[int, int]
 """First and last moment, ms."""
+_FUTURE = 86_400_000  # ms
 
 
 @dataclass(slots=True)
@@ -27,15 +29,17 @@ class Coverage:
     """What is covered by some batches, which may come in any order."""
 
     def __init__(self) -> None:
-        self._points: dict[str, Span] = {}
+        self._points: dict[tuple[str, str], Span] = {}
         self._journals: dict[Chain, _Journal] = {}
         self._lowest: dict[Chain, int] = {}
 
-    def take(self, batch: Batch) -> None:
-        """Add a batch."""
+    def take(self, receipt: Receipt, batch: Batch) -> None:
+        """Add a batch; samples that are stamped long after it came count nowhere."""
         spans = {b.point: (int(b.times.min()), int(b.times.max())) for b in batch.blocks if len(b.times)}
+        spans = {p: span for p, span in spans.items() if span[1] <= receipt.received_at + _FUTURE}
         for point, span in spans.items():
-            self._points[point] = _joined([self._points.get(point, span), span])
+            whose = (point, batch.gateway)
+            self._points[whose] = _joined([self._points.get(whose, span), span])
         key, number = (batch.gateway, batch.epoch), batch.sequence
         self._lowest[key] = min(number, self._lowest.get(key, number))
         if spans:
@@ -43,17 +47,26 @@ class Coverage:
             journal = self._journals.setdefault(key, _Journal(first, last))
             journal.first, journal.last = min(journal.first, first), max(journal.last, last)
 
-    def item(self, period: Span, points: Sequence[str]) -> Item:
-        """Whether a period is covered for some points."""
+    def item(self, period: Span, points: Mapping[str, str | None]) -> Item:
+        """Whether a period is covered for some points, each by the gateway that speaks for it, or by any."""
         begin, end = period
-        here = {p: self._points[p] for p in points if p in self._points}
-        short = [p for p in points if p not in here or here[p][0] > begin or here[p][1] < end]
+        here = {p: self._span(p, gateway) for p, gateway in points.items()}
+        short = [p for p, span in here.items() if span is None or span[0] > begin or span[1] < end]
+        said = f"samples of {', '.join(points)} reach from the period's begin to its end"
         if short or not points:
             said = f"the samples of {', '.join(short) or 'no point'} do not reach from the period's begin to its end"
-            return Item("period", "ABSENT", "; ".join([said, *self._edges(period)]))
-        if edges := [*self._edges(period)]:
-            return Item("period", "ABSENT", "; ".join(edges))
-        return Item("period", "PASS", f"samples of {', '.join(points)} reach from the period's begin to its end")
+        strangers = [
+            f"those of {p} that {g} has sent do not count, as it does not speak for it"
+            for p, g in sorted(self._points)
+            if points.get(p) not in (None, g)
+        ]
+        edges = [*self._edges(period)]
+        verdict: Verdict = "ABSENT" if short or edges or not points else "PASS"
+        return Item("period", verdict, "; ".join([said, *edges, *strangers]))
+
+    def _span(self, point: str, gateway: str | None) -> Span | None:
+        spans = [span for (p, g), span in self._points.items() if p == point and gateway in (None, g)]
+        return _joined(spans) if spans else None
 
     def _edges(self, period: Span) -> Iterator[str]:
         """The journals of which nothing shows that they did not begin earlier, or go on, within the period."""

@@ -107,4 +107,4 @@ class Reading:
         self.clocks.take(receipt, batch)
         self.problems["decoding"] += [f"{one.name}: {p}" for p in self.decoding.problems(batch)]
         self.samples += sum(len(block.times) for block in batch.blocks)
-        self.coverage.take(batch)
+        self.coverage.take(receipt, batch)

@@ -30,12 +30,13 @@ def read_statements(files: Mapping[str, memoryview]) -> tuple[dict[str, Any], li
     return said, problems
 
 
-def points_of(said: Mapping[str, Any], line: str) -> list[str]:
-    """The points of a line, as the server's registry has them."""
+def points_of(said: Mapping[str, Any], line: str) -> dict[str, str | None]:
+    """The points of a line, as the server's registry has them, each with the gateway that speaks for it."""
     match said.get(REGISTRY):
         case {"point": [*points]}:
-            return sorted(str(p.get("id")) for p in points if isinstance(p, dict) and p.get("line") == line)
-    return []
+            mine = [p for p in points if isinstance(p, dict) and p.get("line") == line]
+            return {str(p.get("id")): p.get("gateway") for p in sorted(mine, key=lambda p: str(p.get("id")))}
+    return {}
 
 
 def revocations(said: Mapping[str, Any]) -> dict[tuple[str, str], int]:

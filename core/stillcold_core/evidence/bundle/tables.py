@@ -52,14 +52,16 @@ def write_tables(bundle: memoryview, folder: Path) -> None:
 
 
 def _blocks(bundle: memoryview) -> Iterator[Block]:
-    """What the points of the bundle's line showed."""
+    """What the points of the bundle's line showed, by the gateways that speak for them."""
     files, _ = read_container(bundle)
     manifest = parse_manifest(note_text(bytes(files[MANIFEST])))
     points = points_of(read_statements(files)[0], manifest.line)
     envelopes = files[BATCHES]
     for one in parse_listing(bytes(files[LISTING]), len(envelopes)):
         payload = stored_payload(bytes(envelopes[one.offset : one.offset + one.length]))
-        yield from (block for block in decode_batch(payload).blocks if block.point in points)
+        batch = decode_batch(payload)
+        here = [block for block in batch.blocks if block.point in points]
+        yield from (block for block in here if points[block.point] in (None, batch.gateway))
 
 
 def _values(block: Block, times: Sequence[str], quantities: Sequence[str]) -> Iterator[Row]:
