@@ -52,6 +52,30 @@ def test_only_the_data_partition_and_memory_are_written(tmp_path: Path, image: P
     assert agent == "stillcold-agent 700 agent"
 
 
+@pytest.mark.requirement("firmware.owner")
+def test_an_image_whose_users_have_other_numbers_takes_over_what_lasts(tmp_path: Path, image: Path) -> None:
+    """Its agent can read journal and keys; nobody else can, as before."""
+    program = require_program("systemd-tmpfiles")
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files to others")
+    (tmp_path / "etc").mkdir()
+    users = {"root": 0, "stillcold-agent": 901, "_chrony": 902}
+    (tmp_path / "etc" / "passwd").write_text("".join(f"{n}:x:{i}:{i}::/:/bin/sh\n" for n, i in users.items()))
+    (tmp_path / "etc" / "group").write_text("".join(f"{n}:x:{i}:\n" for n, i in users.items()))
+    places = {"agent/gateway.key": 901, "chrony/chrony.drift": 902}
+    for place in places:
+        file = tmp_path / "data" / place
+        file.parent.mkdir(parents=True)
+        file.touch(0o600)
+        for made in (file.parent, file):
+            os.chown(made, 955, 955)  # the number that the image before gave
+    rules = image / "etc" / "tmpfiles.d" / "stillcold.conf"
+    subprocess.run([program, "--create", f"--root={tmp_path}", "--prefix=/data", rules], check=True)
+    found = {place: (tmp_path / "data" / place).stat() for place in places}
+    assert {place: stat.st_uid for place, stat in found.items()} == places
+    assert {oct(stat.st_mode & 0o777) for stat in found.values()} == {"0o600"}
+
+
 @pytest.mark.requirement("firmware.read-only")
 def test_systemd_makes_mounts_of_the_table_that_wait_for_one_another(tmp_path: Path, image: Path) -> None:
     """Its generator takes every line, and no unit waits for itself."""
