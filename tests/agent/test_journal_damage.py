@@ -14,7 +14,7 @@ from stillcold_agent.journal.entries import Bounds, Link
 from stillcold_agent.journal.store import Journal
 from stillcold_core.contract.losses import Gap
 from stillcold_core.evidence.envelope import GENESIS
-from support.journals import START, entry, envelope, fill
+from support.journals import START, entry, envelope, fill, next_link
 
 
 @pytest.fixture
@@ -25,18 +25,6 @@ def path(tmp_path: Path) -> Path:
 def opened(path: Path) -> tuple[Journal, Counts]:
     counts = Counts()
     return Journal(path, Bounds(10**9), counts), counts
-
-
-def next_link(journal: Journal) -> Link:
-    """What the next batch carries."""
-    links: list[Link] = []
-
-    def make(link: Link) -> bytes:
-        links.append(link)
-        return envelope(link)
-
-    journal.append([entry(make)])
-    return links[0]
 
 
 def spoil(path: Path, first_page: int) -> None:

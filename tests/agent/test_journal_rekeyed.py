@@ -15,7 +15,7 @@ from stillcold_core.evidence.envelope import GENESIS, digest
 from stillcold_core.profiles import Profile
 from support import Mosquitto, Process, wait_for_async
 from support.acker import Acker
-from support.journals import START, entry, envelope, fill
+from support.journals import START, fill, next_link
 from support.raw_meter import RawMeter, Registers
 
 CONFIG = """
@@ -48,18 +48,6 @@ def path(tmp_path: Path) -> Path:
 def opened(path: Path, signer: str) -> tuple[Journal, Counts]:
     counts = Counts()
     return Journal(path, Bounds(10**9), counts, signer), counts
-
-
-def next_link(journal: Journal) -> Link:
-    """What the next batch carries."""
-    links: list[Link] = []
-
-    def make(link: Link) -> bytes:
-        links.append(link)
-        return envelope(link)
-
-    journal.append([entry(make)])
-    return links[0]
 
 
 @pytest.mark.requirement("agent.journal.rekeyed")

@@ -33,3 +33,15 @@ def fill(journal: Journal, count: int, size: int = 100, importance: int = 0) -> 
     for _ in range(count):
         journal.append([entry(make, importance)])
     return made
+
+
+def next_link(journal: Journal) -> Link:
+    """What the next batch carries."""
+    links: list[Link] = []
+
+    def make(link: Link) -> bytes:
+        links.append(link)
+        return envelope(link)
+
+    journal.append([entry(make)])
+    return links[0]

@@ -4,6 +4,7 @@ from sqlalchemy import Connection, select
 
 from stillcold_core.evidence.envelope import BadEnvelope
 from stillcold_core.evidence.keys import PublicKey, parse_public_key
+from stillcold_server.identity.enrolments import revoked_keys
 from stillcold_server.store import schema
 
 
@@ -19,11 +20,11 @@ class Keys:
     """
 
     def __init__(self, connection: Connection, only: str | None = None) -> None:
-        g, e = schema.gateway.c, schema.enrolment.c
+        g = schema.gateway.c
         wanted = select(g.id, g.public_key)
         found = connection.execute(wanted if only is None else wanted.where(g.id == only))
         self._keys = {row.id: row.public_key for row in found}
-        self._revoked = set(connection.scalars(select(e.public_key).where(e.state == "revoked")))
+        self._revoked = revoked_keys(connection)
 
     def __contains__(self, gateway: str) -> bool:
         """Whether it is registered, with a key or without."""
