@@ -349,3 +349,20 @@ def test_an_officer_is_told_that_a_key_of_the_registry_would_be_replaced(
         revoke(connection, files, "gw-1", OFFICER, "stolen", NOW)
         note(connection, asked(SignedGateway()), NOW)
         assert [w.replaces for w in waiting(connection)] == [False]
+
+
+@pytest.mark.requirement("identity.upkeep")
+def test_the_log_says_in_time_that_the_issuing_authority_ends(
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A year before, and once a week: the root's key must be fetched for it."""
+    ca = made_authority(engine, tmp_path, NOW)
+
+    def warned(years: int) -> list[str]:
+        caplog.clear()
+        Upkeep(engine, ca, lambda: NOW + years * 365 * DAY + DAY).look()
+        return [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+
+    assert warned(8) == []
+    assert len(warned(9)) == 1
+    assert warned(9) == []

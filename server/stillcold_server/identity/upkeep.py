@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -22,6 +22,7 @@ SERVER_NAME = "stillcold-server"
 SERVER_FILES = "server"
 """Its files, without their endings."""
 _EVERY = 600.0  # s
+_WARNED = timedelta(days=365)  # before the issuing authority's end: its renewal needs somebody with the root's key
 
 
 def make_all(engine: Engine, ca: Ca, root_key: Path, hosts: Sequence[str], now: datetime) -> BrokerFiles:
@@ -111,10 +112,16 @@ class Upkeep:
             with write(self._engine) as connection:
                 files.publish(connection, now, cut=False)
             log.info("the list of the revoked was made anew, good until %s", files.crl_ends().date())
+            self._warn(files.authority, now)  # as often as that: once a week
         if files.renew(now):
             log.info("the broker's certificate was renewed")
         if renew_pair(files.authority, Path(self._ca.folder) / SERVER_FILES, SERVER_NAME, CLIENT, now):
             log.info("the server's certificate was renewed")
+
+    def _warn(self, authority: Authority, now: datetime) -> None:
+        ends = authority.issuing.not_valid_after_utc
+        if ends - now < _WARNED:
+            log.warning("the issuing authority ends on %s, and everything with it: use `ca renew`", ends.date())
 
     def _run(self) -> None:
         while not self._stopping.is_set():
