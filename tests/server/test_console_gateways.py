@@ -62,12 +62,15 @@ def test_an_officer_invites_compares_approves_and_revokes_with_plain_forms(offic
     assert ask(office, request).json()["state"] == "approved"
     page = officer.get("/gateways").text
     assert "可信，已批准" in page
+    until = re.compile(r'data-label="证书有效期至"><span class="">\d{4}-\d\d-\d\d<')
+    assert until.search(page)
     assert request.fingerprint not in page
     assert officer.post("/gateways/gw-1/revoke", data={"reason": ""}).status_code == 422
     officer.post("/gateways/gw-1/revoke", data={"reason": "被盗 <b>"})
     assert ask(office, request).json() == {"state": "revoked", "certificate": "", "root": "", "mac": ""}
     page = officer.get("/gateways").text
     assert "不可信，已吊销" in page
+    assert not until.search(page)
     assert "被盗 &lt;b&gt;" in page
     assert officer.post(action[1]).status_code == 409
 
