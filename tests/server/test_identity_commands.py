@@ -154,3 +154,16 @@ def test_a_gateway_that_nobody_knows_is_named(desk: Desk) -> None:
         assert "error: the registry has no gateway gw-9; import it first" in desk.run(*words).stderr
     assert "error: no request of gw-9 waits" in desk.run("approve", "gw-9").stderr
     assert "error: gw-1 has no key that is believed" in desk.run("revoke", "gw-1", "--reason", "x").stderr
+
+
+@pytest.mark.requirement("identity.commands")
+def test_a_file_of_another_gateway_or_an_approved_one_does_not_get_what_was_not_meant(desk: Desk) -> None:
+    """Neither an approval under another name, nor a new certificate where it was to be turned down."""
+    desk.init()
+    request = desk.brings()
+    other = desk.approve("gw-2", "--fingerprint", request.fingerprint)
+    assert "gateway.csr: got 'gw-1'; expected the request of gw-2" in other.stderr
+    assert desk.approve("gw-1", "--fingerprint", request.fingerprint).exit_code == 0
+    late = desk.approve("--refuse", "another voice", "--out", desk.folder / "came.crt")
+    assert "error: the request of gw-1 is approved; `revoke` ends that" in late.stderr
+    assert not (desk.folder / "came.crt").exists()

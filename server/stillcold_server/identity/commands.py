@@ -130,7 +130,9 @@ def approve(
     files, engine = open_authority(_places(config, config_file)), prepared(config)
     if request_file:
         request = _request_in(request_file)
-        if _given_again(engine, files, request, out):
+        if gateway not in (None, request.gateway):
+            raise BadFile(request_file, f"expected the request of {gateway}", value=request.gateway)
+        if _given_again(engine, files, request, out, refused=reason is not None):
             return
         gateway = request.gateway
         chosen = [w for w in _list(engine) if w.fingerprint == request.fingerprint]
@@ -185,11 +187,13 @@ def _request_in(path: Path) -> Request:
         raise BadFile(path, str(error)) from error
 
 
-def _given_again(engine: Engine, files: BrokerFiles, request: Request, out: Path | None) -> bool:
+def _given_again(engine: Engine, files: BrokerFiles, request: Request, out: Path | None, *, refused: bool) -> bool:
     """Put a request that was brought on the list; whether it was approved before and has a new certificate now."""
     now = datetime.now(UTC)
     with write(engine) as connection:
         row = enrolments.asked_again(connection, enrolments.note(connection, request, now), now)
+        if row.state == "approved" and refused:
+            raise NotDone("not_waiting", f"the request of {request.gateway} is approved; `revoke` ends that")
         if row.state == "approved":
             _put(enrolments.issue(connection, files, row, now), out)
             click.echo(f"{request.gateway}: approved before; it has a new certificate")
