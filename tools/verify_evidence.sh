@@ -260,8 +260,8 @@ while IFS= read -r line; do
   echo "$last $({ printf '\000'; printf '%s' "${line#* * * }"; } | sha256)" >> "$T/leaves"
   [ "$(sha256 < "$T/envelope")" = "$sum" ] || fail receipts "$name: the receipt is of another envelope"
   signer "$gateway" || { fail signatures "$name"; continue; }
-  awk -v g="$gateway" -v k="$KEY" -v t="$received" '$1 == g && $2 == k && $3 < t { found = 1 } END { exit found }' \
-    "$T/revoked" || fail certificates "$name: its key had been revoked when it came"
+  [ ! -s "$T/revoked" ] || awk -v g="$gateway" -v k="$KEY" -v t="$received" \
+    '$1 == g && $2 == k && $3 < t { found = 1 } END { exit found }' "$T/revoked" || fail certificates "$name: its key had been revoked when it came"
   if grep -qF "$gateway $KEY " "$T/certified"; then
     awk -v g="$gateway" -v k="$KEY" -v t="$received" '$1 == g && $2 == k && $3 <= t && t <= $4 { found = 1 } END { exit !found }' \
       "$T/certified" || fail certificates "$name: no certificate was good when it came"

@@ -1,5 +1,6 @@
 """What the office itself could change in a bundle and sign again, and what it cannot."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -130,6 +131,28 @@ def test_what_the_office_changes_and_signs_again_is_found(
     changed = signed(change(files), house.signer)
     assert expected <= failed(house.verified(changed))
     assert shell_says(changed, tmp_path / "roots.json", tmp_path)[0] == int(by_shell)
+
+
+def test_profiles_are_those_that_the_batches_name(house: House, gateway: SignedGateway) -> None:
+    """One that is missing is said; another, that would read the same words otherwise, fails."""
+    house.ten_minutes(gateway)
+    files = files_of(house.bundle(1, 8))
+    (name,) = (n for n in files if n.startswith("profiles/"))
+    without = house.verified(signed({n: c for n, c in files.items() if n != name}, house.signer))
+    assert (without.of("profiles").verdict, without.of("decoding").verdict) == ("ABSENT", "ABSENT")
+    assert without.of("profiles").said == "not here: " + name.removeprefix("profiles/")[:-5].replace(".", " ")
+    other = files[name].replace(b'unit = "kWh"', b'unit = "MWh"')
+    more = f"profiles/eastron-sdm630.{hashlib.sha256(other).hexdigest()[:16]}.toml"
+    report = house.verified(signed({**files, more: other}, house.signer))
+    assert report.of("profiles").problems == (f"{more}: no signed batch names it",)
+
+
+@pytest.mark.parametrize("records", ["{}", '{"p9": {}}', '{"p1": null}'])
+def test_the_calibration_of_no_meter_is_no_calibration(house: House, gateway: SignedGateway, records: str) -> None:
+    house.ten_minutes(gateway)
+    files = files_of(house.bundle(1, 8))
+    said = house.verified(signed({**files, "calibration.json": records.encode()}, house.signer)).of("calibration")
+    assert (said.verdict, said.said) == ("ABSENT", "no record of p1")
 
 
 @pytest.mark.requirement("evidence.trust")

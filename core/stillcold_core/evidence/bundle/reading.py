@@ -44,6 +44,8 @@ class Reading:
         Batches that are signed, and samples in them.
     uncertified : set of str
         Gateways with a key that no certificate names.
+    profiles : set of (str, str)
+        Model and version of those that batches name.
     coverage : Coverage
         Which times they are of.
     """
@@ -61,6 +63,7 @@ class Reading:
         self.leaves: dict[int, bytes] = {}
         self.count = self.samples = 0
         self.uncertified: set[str] = set()
+        self.profiles: set[tuple[str, str]] = set()
         self.coverage = Coverage()
 
     def take(self, listed: Iterable[Listed], envelopes: memoryview) -> None:
@@ -107,4 +110,5 @@ class Reading:
         self.clocks.take(receipt, batch)
         self.problems["decoding"] += [f"{one.name}: {p}" for p in self.decoding.problems(batch)]
         self.samples += sum(len(block.times) for block in batch.blocks)
+        self.profiles |= set(batch.profiles.items())
         self.coverage.take(receipt, batch)

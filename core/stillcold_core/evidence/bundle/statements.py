@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -78,12 +78,13 @@ def _about(alert: Mapping[str, Any], gateways: Collection[str]) -> bool:
     return isinstance(evidence, dict) and str(evidence.get("gateway")) in gateways
 
 
-def calibration(said: Mapping[str, Any]) -> Item:
-    """The meters' calibration."""
-    points = said.get(CALIBRATION)
-    if not isinstance(points, dict):
+def calibration(said: Mapping[str, Any], points: Iterable[str]) -> Item:
+    """The calibration of the meters at some points."""
+    records = said.get(CALIBRATION)
+    if not isinstance(records, dict):
         return judged("calibration", [f"{CALIBRATION}: expected an object by point"], "")
-    absent = sorted(point for point, record in points.items() if record is None)
-    if absent:
-        return Item("calibration", "ABSENT", f"no record of {', '.join(absent)}")
-    return Item("calibration", "PASS", f"a record of each of {len(points)} points")
+    wanted = sorted({*points, *records})
+    absent = [point for point in wanted if records.get(point) is None]
+    if absent or not wanted:
+        return Item("calibration", "ABSENT", f"no record of {', '.join(absent) or 'any point'}")
+    return Item("calibration", "PASS", f"a record of each of {len(wanted)} points")

@@ -4,7 +4,7 @@ What each item proves, and what it does not, is in docs/evidence.md and in ``ite
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from stillcold_core.evidence.bundle import decoding
 from stillcold_core.evidence.bundle.accounts import CLOCK, GAPS
@@ -123,12 +123,13 @@ def _content(files: Files, manifest: Manifest, trust: Trust, earlier: Checkpoint
     yield log_item(files, reading.leaves, trust)
     yield earlier_item(files, trust, earlier)
     yield from _accounts(files, reading)
-    yield judged("profiles", wrong, f"{len(profiles)} profiles, each of the version that its name says")
+    yield _named(reading, profiles, wrong)
     yield _decoding(reading)
-    yield reading.coverage.item(manifest.period, points_of(said, manifest.line))
+    points = points_of(said, manifest.line)
+    yield reading.coverage.item(manifest.period, points)
     yield judged("statements", unread, f"{len(said)} files that the server answers for")
     yield alerts(said, manifest.line, keys)
-    yield calibration(said)
+    yield calibration(said, points)
 
 
 def _certified(files: Files, trust: Trust) -> tuple[list[Certified], list[str]]:
@@ -166,6 +167,16 @@ def _profiles(files: Files) -> tuple[dict[tuple[str, str], Profile], list[str]]:
             if name != decoding.profile_file(profile.model, profile.version):
                 problems.append(f"{name}: it is version {profile.version} of {profile.model}")
     return found, problems
+
+
+def _named(reading: Reading, profiles: Collection[tuple[str, str]], wrong: Sequence[str]) -> Item:
+    """Whether the profiles are those that signed batches name."""
+    strange = sorted({*profiles} - reading.profiles)
+    problems = [*wrong, *(f"{decoding.profile_file(*p)}: no signed batch names it" for p in strange)]
+    missing = sorted(reading.profiles - {*profiles})
+    if missing and not problems:
+        return Item("profiles", "ABSENT", f"not here: {', '.join(f'{model} {version}' for model, version in missing)}")
+    return judged("profiles", problems, f"{len(profiles)} profiles, all that the batches name")
 
 
 def _accounts(files: Files, reading: Reading) -> Iterator[Item]:
