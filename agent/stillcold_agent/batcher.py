@@ -99,16 +99,20 @@ class Batcher:
         self._deadline, self._reason = float("inf"), "quiet"
 
     def add(self, samples: Sequence[Sample], verdict: Verdict, monotonic: float) -> Collected | None:
-        """Take samples of one point, the last of which has that verdict; the closed batch, when it must go out now."""
+        """Take samples of one point, the last of which has that verdict; what must go out now.
+
+        That is a full batch, or, where the server may be waiting for this sample, what was collected of this point
+        alone: a batch of all points takes longer to be signed than all else on the way to the broker.
+        """
         if not samples:
             return None
         if not self._samples:
             self._deadline, self._reason = monotonic + self._periods.quiet, "quiet"
         self._samples.setdefault(samples[-1].point, []).extend(samples)
         self._values += sum(len(s.values) for s in samples)
-        self._importance = max(self._importance, _importance(verdict))
         if verdict.deciding:
-            return self.close("live")
+            return self._close_one(samples[-1].point)
+        self._importance = max(self._importance, _importance(verdict))
         if verdict.live:
             self._close_by(monotonic + self._periods.live, "live")
         if verdict.change:
@@ -135,6 +139,13 @@ class Batcher:
         importance, self._importance = self._importance, Importance.QUIET
         self._values, self._deadline = 0, float("inf")
         return Collected(samples, reason, importance) if samples else None
+
+    def _close_one(self, point: str) -> Collected:
+        collected = Collected({point: self._samples.pop(point)}, "live", Importance.DECIDING)
+        self._values -= collected.values
+        if not self._samples:
+            self.close("live")
+        return collected
 
     def _close_by(self, deadline: float, reason: str) -> None:
         if deadline < self._deadline:

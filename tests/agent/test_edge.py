@@ -201,6 +201,21 @@ def test_a_restart_is_told_at_once_and_then_every_few_seconds() -> None:
     assert found[1:4] == [(36, "live", 5), (41, "live", 5), (46, "live", 5)]
 
 
+@pytest.mark.requirement("agent.restart.at-once")
+def test_a_restart_leaves_alone_and_the_others_wait_as_before() -> None:
+    """A batch of all points takes longer to be signed than everything else on the way."""
+    batcher, live = Batcher(Batch()), Verdict(live="power", began=True, deciding=True)
+    for point, t in (("p1", 0.0), ("p2", 1.0), ("p1", 2.0)):
+        assert batcher.add([Sample(point, t, DEAD, t)], Verdict(), t) is None
+    gone = batcher.add([Sample("p1", 3.0, MELTING, 3.0)], live, 3.0)
+    assert gone is not None
+    assert ({p: len(s) for p, s in gone.samples.items()}, gone.importance) == ({"p1": 3}, Importance.DECIDING)
+    assert batcher.due(59.9) is None
+    rest = batcher.due(60.0)
+    assert rest is not None
+    assert (list(rest.samples), rest.importance, rest.reason) == (["p2"], Importance.QUIET, "quiet")
+
+
 @pytest.mark.requirement("agent.batch.importance")
 def test_the_most_important_sample_says_how_much_a_batch_matters() -> None:
     """Whatever closed it; the next one begins anew."""

@@ -1,7 +1,8 @@
 """A network that breaks off again and again, and a broker that restarts: what the server has of all that was read.
 
-``STILLCOLD_PARTITIONS`` is their number (default 50); they last 1 to 30 s times ``STILLCOLD_SCALE`` (default 0.1). The
-plant counts the readings of each meter and shows the count, so every reading that is lost or comes twice is seen.
+``STILLCOLD_PARTITIONS`` is their number (default 50); they last 1 to 30 s, 5 to 15 s apart, times ``STILLCOLD_SCALE``
+(default 0.1). The plant counts the readings of each meter and shows the count, so every reading that is lost or comes
+twice is seen.
 """
 
 import asyncio
@@ -91,7 +92,7 @@ async def _play(proxies: Proxies, plant: Plant, broker: Mosquitto, far_end: FarE
             plant.set_power((i - RESTART_EVERY) % METERS + 1, 0)
         if i % RESTART_EVERY == 0:
             await asyncio.to_thread(broker.restart)
-        await asyncio.sleep(1)
+        await asyncio.sleep(SCALE * rng.uniform(5, 15))
     return started
 
 
@@ -138,7 +139,7 @@ async def test_a_network_that_breaks_off(tmp_path: Path, webhook: WebhookReceive
                 await wait_for_async(partial(_came, far_end, ack_topic(GATEWAY)))
                 started = await _play(proxies, plant, broker, far_end)
                 proxies.troubles.clear()
-                await wait_for_async(partial(_drained, tmp_path / "data" / JOURNAL_FILE), seconds=300)
+                await wait_for_async(partial(_drained, tmp_path / "data" / JOURNAL_FILE), seconds=900)
                 read_of_each = plant.reads()
                 assert await asyncio.to_thread(agent.stop) == 0, agent.output
                 stored = await asyncio.to_thread(_stored, tmp_path, sum(read_of_each))
