@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.agent import usage
-from bench.agent.awake import awake
 from bench.agent.contestant import Contestant
+from bench.agent.one_core import one_core
 from bench.agent.plant import METERS, NUMBERS
 from bench.agent.stage import Stage, stage
 from support.waiting import wait_for
@@ -40,8 +40,8 @@ class Steady:
 
     Attributes
     ----------
-    cpu, awake : float
-        CPU seconds a million values, as it is and with cores that are kept awake.
+    cpu, alone : float
+        CPU seconds a million values, on all cores and where everything runs on one.
     peak, own : float
         MB: largest resident set, and proportional set at the end.
     change, read : list of float
@@ -53,7 +53,7 @@ class Steady:
     """
 
     cpu: float
-    awake: float
+    alone: float
     peak: float
     own: float
     change: list[float]
@@ -85,17 +85,18 @@ class Absence:
 
 def steady(contestant: Contestant, folder: Path, plant: Path, durations: Durations) -> Steady:
     """CPU in two windows in which nothing changes, then changes of random meters at random moments."""
+    with one_core(), stage(contestant, folder, plant, 1.0) as on:
+        time.sleep(durations.warm)
+        alone = _cpu(on, durations.window)
     with stage(contestant, folder, plant, 1.0) as on:
         time.sleep(durations.warm)
         cpu = _cpu(on, durations.window)
         load = os.getloadavg()[0]
-        with awake():
-            cpu_awake = _cpu(on, durations.window)
         changed = _change(on, durations.changes)
         change, read = _delays(on, changed)
         missed = len(changed) - len(change)
         pid = on.process.pid
-        return Steady(cpu, cpu_awake, usage.peak_memory(pid), usage.own_memory(pid), change, read, missed, load)
+        return Steady(cpu, alone, usage.peak_memory(pid), usage.own_memory(pid), change, read, missed, load)
 
 
 def rush(contestant: Contestant, folder: Path, plant: Path, durations: Durations) -> Rush:

@@ -29,9 +29,9 @@ def report(contestants: Sequence[Contestant], found: Mapping[str, Found], parts:
         head = [
             "",
             "version",
-            "CPU s a million values, cores awake",
+            "CPU s a million values, on one core",
             f"× {BASELINE}",
-            "cores that sleep",
+            "on all",
             f"× {BASELINE}",
             "peak RSS, MB",
             "PSS, MB",
@@ -61,9 +61,9 @@ def _steady(contestant: Contestant, found: Mapping[str, Found]) -> Sequence[str]
     mine, baseline = found[contestant.name].steady, found.get(BASELINE, Found()).steady
     if mine is None:
         return [contestant.name, contestant.version, _why(found[contestant.name], "steady"), *[""] * 7]
-    ratios = [f"{mine.awake / baseline.awake:.2f}", f"{mine.cpu / baseline.cpu:.2f}"] if baseline else ["–"] * 2
+    ratios = [f"{mine.alone / baseline.alone:.2f}", f"{mine.cpu / baseline.cpu:.2f}"] if baseline else ["–"] * 2
     figures = [
-        f"{mine.awake:.1f}",
+        f"{mine.alone:.1f}",
         ratios[0],
         f"{mine.cpu:.1f}",
         ratios[1],
