@@ -104,5 +104,6 @@ async def test_a_gateway_with_a_new_key_is_heard_though_more_waits_than_may_be_o
         with Acker(mosquitto.port, "gw-1", new.public_key()) as believer, agent:
             await wait_for_async(lambda: believer.batches, what="a batch with the new key")
             believer.check()
-    (gap,) = believer.batches[0].gaps
-    assert (gap.reason, gap.epoch, believer.batches[0].sequence) == ("rekeyed", deaf.batches[0].epoch, 1)
+    gaps = [g for g in believer.batches[0].gaps if g.reason == "rekeyed"]  # a slow disk may have lost something, too
+    assert [g.epoch for g in gaps] == [deaf.batches[0].epoch]
+    assert believer.batches[0].sequence == 1

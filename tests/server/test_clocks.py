@@ -38,6 +38,8 @@ def test_a_batch_that_comes_back_after_a_loss_is_stored_though_its_clock_is_note
     envelope = gateway.batch(steady(DEAD), steps=[Step(5_000, -7_200_000)])
     writer.take([("gw-1", envelope)], NOW)
     with write(engine) as connection:
+        connection.execute(delete(schema.log_entry))
+        connection.execute(delete(schema.log_tile))
         connection.execute(delete(schema.batch_point))
         connection.execute(delete(schema.batch))
     (ack,) = writer.take([("gw-1", envelope)], NOW)["gw-1"]
