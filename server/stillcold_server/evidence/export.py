@@ -23,7 +23,7 @@ from stillcold_core.evidence.bundle.listing import BATCHES, LISTING, Listed
 from stillcold_core.evidence.bundle.logged import CHECKPOINT, GROWTH, PROOF
 from stillcold_core.evidence.bundle.manifest import MANIFEST, FileEntry, Manifest
 from stillcold_core.evidence.envelope import stored_payload
-from stillcold_core.evidence.merkle import prove, prove_growth, root
+from stillcold_core.evidence.merkle import HashOf, prove, prove_growth, root
 from stillcold_core.evidence.note import checkpoint_text
 from stillcold_core.profiles import load_profile, profile_names
 from stillcold_server.api.moments import to_iso
@@ -150,8 +150,7 @@ def write_bundle(
 
 def checkpoint(connection: Connection, signer: Signer) -> bytes:
     """The log's size and root now, signed."""
-    entries = size(connection)
-    return signer.sign(checkpoint_text(signer.public.name, entries, root(entries, hashes(connection))))
+    return _signed(signer, size(connection), hashes(connection))
 
 
 def _rest(
@@ -165,7 +164,7 @@ def _rest(
     return {
         LISTING: "".join(listed.line for listed in told.listed).encode(),
         KEYS: "".join(f"{gateway} {key}\n" for gateway, key in keys_of(connection, gateways)).encode(),
-        CHECKPOINT: checkpoint(connection, signer),
+        CHECKPOINT: _signed(signer, entries, hash_of),
         PROOF: _lines(proof),
         GROWTH: _lines(growth),
         GAPS: told.chains.text().encode(),
@@ -173,6 +172,10 @@ def _rest(
         **statements_of(connection, period, runs),
         **_profiles(told.profiles),
     }
+
+
+def _signed(signer: Signer, entries: int, hash_of: HashOf) -> bytes:
+    return signer.sign(checkpoint_text(signer.public.name, entries, root(entries, hash_of)))
 
 
 def _lines(nodes: Iterable[bytes]) -> bytes:
