@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-
 from stillcold_core.evidence.keys import Ed25519PrivateKey, PrivateKey, can_sign, format_public_key
 from stillcold_core.files import BadFile
+from stillcold_core.pem import key_pem, read_key
 from stillcold_core.whole import write_whole
 
 KEY_FILE = "gateway-key.pem"
@@ -32,9 +30,7 @@ def load_or_make_key(data_dir: Path) -> PrivateKey:
 
 
 def _make_key(path: Path) -> None:
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    write_whole(path, pem, 0o600)
+    write_whole(path, key_pem(Ed25519PrivateKey.generate()), 0o600)
 
 
 def load_key(path: Path) -> PrivateKey:
@@ -52,10 +48,7 @@ def load_key(path: Path) -> PrivateKey:
         raise BadFile(path, f"cannot be read ({error.strerror}); expected this gateway's key") from error
     if mode & 0o077:
         raise BadFile(path, "others may read it; expected 0o600", field="mode", value=oct(mode))
-    try:
-        key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise BadFile(path, "expected an Ed25519 or P-256 private key in PEM (PKCS #8) without a password") from error
+    key = read_key(pem, path, "expected an Ed25519 or P-256 private key in PEM (PKCS #8) without a password")
     if not can_sign(key):
         raise BadFile(path, "expected an Ed25519 or P-256 key", value=type(key).__name__)
     return key

@@ -23,7 +23,8 @@ from stillcold_core.enrolment.answer import Answer, answer_mac, code_key
 from stillcold_core.enrolment.renewal import is_due
 from stillcold_core.enrolment.request import names_of, read_request
 from stillcold_core.files import BadFile
-from stillcold_server.identity.authority import CLIENT, make_authority, pem_of
+from stillcold_core.pem import pem_of
+from stillcold_server.identity.authority import CLIENT, make_authority
 from support.ports import free_port
 
 CODE = "k7wq-m2xd-9fhe-tz4p"

@@ -9,14 +9,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from stillcold_core.files import BadFile
+from stillcold_core.pem import key_pem, pem_of
 from stillcold_server.identity.authority import (
     CLIENT,
     SERVER,
     Authority,
     Revoked,
-    key_pem,
     make_authority,
-    pem_of,
     renew_authority,
 )
 from support import require_program

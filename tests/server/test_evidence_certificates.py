@@ -18,9 +18,10 @@ from stillcold_core.evidence.bundle.cli import main as verify
 from stillcold_core.evidence.bundle.report import Item
 from stillcold_core.evidence.bundle.trust import Trust, load_trust, trust_text
 from stillcold_core.evidence.bundle.verify import verify_bundle
+from stillcold_core.pem import pem_of
 from stillcold_core.registry import Registry
 from stillcold_server.cli import main
-from stillcold_server.identity.authority import make_authority, pem_of, renew_authority
+from stillcold_server.identity.authority import make_authority, renew_authority
 from stillcold_server.identity.enrolments import LIFE, approve, note, revoke
 from stillcold_server.identity.upkeep import open_authority
 from stillcold_server.store.database import write

@@ -10,7 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from stillcold_server.identity.authority import CLIENT, SERVER, Revoked, key_pem, make_authority
+from stillcold_core.pem import key_pem
+from stillcold_server.identity.authority import CLIENT, SERVER, Revoked, make_authority
 
 _LIFE = timedelta(days=1)
 

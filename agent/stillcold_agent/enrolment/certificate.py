@@ -14,6 +14,7 @@ from stillcold_agent.config import Config
 from stillcold_agent.enrolment.request import give_to_service, load_key
 from stillcold_core.enrolment.request import NOT_OURS
 from stillcold_core.files import BadFile, unreadable
+from stillcold_core.pem import pem_of
 from stillcold_core.whole import write_whole
 
 _LONGEST_CHAIN = 5
@@ -69,8 +70,8 @@ def accept(
     if problem := problem_of(chain, trusted, key, config.gateway, now):
         raise BadFile(source, problem)
     if root is not None:
-        write_whole(Path(config.mqtt.ca_file), _pem(root), 0o644)
-    write_whole(Path(config.mqtt.cert_file), _pem(chain), 0o644)
+        write_whole(Path(config.mqtt.ca_file), pem_of(*root), 0o644)
+    write_whole(Path(config.mqtt.cert_file), pem_of(*chain), 0o644)
     give_to_service(Path(config.mqtt.cert_file), Path(config.data_dir))  # who renews it
     return chain[0]
 
@@ -166,7 +167,3 @@ def _uses(certificate: x509.Certificate) -> Sequence[x509.ObjectIdentifier]:
 
 def _der(key: PublicKeyTypes) -> bytes:
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _pem(certificates: Sequence[x509.Certificate]) -> bytes:
-    return b"".join(c.public_bytes(serialization.Encoding.PEM) for c in certificates)

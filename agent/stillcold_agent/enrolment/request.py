@@ -7,7 +7,6 @@ Both keys are made here and never leave: the one that signs batches (in ``data_d
 import os
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from stillcold_agent.config import Config
@@ -15,6 +14,7 @@ from stillcold_agent.identity import KEY_FILE, load_or_make_key
 from stillcold_core.enrolment.request import Request, TlsKey, make_request
 from stillcold_core.evidence.keys import format_public_key
 from stillcold_core.files import BadFile
+from stillcold_core.pem import key_pem, read_key
 from stillcold_core.whole import write_whole
 
 
@@ -32,7 +32,7 @@ def write_request(config: Config) -> tuple[Path, Request]:
     data_dir, key_file = Path(config.data_dir), Path(config.mqtt.key_file)
     load_or_make_key(data_dir)
     if not key_file.exists():
-        write_whole(key_file, _new_key(), 0o600)
+        write_whole(key_file, key_pem(ec.generate_private_key(ec.SECP256R1())), 0o600)
     for path in (data_dir / KEY_FILE, key_file):
         give_to_service(path, data_dir)
     request = request_of(config)
@@ -69,18 +69,10 @@ def load_key(path: Path) -> TlsKey:
         When it cannot be read or is none.
     """
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        pem = path.read_bytes()
     except OSError as error:
         raise BadFile(path, f"cannot be read ({error.strerror}); expected the key that enrol makes") from error
-    except (ValueError, TypeError) as error:
-        raise BadFile(path, "expected a private key in PEM without a password") from error
+    key = read_key(pem, path, "expected a private key in PEM without a password")
     if not isinstance(key, TlsKey):
         raise BadFile(path, "expected a P-256 or RSA key", value=type(key).__name__)
     return key
-
-
-def _new_key() -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )

@@ -6,8 +6,8 @@ from cryptography import x509
 from sqlalchemy import Connection, select
 
 from stillcold_core.evidence.bundle.certificates import CERTIFICATES
+from stillcold_core.pem import pem_of
 from stillcold_server.api.moments import to_iso
-from stillcold_server.identity.authority import pem_of
 from stillcold_server.store import schema
 
 Span = tuple[int, int]

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-
 from stillcold_core.evidence.keys import Ed25519PrivateKey
 from stillcold_core.evidence.note import NoteKey, sign_note
 from stillcold_core.files import BadFile, unreadable
+from stillcold_core.pem import key_pem, read_key
 
 
 class Signer:
@@ -40,19 +39,15 @@ class Signer:
 
 def new_key() -> bytes:
     """A new key, PEM."""
-    key = Ed25519PrivateKey.generate()
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    return key_pem(Ed25519PrivateKey.generate())
 
 
 def _load(path: Path) -> Ed25519PrivateKey:
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        pem = path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error
-    except (ValueError, TypeError) as error:
-        raise BadFile(path, "expected an Ed25519 key in PEM without a password") from error
+    key = read_key(pem, path, "expected an Ed25519 key in PEM without a password")
     if not isinstance(key, Ed25519PrivateKey):
         raise BadFile(path, "expected an Ed25519 key", value=type(key).__name__)
     return key

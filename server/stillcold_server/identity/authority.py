@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from stillcold_core.enrolment.request import TlsPublicKey
 from stillcold_core.files import BadFile, unreadable
+from stillcold_core.pem import key_pem, pem_of, read_key
 from stillcold_core.whole import write_whole
 
 ROOT_FILE, ISSUING_FILE, KEY_FILE = "root.crt", "issuing.crt", "issuing.key"
@@ -176,26 +177,13 @@ def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
         When it cannot be read or is none.
     """
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        pem = path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error
-    except (ValueError, TypeError) as error:
-        raise BadFile(path, "expected a private key in PEM without a password") from error
+    key = read_key(pem, path, "expected a private key in PEM without a password")
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise BadFile(path, "expected a P-256 key", value=type(key).__name__)
     return key
-
-
-def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """PEM of a key (PKCS #8)."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def pem_of(*certificates: x509.Certificate) -> bytes:
-    """PEM of certificates, one after another."""
-    return b"".join(c.public_bytes(serialization.Encoding.PEM) for c in certificates)
 
 
 def _authority(

@@ -18,13 +18,13 @@ from sqlalchemy import Connection, select
 
 from stillcold_core.enrolment.renewal import is_due
 from stillcold_core.files import BadFile, unreadable
+from stillcold_core.pem import key_pem
 from stillcold_core.whole import write_whole
 from stillcold_server.identity.authority import (
     CRL_LIFE,
     SERVER,
     Authority,
     Revoked,
-    key_pem,
     load_certificate,
     load_key,
 )

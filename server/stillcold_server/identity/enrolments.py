@@ -19,7 +19,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Update, delete, i
 
 from stillcold_core.enrolment.answer import Answer, State, answer_mac, code_key, request_mac, same
 from stillcold_core.enrolment.request import Request, names_of, read_request
-from stillcold_server.identity.authority import CLIENT, pem_of
+from stillcold_core.pem import pem_of
+from stillcold_server.identity.authority import CLIENT
 from stillcold_server.identity.broker import BrokerFiles
 from stillcold_server.people.passwords import one_time_password
 from stillcold_server.registry.ledger import set_key

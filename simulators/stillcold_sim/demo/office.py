@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from stillcold_core.enrolment.answer import code_key, request_mac
 from stillcold_core.enrolment.request import Request, make_request, read_request
+from stillcold_core.pem import key_pem
 from stillcold_sim.demo.console import Console
 from stillcold_sim.demo.processes import program, run
 
@@ -67,12 +67,9 @@ class Office:
     def let_in(self, console: Console, gateway: str, public_key: str) -> None:
         """Make the request of a gateway that signs its batches with this key, and approve it."""
         key = ec.generate_private_key(ec.SECP256R1())
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
         file = Path(str(self.login(gateway)["key_file"]))
         file.touch(mode=0o600)
-        file.write_bytes(pem)
+        file.write_bytes(key_pem(key))
         self._let_in(console, make_request(gateway, key, public_key))
 
     def _let_in(self, console: Console, request: Request) -> None:
