@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import msgspec
@@ -23,6 +22,7 @@ from stillcold_server.config import Config
 from stillcold_server.config import load_config as load_server_config
 from stillcold_server.detection.scan import scan_files
 from stillcold_server.evidence.commands import evidence
+from stillcold_server.language.texts import Language, load_texts
 from stillcold_sim.fleet.model import load_fleet
 from stillcold_sim.proxy.model import load_proxy
 from stillcold_sim.scenario import load_scenario
@@ -31,7 +31,6 @@ from support.settings import documented_settings, settings_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-CONSOLE = ROOT / "server" / "stillcold_server" / "language" / "locales"
 
 
 def text_of(name: str) -> str:
@@ -132,9 +131,10 @@ def test_both_readmes_lead_to_the_same_documents() -> None:
 
 @pytest.mark.requirement("docs.officer-words")
 @pytest.mark.parametrize(("name", "language"), [("officer.md", "en"), ("officer.zh-CN.md", "zh")])
-def test_the_officer_s_page_has_the_console_s_words(name: str, language: str) -> None:
+def test_the_officer_s_page_has_the_console_s_words(name: str, language: Language) -> None:
     """Of every kind of alert, every state of an alert and every condition of a line."""
-    words = tomllib.loads((CONSOLE / f"{language}.toml").read_text(encoding="utf-8"))
+    texts = load_texts()[language]
+    words = {table: texts.group(table) for table in ("condition", "kind", "state", "alerts", "bar", "skipped")}
     text = text_of(name)
     named = [words["condition"][c] for c in ("dead", "live", "unknown")]
     named += [*words["kind"], *words["kind"].values(), *words["state"].values()]

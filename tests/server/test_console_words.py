@@ -11,7 +11,7 @@ from stillcold_core import detect
 from stillcold_core.detect.presence import Condition
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.registry import Measure, Role
-from stillcold_server.api.models import AlertState
+from stillcold_server.api.models.alerts import AlertState
 from stillcold_server.api.read.alerts import SEVERITIES
 from stillcold_server.language.texts import LANGUAGES, Language, load_texts
 from stillcold_server.language.told import named, what

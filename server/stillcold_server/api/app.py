@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from stillcold_server.api.headers import SecurityHeaders
-from stillcold_server.api.models import ProblemBody
+from stillcold_server.api.models.base import ProblemBody
 from stillcold_server.api.problems import Problem, of_http, of_validation, problem_response
 from stillcold_server.api.routes import account, alerts, events, health, identity, ledger, users
 from stillcold_server.api.services import Services, wall_clock

@@ -2,7 +2,7 @@
 
 import logging
 
-from stillcold_server.api.models import Token
+from stillcold_server.api.models.people import Token
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.services import Services
 from stillcold_server.people.accounts import AccountError, Role, check_login, create_user

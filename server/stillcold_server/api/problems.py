@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from stillcold_core.files import shorten
-from stillcold_server.api.models import ProblemBody
+from stillcold_server.api.models.base import ProblemBody
 
 _PREFIX = "urn:stillcold:problem:"
 

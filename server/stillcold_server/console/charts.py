@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from stillcold_core.quantities import PHASES
-from stillcold_server.api.models import Alert, Point
+from stillcold_server.api.models.alerts import Alert
+from stillcold_server.api.models.registry import Point
 from stillcold_server.console.heats import Heat, heats_of
 from stillcold_server.store import schema
 

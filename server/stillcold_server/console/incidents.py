@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from stillcold_server.alerts.lifecycle import acknowledge, reset
-from stillcold_server.api.models import Alert, AlertState
+from stillcold_server.api.models.alerts import Alert, AlertState
 from stillcold_server.api.read.alerts import SEVERITIES, WAITING, list_alerts
 
 _WORST: tuple[AlertState, ...] = ("unacknowledged", "returned", "acknowledged", "latched", "normal")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, or_, select
 from stillcold_core.detect.catalogue import DETECTORS
 from stillcold_core.evidence.bundle.statements import ALERTS, CALIBRATION, ENROLMENTS, NOTES, README, REGISTRY, RULES
 from stillcold_core.registry import Registry, dump_registry
-from stillcold_server.api.models import AlertDetail
+from stillcold_server.api.models.alerts import AlertDetail
 from stillcold_server.api.moments import to_iso
 from stillcold_server.api.read.alerts import load_alert
 from stillcold_server.evidence.identities import history_of

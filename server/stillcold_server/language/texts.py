@@ -69,7 +69,14 @@ def load_texts() -> dict[Language, Texts]:
 
 
 def _read(language: Language) -> dict[str, Any]:
-    return tomllib.loads(files(__package__).joinpath("locales", f"{language}.toml").read_text(encoding="utf-8"))
+    """The tables of all files of a language; a table stands in one of them."""
+    tables: dict[str, Any] = {}
+    for file in files(__package__).joinpath("locales", language).iterdir():
+        read = tomllib.loads(file.read_text(encoding="utf-8"))
+        if twice := tables.keys() & read.keys():
+            raise ValueError(f"{language}/{file.name}: {', '.join(sorted(twice))} stands in another file too")
+        tables |= read
+    return tables
 
 
 def _flat(tables: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, select
 
 from stillcold_server.alerts.lifecycle import OPEN
-from stillcold_server.api.models import Alert, AlertDetail, Delivery, JournalEntry
+from stillcold_server.api.models.alerts import Alert, AlertDetail, Delivery, JournalEntry
 from stillcold_server.store import schema
 
 SEVERITIES = ("critical", "warning", "info")

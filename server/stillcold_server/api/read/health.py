@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from sqlalchemy import Connection, func, select
 
-from stillcold_server.api.models import ChainNote, Follower, Health, Refusal
+from stillcold_server.api.models.health import ChainNote, Follower, Health, Refusal
 from stillcold_server.api.read.lines import list_gateways
 from stillcold_server.followers import lag
 from stillcold_server.store import schema

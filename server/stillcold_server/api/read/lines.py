@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, case, func, select
 from stillcold_core.detect.deadline import current_of, power_of, voltage_of
 from stillcold_core.readings import Sample
 from stillcold_server.alerts.lifecycle import OPEN
-from stillcold_server.api.models import Gateway, Latest, Line, Point, Site
+from stillcold_server.api.models.registry import Gateway, Latest, Line, Point, Site
 from stillcold_server.store import schema
 
 _TOO_OLD = 3.0  # usual intervals between samples

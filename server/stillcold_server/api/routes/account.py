@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response, status
 
 from stillcold_server.api.guard import COOKIE, Anyone
 from stillcold_server.api.login import account_problem, log_in
-from stillcold_server.api.models import Login, PasswordChange, Token
+from stillcold_server.api.models.people import Login, PasswordChange, Token
 from stillcold_server.api.services import Served
 from stillcold_server.people.accounts import AccountError, change_password
 from stillcold_server.people.sessions import close_session

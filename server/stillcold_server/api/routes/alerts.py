@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from stillcold_server.alerts.lifecycle import NotAllowed, UnknownAlert, acknowledge, reset
 from stillcold_server.api.guard import Officer, Viewer
-from stillcold_server.api.models import Alert, AlertDetail, Note
+from stillcold_server.api.models.alerts import Alert, AlertDetail
+from stillcold_server.api.models.base import Note
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.alerts import list_alerts, load_alert
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery, Limit

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from stillcold_server.api.guard import Scraper, Viewer
-from stillcold_server.api.models import Alive, Health
+from stillcold_server.api.models.health import Alive, Health
 from stillcold_server.api.read.alerts import waiting_alerts
 from stillcold_server.api.read.health import lags, load_health
 from stillcold_server.api.services import Served

@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 from stillcold_core.enrolment.request import BadRequest, read_request
 from stillcold_core.files import BadFile
 from stillcold_server.api.guard import Officer
-from stillcold_server.api.models import (
+from stillcold_server.api.models.base import Reason
+from stillcold_server.api.models.identity import (
     Enrolment,
     EnrolmentAnswer,
     EnrolmentRequest,
     GatewayIdentity,
     Invitation,
-    Reason,
 )
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.routes.parameters import IdInPath, NumberInPath

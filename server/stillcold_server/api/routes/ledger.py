@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from stillcold_core.quantities import QUANTITIES
 from stillcold_server.api.guard import Viewer
-from stillcold_server.api.models import Column, Gateway, Line, Point, Series, Site
+from stillcold_server.api.models.registry import Column, Gateway, Line, Point, Series, Site
 from stillcold_server.api.moments import Moment
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.lines import list_gateways, list_lines, list_points, list_sites

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from stillcold_server.api.guard import Admin
 from stillcold_server.api.login import account_problem, make_user
-from stillcold_server.api.models import NewUser, OneTimePassword, User
+from stillcold_server.api.models.people import NewUser, OneTimePassword, User
 from stillcold_server.api.routes.parameters import UserInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.people.accounts import AccountError, give_password, set_disabled

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from stillcold_server.alerts.lifecycle import NotAllowed
 from stillcold_server.api.guard import Officer, Viewer
-from stillcold_server.api.models import Note
+from stillcold_server.api.models.base import Note
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.alerts import list_alerts, load_alert
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery

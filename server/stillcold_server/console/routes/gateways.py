@@ -7,7 +7,8 @@ from fastapi.responses import Response
 
 from stillcold_core.files import BadFile
 from stillcold_server.api.guard import Caller, Officer
-from stillcold_server.api.models import Invitation, Reason
+from stillcold_server.api.models.base import Reason
+from stillcold_server.api.models.identity import Invitation
 from stillcold_server.api.routes import identity
 from stillcold_server.api.routes.parameters import IdInPath, NumberInPath
 from stillcold_server.api.services import Served, Services

@@ -9,7 +9,8 @@ from fastapi.responses import Response
 from stillcold_core.registry import Role
 from stillcold_server.alerts.lifecycle import OPEN
 from stillcold_server.api.guard import Viewer
-from stillcold_server.api.models import Alert, Line, Point
+from stillcold_server.api.models.alerts import Alert
+from stillcold_server.api.models.registry import Line, Point
 from stillcold_server.api.problems import not_found
 from stillcold_server.api.read.alerts import list_alerts
 from stillcold_server.api.read.lines import list_lines, list_points

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from stillcold_server.api.guard import Admin, Caller
 from stillcold_server.api.login import account_problem, make_user
-from stillcold_server.api.models import NewUser, OneTimePassword
+from stillcold_server.api.models.people import NewUser, OneTimePassword
 from stillcold_server.api.routes.parameters import UserInPath
 from stillcold_server.api.routes.users import change, list_users
 from stillcold_server.api.services import Served, Services

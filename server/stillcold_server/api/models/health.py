@@ -1,0 +1,58 @@
+"""How the server is."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from stillcold_server.api.models.base import Answer
+from stillcold_server.api.models.registry import Gateway
+from stillcold_server.api.moments import Moment
+
+
+class Follower(Answer):
+    """How far a part of the server has come with the stored batches."""
+
+    name: str
+    behind: int = Field(description="batches still to do")
+
+
+class Refusal(Answer):
+    """Messages that were not taken."""
+
+    reason: str
+    gateway: str = Field(description="? stands for every gateway that is not in the registry")
+    count: int
+    last_at: Moment
+
+
+class ChainNote(Answer):
+    """Something wrong in a gateway's chain of batches: an open gap, what the gateway says it has lost, a fork,
+    a broken link or a clock that was set."""
+
+    gateway: str
+    epoch: str
+    kind: Literal["gap", "lost", "unwritten", "fork", "broken", "clock"]
+    sequence: int
+    until: int
+    detail: str
+    noted_at: Moment
+
+
+class Health(Answer):
+    """How the server is."""
+
+    database: Literal["ok"]
+    version: str
+    now: Moment
+    followers: list[Follower]
+    gateways: list[Gateway]
+    refusals: list[Refusal]
+    chain_notes: list[ChainNote] = Field(description="newest first, at most 100")
+    deliveries_waiting: int
+    deliveries_failed: int
+
+
+class Alive(Answer):
+    """For load balancers."""
+
+    status: Literal["ok", "failing"]

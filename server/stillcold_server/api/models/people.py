@@ -1,0 +1,56 @@
+"""Accounts and logins."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stillcold_server.api.models.base import Answer, Request
+from stillcold_server.api.moments import Moment
+from stillcold_server.people.accounts import Role
+
+
+class Login(Request):
+    """Name and password."""
+
+    name: Annotated[str, Field(max_length=200)]
+    password: Annotated[str, Field(max_length=1000)]
+
+
+class Token(Answer):
+    """A session."""
+
+    token: str = Field(description="send it as `Authorization: Bearer <token>`")
+    expires_at: Moment
+    role: Role
+    must_change: bool = Field(description="only POST /password and /logout are open until the password is changed")
+
+
+class PasswordChange(Request):
+    """The present password and a new one."""
+
+    old: Annotated[str, Field(max_length=1000)]
+    new: Annotated[str, Field(max_length=1000)]
+
+
+class NewUser(Request):
+    """An account to make."""
+
+    name: Annotated[str, Field(max_length=200)]
+    role: Role
+
+
+class User(Answer):
+    """An account."""
+
+    name: str
+    role: Role
+    must_change: bool
+    disabled: bool
+    created_at: Moment
+
+
+class OneTimePassword(Answer):
+    """A password to hand over; it must be changed at the first login and is kept nowhere."""
+
+    name: str
+    one_time_password: str

@@ -1,0 +1,53 @@
+"""Tables. Every time is UTC in whole milliseconds since 1970 (``*_at``, ``first``, ``last``, ``began``, …)."""
+
+from stillcold_server.store.schema.alerts import ahead, alert, alert_journal, delivery, incident
+from stillcold_server.store.schema.columns import metadata
+from stillcold_server.store.schema.detection import detector_state, line_status
+from stillcold_server.store.schema.evidence import (
+    batch,
+    batch_point,
+    chain_note,
+    cursor,
+    journal_epoch,
+    log_entry,
+    log_tile,
+    mark,
+    refusal,
+    replay,
+    rollup,
+)
+from stillcold_server.store.schema.identity import certificate, enrolment, invitation
+from stillcold_server.store.schema.people import session, user
+from stillcold_server.store.schema.registry import gateway, line, permit, point, site
+
+__all__ = [
+    "ahead",
+    "alert",
+    "alert_journal",
+    "batch",
+    "batch_point",
+    "certificate",
+    "chain_note",
+    "cursor",
+    "delivery",
+    "detector_state",
+    "enrolment",
+    "gateway",
+    "incident",
+    "invitation",
+    "journal_epoch",
+    "line",
+    "line_status",
+    "log_entry",
+    "log_tile",
+    "mark",
+    "metadata",
+    "permit",
+    "point",
+    "refusal",
+    "replay",
+    "rollup",
+    "session",
+    "site",
+    "user",
+]

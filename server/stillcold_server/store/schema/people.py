@@ -1,0 +1,19 @@
+"""Tables of accounts and sessions."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, LargeBinary, Table
+
+from stillcold_server.store.schema.columns import metadata, text, time
+
+user = Table(
+    "user_account", metadata,
+    text("name", primary_key=True), text("role"), text("password_hash"),
+    Column("must_change", Boolean, nullable=False), Column("disabled", Boolean, nullable=False), time("created_at"),
+)  # fmt: skip
+"""``role``: viewer, officer or admin."""
+
+session = Table(
+    "login_session", metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("user", ForeignKey("user_account.name"), nullable=False), time("created_at"), time("expires_at"),
+    Index("ix_login_session_expires_at", "expires_at"),
+)  # fmt: skip
