@@ -108,7 +108,9 @@ def test_a_channel_that_fails_does_not_hold_up_another(
     engine: Engine, plant: Registry, webhook: WebhookReceiver
 ) -> None:
     class Broken:
-        def send(self, message: Mapping[str, object]) -> str:
+        addressed = False
+
+        def send(self, message: Mapping[str, object], address: str = "") -> str:
             raise RuntimeError("a library that raises what it likes")
 
     raise_alert(engine, found(), ["broken", "hook"])
