@@ -29,6 +29,8 @@ from stillcold_server.ingest.replays import Replays
 from stillcold_server.ingest.status import note_status
 from stillcold_server.ingest.subscriber import Subscriber
 from stillcold_server.ingest.writer import Writer
+from stillcold_server.jobs.model import JobContext
+from stillcold_server.jobs.runner import Runner
 from stillcold_server.language.texts import load_texts
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
@@ -88,6 +90,7 @@ class Server:
             metrics=self.metrics,
         )
         self.upkeep = Upkeep(self.engine, config.ca) if config.ca else None
+        self.jobs = Runner(JobContext(self.engine, config, _now, self._told), self.metrics)
         self.replays = Replays(self.engine, self.subscriber.ask, _now)
 
     def first_password(self) -> str | None:
@@ -103,7 +106,15 @@ class Server:
             with write(self.engine) as connection:
                 extend(connection)  # batches that a version without the log has stored
             kept = [self.upkeep] if self.upkeep else []
-            parts: list[Part] = [*kept, self.compiling, self.outbox, *self.followers, self.subscriber, self.replays]
+            parts: list[Part] = [
+                *kept,
+                self.compiling,
+                self.outbox,
+                *self.followers,
+                self.jobs,
+                self.subscriber,
+                self.replays,
+            ]
             for part in parts:
                 part.start()
                 stack.callback(part.stop)
@@ -142,6 +153,11 @@ class Server:
             self.outbox.ring()
             self.hub.publish("alerts")
         self.hub.publish("lines")
+
+    def _told(self) -> None:
+        """A job has said something."""
+        self.outbox.ring()
+        self.hub.publish("alerts")
 
     def _stored(self) -> None:
         for follower in self.followers:

@@ -1,4 +1,4 @@
-"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay; identity; evidence."""
+"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay; identity; evidence; jobs."""
 
 import os
 import sys
@@ -16,6 +16,7 @@ from stillcold_server.detection.scan import scan_files
 from stillcold_server.evidence.commands import evidence
 from stillcold_server.identity.commands import COMMANDS
 from stillcold_server.ingest.replays import NothingMissing, request_replay
+from stillcold_server.jobs.commands import jobs
 from stillcold_server.options import FILE, config_option, plain_errors, prepared
 from stillcold_server.people.accounts import ROLES, create_user
 from stillcold_server.registry.ledger import import_registry
@@ -168,3 +169,4 @@ def _progress_bar(stage: str, amount: int) -> Iterator[Callable[[int], None]]:
 for _command in COMMANDS:
     main.add_command(_command)
 main.add_command(evidence)
+main.add_command(jobs)

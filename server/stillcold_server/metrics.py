@@ -34,6 +34,12 @@ class Metrics:
         )
 
         self._logins = Counter("stillcold_logins", "Tries to log in, by outcome.", ["outcome"], registry=self.registry)
+        self._jobs = Counter(
+            "stillcold_job_runs", "Runs of jobs, by outcome.", ["job", "outcome"], registry=self.registry
+        )
+        self._job_done = Gauge(
+            "stillcold_job_done_timestamp_seconds", "When a job was last done.", ["job"], registry=self.registry
+        )
         self._lag = Gauge(
             "stillcold_follower_lag_batches", "Stored batches still to do.", ["follower"], registry=self.registry
         )
@@ -66,6 +72,15 @@ class Metrics:
     def login(self, outcome: str) -> None:
         """A try to log in: ``ok``, ``refused`` or ``throttled``."""
         self._logins.labels(outcome).inc()
+
+    def job(self, name: str, outcome: str) -> None:
+        """A run of a job has ended: ``done``, ``retried``, ``failed``, or ``lost`` to another server."""
+        self._jobs.labels(name, outcome).inc()
+
+    def jobs_done(self, done: Mapping[str, int]) -> None:
+        """When each job was last done, in ms."""
+        for job, at in done.items():
+            self._job_done.labels(job).set(at / 1000)
 
     def situation(self, lags: Mapping[str, int], unacknowledged: Mapping[str, int]) -> None:
         """What the database shows now: batches still to do by follower, unacknowledged alerts by severity."""

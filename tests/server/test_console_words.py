@@ -12,7 +12,9 @@ from stillcold_core.detect.presence import Condition
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.registry import Measure, Role
 from stillcold_server.api.models.alerts import AlertState
+from stillcold_server.api.models.jobs import JobRun
 from stillcold_server.api.read.alerts import SEVERITIES
+from stillcold_server.jobs.table import JOBS
 from stillcold_server.language.texts import LANGUAGES, Language, load_texts
 from stillcold_server.language.told import named, what
 from stillcold_server.people.accounts import ROLES
@@ -80,6 +82,8 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "actor.": ("system",),
     "delivery.": ("waiting", "delivered", "failed", "skipped"),
     "skipped.": ("joined_incident", "permit"),
+    "job.": tuple(JOBS),
+    "job_state.": get_args(JobRun.model_fields["state"].annotation),
     "identity.": ("approved", "revoked", "registered", "none"),
     "gateway_status.": ("online", "offline"),
     "follower.": ("detection", "rollup", "mirror"),

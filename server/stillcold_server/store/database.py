@@ -52,16 +52,27 @@ def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]])
     """Insert rows, or overwrite those that have the same primary key."""
     if not rows:
         return
-    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
-    keys = [c.name for c in table.primary_key]
-    statement = dialect.insert(table)
+    statement, keys = _insert(connection, table)
     others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     statement = (
         statement.on_conflict_do_update(index_elements=keys, set_=others)
         if others
-        else (statement.on_conflict_do_nothing(index_elements=keys))
+        else statement.on_conflict_do_nothing(index_elements=keys)
     )
     connection.execute(statement, rows)
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Insert those rows whose primary key is not there yet; how many these were."""
+    statement, keys = _insert(connection, table)
+    missing = statement.on_conflict_do_nothing(index_elements=keys)
+    return sum(connection.execute(missing, row).rowcount for row in rows)
+
+
+def _insert(connection: Connection, table: Table) -> tuple[Any, list[str]]:
+    """An insert that can say what is to happen on a conflict, and the names of the primary key."""
+    dialect: Any = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table), [c.name for c in table.primary_key]
 
 
 def _prepare(connection: Any, _record: object) -> None:

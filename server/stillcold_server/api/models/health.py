@@ -50,6 +50,7 @@ class Health(Answer):
     chain_notes: list[ChainNote] = Field(description="newest first, at most 100")
     deliveries_waiting: int
     deliveries_failed: int
+    jobs_failing: list[str] = Field(description="jobs whose newest run has failed, given up or not")
 
 
 class Alive(Answer):

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, select
 from stillcold_server.api.models.health import ChainNote, Follower, Health, Refusal
 from stillcold_server.api.read.lines import list_gateways
 from stillcold_server.followers import lag
+from stillcold_server.jobs.runs import failing
 from stillcold_server.store import schema
 
 _ALWAYS = ("detection", "rollup")
@@ -25,6 +26,7 @@ def load_health(connection: Connection, now: int) -> Health:
         chain_notes=_chain_notes(connection),
         deliveries_waiting=_deliveries(connection, "waiting"),
         deliveries_failed=_deliveries(connection, "failed"),
+        jobs_failing=failing(connection),
     )
 
 

@@ -12,6 +12,7 @@ from stillcold_server.api.models.health import Alive, Health
 from stillcold_server.api.read.alerts import waiting_alerts
 from stillcold_server.api.read.health import lags, load_health
 from stillcold_server.api.services import Served
+from stillcold_server.jobs.runs import last_done
 from stillcold_server.store import schema
 from stillcold_server.store.database import read
 
@@ -46,4 +47,5 @@ def metrics(services: Served, _: Scraper) -> Response:
     """Counters for Prometheus."""
     with read(services.engine) as connection:
         services.metrics.situation(lags(connection), waiting_alerts(connection))
+        services.metrics.jobs_done(last_done(connection))
     return Response(services.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

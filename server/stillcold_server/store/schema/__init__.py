@@ -17,6 +17,7 @@ from stillcold_server.store.schema.evidence import (
     rollup,
 )
 from stillcold_server.store.schema.identity import certificate, enrolment, invitation
+from stillcold_server.store.schema.jobs import job_run, lease, scheduler_job
 from stillcold_server.store.schema.people import session, user
 from stillcold_server.store.schema.registry import gateway, line, permit, point, site
 
@@ -35,7 +36,9 @@ __all__ = [
     "gateway",
     "incident",
     "invitation",
+    "job_run",
     "journal_epoch",
+    "lease",
     "line",
     "line_status",
     "log_entry",
@@ -47,6 +50,7 @@ __all__ = [
     "refusal",
     "replay",
     "rollup",
+    "scheduler_job",
     "session",
     "site",
     "user",

@@ -1,0 +1,1 @@
+"""Work that is done at set times, on one of the servers, and caught up when none was there."""

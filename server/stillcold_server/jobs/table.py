@@ -1,0 +1,29 @@
+"""All jobs. A new one is one line here, and one of each language in ``locales/*/jobs.toml``."""
+
+from collections.abc import Mapping
+
+from apscheduler.triggers.cron import CronTrigger
+
+from stillcold_server.jobs.model import Job
+from stillcold_server.jobs.retention import forget
+from stillcold_server.language.words import SHANGHAI
+
+
+def _daily(hour: int, minute: int = 0) -> CronTrigger:
+    return CronTrigger(hour=hour, minute=minute, timezone=SHANGHAI)
+
+
+_ALL = (Job("retention", _daily(3, 30), forget),)
+JOBS: Mapping[str, Job] = {job.name: job for job in _ALL}
+"""By name."""
+
+
+def job_of(name: str) -> Job:
+    """The job of a name; what the scheduler keeps of a job is the reference to this function, and the name.
+
+    Raises
+    ------
+    KeyError
+        When there is none.
+    """
+    return JOBS[name]

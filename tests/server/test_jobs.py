@@ -1,0 +1,278 @@
+"""Jobs: each run is done, by one server, also after a hard exit."""
+
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apscheduler.triggers.interval import IntervalTrigger
+from click.testing import CliRunner
+from sqlalchemy import Engine, insert, select, update
+
+from stillcold_server.cli import main
+from stillcold_server.config import Config
+from stillcold_server.jobs.model import Job, JobContext
+from stillcold_server.jobs.runner import Runner
+from stillcold_server.jobs.runs import LEASE, enqueue, failing, take
+from stillcold_server.jobs.table import JOBS
+from stillcold_server.metrics import Metrics
+from stillcold_server.store.database import read, write
+from stillcold_server.store.schema import job_run, scheduler_job, session, user
+from support import job_worker
+from support.process import Process
+from support.waiting import wait_for
+from support.web import Web, get, problem
+
+MINUTE = 60_000
+Work = Callable[[JobContext, int], str]
+
+
+def wall() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def runner(engine: Engine, *jobs: Job, ahead: int = 0, metrics: Metrics | None = None) -> Runner:
+    """A server's jobs; its clock is ``ahead`` ms."""
+    context = JobContext(engine, Config(), lambda: wall() + ahead)
+    return Runner(context, metrics or Metrics(), {job.name: job for job in jobs})
+
+
+def every_minute(work: Work, name: str = "tick", *, each: bool = False) -> Job:
+    return Job(name, IntervalTrigger(minutes=1), work, each=each)
+
+
+def noted(done: list[int]) -> Work:
+    """Work that writes down when it was due."""
+
+    def work(_context: JobContext, due: int) -> str:
+        done.append(due)
+        return ""
+
+    return work
+
+
+@contextmanager
+def running(*runners: Runner) -> Iterator[None]:
+    for one in runners:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in runners:
+            one.stop()
+
+
+def runs(engine: Engine) -> list[Any]:
+    with read(engine) as connection:
+        return list(connection.execute(select(job_run).order_by(job_run.c.job, job_run.c.due_at)))
+
+
+def gone_for(engine: Engine, minutes: int) -> None:
+    """Put the next times back by so much: no server has run since then."""
+    with write(engine) as connection:
+        for row in connection.execute(select(scheduler_job)).all():
+            state = pickle.loads(row.job_state)
+            state["next_run_time"] = state["next_run_time"] - timedelta(minutes=minutes)
+            values = {"job_state": pickle.dumps(state), "next_run_time": state["next_run_time"].timestamp()}
+            connection.execute(update(scheduler_job).where(scheduler_job.c.id == row.id).values(values))
+
+
+@pytest.mark.requirement("jobs.caught-up")
+@pytest.mark.parametrize("each", [False, True])
+def test_what_was_missed_is_caught_up(engine: Engine, *, each: bool) -> None:
+    """Once, or for each time."""
+    done: list[int] = []
+    job = every_minute(noted(done), each=each)
+    with running(runner(engine, job)):
+        pass
+    assert not done
+    gone_for(engine, 5)
+    with running(runner(engine, job)):
+        wait_for(lambda: [r.state for r in runs(engine)].count("done") == (5 if each else 1), what="the missed runs")
+    assert done == [r.due_at for r in runs(engine)]
+    assert [b - a for a, b in pairwise(done)] == [MINUTE] * (4 if each else 0)
+    with read(engine) as connection:
+        coming = connection.execute(select(scheduler_job.c.next_run_time)).scalar_one()
+    assert coming * 1000 - done[-1] == pytest.approx(MINUTE, abs=1)
+
+
+@pytest.mark.requirement("jobs.once")
+def test_two_servers_do_each_run_once(engine: Engine) -> None:
+    """Forty runs that were missed, and both begin at the same moment."""
+    done: list[int] = []
+    job = every_minute(noted(done), each=True)
+    with running(runner(engine, job)):
+        pass
+    gone_for(engine, 40)
+    with running(runner(engine, job), runner(engine, job)):
+        wait_for(lambda: [r.state for r in runs(engine)].count("done") >= 40, what="all runs")
+    assert sorted(done) == [r.due_at for r in runs(engine)]
+    assert [r.attempts for r in runs(engine)] == [1] * len(done)
+
+
+@pytest.mark.requirement("jobs.taken-over")
+def test_a_run_of_a_server_that_was_killed_is_done_by_another(engine: Engine, tmp_path: Path) -> None:
+    """Not before its lease has ended."""
+    url, begun = engine.url.render_as_string(hide_password=False), tmp_path / "begun"
+    with Process([sys.executable, job_worker.__file__, url, str(begun)], tmp_path / "worker.log") as worker:
+        wait_for(begun.exists, what="the run")
+        worker.kill()
+    done: list[int] = []
+    job = Job("slow", IntervalTrigger(days=1), noted(done))
+    with write(engine) as connection:
+        assert take(connection, "early", ["slow"], wall()) is None
+    with running(runner(engine, job, ahead=LEASE)):
+        wait_for(lambda: runs(engine)[0].state == "done", what="the run taken over")
+    assert [(r.due_at, r.attempts) for r in runs(engine)] == [(done[0], 2)]
+
+
+@pytest.mark.requirement("jobs.again")
+def test_a_job_that_fails_is_tried_again_by_rule_and_then_given_up(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics, clock, outcomes = Metrics(), wall(), []
+
+    def broken(_context: JobContext, _due: int) -> str:
+        raise OSError("no space left")
+
+    job = every_minute(broken)
+    one = Runner(JobContext(engine, Config(), lambda: clock), metrics, {"tick": job})
+    outcomes.append(one.run_now("tick"))
+    for pause in (1, 5, 15, 60):
+        with read(engine) as connection:
+            assert failing(connection) == ["tick"]
+        clock += pause * MINUTE - 1
+        assert one.run_next() is None
+        clock += 1
+        outcomes.append(one.run_next())
+    assert outcomes == ["retried"] * 4 + ["failed"]
+    clock += 1000 * MINUTE
+    assert one.run_next() is None
+    (row,) = runs(engine)
+    assert (row.state, row.attempts, row.detail) == ("failed", 5, "OSError: no space left")
+    assert "job tick failed" in caplog.text
+    assert b'stillcold_job_runs_total{job="tick",outcome="retried"} 4.0' in metrics.exposition()
+
+
+@pytest.mark.requirement("jobs.hanging")
+def test_a_job_that_hangs_holds_up_no_other_and_runs_once_at_a_time(engine: Engine) -> None:
+    free = threading.Event()
+    hung: list[int] = []
+    ticked: list[int] = []
+
+    def hang(_context: JobContext, due: int) -> str:
+        hung.append(due)
+        free.wait()
+        return ""
+
+    jobs = every_minute(hang, "hung", each=True), every_minute(noted(ticked), each=True)
+    with write(engine) as connection:
+        for job in jobs:
+            enqueue(connection, job, range(1, 11), 0)
+    with running(runner(engine, *jobs)):
+        wait_for(lambda: len(ticked) == 10, what="the other job")
+        assert hung == [1]
+        free.set()
+
+
+def test_a_later_run_replaces_those_that_wait(engine: Engine) -> None:
+    """Where the newest stands for all."""
+    with write(engine) as connection:
+        for due in (1, 2, 3):
+            enqueue(connection, every_minute(lambda *_: ""), [due], 0)
+            enqueue(connection, every_minute(lambda *_: "", "each", each=True), [due], 0)
+    assert [(r.job, r.state) for r in runs(engine)] == [
+        *[("each", "waiting")] * 3,
+        *[("tick", "skipped")] * 2,
+        ("tick", "waiting"),
+    ]
+
+
+def test_a_job_that_is_gone_or_has_another_time_is_scheduled_anew(engine: Engine) -> None:
+    with running(runner(engine, every_minute(lambda *_: "", "old"), every_minute(lambda *_: ""))):
+        pass
+    with running(runner(engine, Job("tick", IntervalTrigger(hours=1), lambda *_: ""))):
+        pass
+    with read(engine) as connection:
+        (row,) = connection.execute(select(scheduler_job)).all()
+    assert row.id == "tick"
+    assert row.next_run_time > time.time() + 3000
+
+
+@pytest.mark.requirement("jobs.kept")
+def test_what_has_been_kept_long_enough_is_deleted(engine: Engine) -> None:
+    now = wall()
+    context = JobContext(engine, Config(), lambda: now)
+    row = {"state": "done", "attempts": 1, "try_at": 0, "detail": "", "job": "tick"}
+    with write(engine) as connection:
+        account = {"role": "viewer", "password_hash": "", "must_change": False, "disabled": False, "created_at": 0}
+        connection.execute(insert(user), {"name": "li", **account})
+        for number, end in enumerate((now - 1, now + 1000)):
+            values = {"token_hash": bytes([number]) * 32, "user": "li", "created_at": 0, "expires_at": end}
+            connection.execute(insert(session), values)
+        for days in (29, 31):
+            ended = now - days * 86_400_000
+            connection.execute(insert(job_run), {**row, "due_at": ended, "ended_at": ended})
+    assert JOBS["retention"].work(context, now) == "deleted 1 ended sessions, 1 runs of jobs"
+    with read(engine) as connection:
+        assert connection.scalars(select(session.c.expires_at)).all() == [now + 1000]
+    assert [r.due_at for r in runs(engine)] == [now - 29 * 86_400_000]
+
+
+@pytest.mark.requirement("jobs.shown")
+def test_jobs_are_shown_and_done_by_command(engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "server.toml"
+    url = engine.url.render_as_string(hide_password=False)
+    file.write_text(f'database = "{url}"\nlanguage = "en"\n')
+    said = CliRunner().invoke(main, ["jobs", "run", "retention", "-c", str(file)])
+    assert (said.exit_code, said.output[:24]) == (0, "retention: done: deleted")
+    said = CliRunner().invoke(main, ["jobs", "list", "-c", str(file)])
+    assert "retention: Delete what has been kept long enough; next -; last 20" in said.output
+    with write(engine) as connection:
+        enqueue(connection, JOBS["retention"], [1], 0)
+        assert take(connection, "another", ["retention"], wall()) is not None
+    said = CliRunner().invoke(main, ["jobs", "run", "retention", "-c", str(file)])
+    assert (said.exit_code, said.output) == (1, "Error: retention is going on already\n")
+
+
+@pytest.mark.requirement("jobs.shown")
+def test_jobs_are_shown_and_put_in_line_over_http(web: Web) -> None:
+    admin, other = web.program("admin"), web.program("officer")
+    assert other.get("/api/v1/jobs").status_code == 403
+    assert get(admin, "/jobs")[0] == {"name": "retention", "next_at": None, "last_done_at": None, "last": None}
+    assert problem(admin.post("/api/v1/jobs/nothing/run"))[:2] == (404, "not_found")
+    assert admin.post("/api/v1/jobs/retention/run").status_code == 202
+    with running(runner(web.engine, JOBS["retention"], ahead=web.clock.now - wall())):
+        wait_for(lambda: get(admin, "/jobs")[0]["last_done_at"], what="the job")
+    shown = get(admin, "/jobs")[0]
+    assert shown["next_at"] is not None
+    assert (shown["last"]["state"], shown["last"]["attempts"]) == ("done", 1)
+    assert "stillcold_job_done_timestamp_seconds" in web.client().get("/metrics").text
+
+
+@pytest.mark.requirement("jobs.shown")
+def test_the_page_shows_a_job_that_fails_and_has_one_done(web: Web) -> None:
+    browser = web.browser("admin")
+    assert browser.post("/system/jobs/retention/run").status_code == 303
+    broken = Job("retention", IntervalTrigger(days=1), lambda *_: str(1 / 0))
+    assert runner(web.engine, broken, ahead=web.clock.now - wall()).run_next() == "retried"
+    page = browser.get("/system/jobs").text
+    assert "失败，将重试" in page
+    assert "ZeroDivisionError" in page
+    assert get(web.program("viewer"), "/health")["jobs_failing"] == ["retention"]
+    assert "未成功：retention" in browser.get("/system").text
+
+
+@pytest.mark.requirement("jobs.shown")
+def test_every_job_is_documented() -> None:
+    """And no other."""
+    text = (Path(__file__).parents[2] / "docs" / "jobs.md").read_text(encoding="utf-8")
+    named = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
+    assert named == list(JOBS)
