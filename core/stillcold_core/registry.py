@@ -1,4 +1,4 @@
-"""The registry: sites, lines, points, gateways and permits, as ``registry.toml`` holds them."""
+"""The registry: districts, enterprises, sites, lines, points, gateways and permits, as ``registry.toml`` holds them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -21,6 +21,24 @@ Measure = Literal["power_cut", "water_cut", "power_unit_removed", "sealed"]
 Role = Literal["feeder", "incomer", "water", "contacts"]
 
 
+class District(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A district (区县): what an account may be limited to."""
+
+    id: Id
+    name: str
+
+
+class Enterprise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who owns plants, and answers for what runs there."""
+
+    id: Id
+    name: str
+    credit_code: Annotated[str, Meta(pattern=r"^([0-9A-HJ-NPQRTUWXY]{18})?$")] = ""
+    """Unified social credit code (统一社会信用代码, GB 32100-2015)."""
+    contact: str = ""
+    phone: str = ""
+
+
 class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A plant."""
 
@@ -29,6 +47,8 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     address: str = ""
     longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
     latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    district: Id | None = None
+    enterprise: Id | None = None
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -105,6 +125,8 @@ class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     gateway: tuple[Gateway, ...] = ()
     point: tuple[Point, ...] = ()
     permit: tuple[Permit, ...] = ()
+    district: tuple[District, ...] = ()
+    enterprise: tuple[Enterprise, ...] = ()
 
     def permitted(self, line: str, kind: str, began: float) -> bool:
         """Whether what was found on a line, of a kind and from a moment on (UTC seconds), was approved."""
@@ -164,7 +186,9 @@ def problems(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
 
 
 def _repeated(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
-    tables: dict[str, Sequence[Site | Line | Gateway | Point]] = {
+    tables: dict[str, Sequence[District | Enterprise | Site | Line | Gateway | Point]] = {
+        "district": registry.district,
+        "enterprise": registry.enterprise,
         "site": registry.site,
         "line": registry.line,
         "gateway": registry.gateway,
@@ -176,11 +200,15 @@ def _repeated(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
 
 def _dangling(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
     known = {
+        "district": {d.id for d in registry.district},
+        "enterprise": {e.id for e in registry.enterprise},
         "site": {s.id for s in registry.site},
         "line": {x.id for x in registry.line},
         "gateway": {g.id for g in registry.gateway},
     }
     references: list[tuple[str, int, str, str | None]] = [
+        *(("site", i, "district", s.district) for i, s in enumerate(registry.site)),
+        *(("site", i, "enterprise", s.enterprise) for i, s in enumerate(registry.site)),
         *(("line", i, "site", x.site) for i, x in enumerate(registry.line)),
         *(("gateway", i, "site", g.site) for i, g in enumerate(registry.gateway)),
         *(("point", i, "line", p.line) for i, p in enumerate(registry.point)),

@@ -48,6 +48,22 @@ to = "2026-03-02T08:00:00+08:00"
 reason = "dismantling"
 approved_by = "Wang"
 """
+OWNERS = """
+[[district]]
+id = "kc"
+name = "宽城区"
+
+[[enterprise]]
+id = "e-7"
+name = "第七铸造有限公司"
+credit_code = "91220103MA0Y1L2T6X"
+
+[[site]]
+id = "kc-018"
+name = "第七铸造厂二厂"
+district = "kc"
+enterprise = "e-7"
+"""
 
 
 def load(folder: Path, text: str = TEXT) -> Registry:
@@ -60,7 +76,8 @@ def load(folder: Path, text: str = TEXT) -> Registry:
 @pytest.mark.requirement("registry.save-and-load")
 def test_a_saved_registry_loads_as_the_same(tmp_path: Path) -> None:
     """Chinese names, dates and times included."""
-    registry = load(tmp_path)
+    registry = load(tmp_path, TEXT + OWNERS)
+    assert [s.district for s in registry.site] == [None, "kc"]
     save_registry(registry, tmp_path / "again.toml")
     assert load_registry(tmp_path / "again.toml") == registry
     assert "第七铸造厂" in dump_registry(registry)

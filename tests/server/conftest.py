@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from stillcold_core.evidence.bundle.trust import trust_text
-from stillcold_core.registry import Gateway, Line, Permit, Point, Registry, Site
+from stillcold_core.registry import District, Enterprise, Gateway, Line, Permit, Point, Registry, Site
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import write
 from support.evidence import House
@@ -28,7 +28,9 @@ def plant(engine: Engine, gateway: SignedGateway) -> Registry:
     """One site with a sealed and a permitted line, imported."""
     sealed = datetime(2026, 1, 1, tzinfo=UTC)
     registry = Registry(
-        site=(Site("kc-017", "宽城铸造", "宽城区 1 号", 125.3, 43.9),),
+        district=(District("kuancheng", "宽城区"),),
+        enterprise=(Enterprise("kc-foundry", "宽城铸造有限公司", "91220103MA0Y1L2T6X", "李", "0431-5550017"),),
+        site=(Site("kc-017", "宽城铸造", "宽城区 1 号", 125.3, 43.9, "kuancheng", "kc-foundry"),),
         line=(
             Line("f1", "kc-017", "1 t 中频炉", "sealed", 750e3, sealed_at=sealed, measures=("power_cut", "sealed")),
             Line("mill", "kc-017", "轧机", "permitted", 400e3),

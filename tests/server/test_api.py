@@ -23,11 +23,13 @@ CURRENT = "f1:p1:restart.current:20270115T080100.000Z"
 
 
 def test_the_ledger_is_shown(restarted: Web) -> None:
-    """Sites, lines by site, points, gateways with their newest sample."""
+    """Districts, enterprises, sites, lines by site, points, gateways with their newest sample."""
     client = restarted.program("viewer")
-    assert get(client, "/sites") == [
-        {"id": "kc-017", "name": "宽城铸造", "address": "宽城区 1 号", "longitude": 125.3, "latitude": 43.9}
-    ]
+    assert get(client, "/districts") == [{"id": "kuancheng", "name": "宽城区"}]
+    assert [(e["id"], e["credit_code"]) for e in get(client, "/enterprises")] == [("kc-foundry", "91220103MA0Y1L2T6X")]
+    belongs = {"district": "kuancheng", "enterprise": "kc-foundry"}
+    place = {"id": "kc-017", "name": "宽城铸造", "address": "宽城区 1 号", "longitude": 125.3, "latitude": 43.9}
+    assert get(client, "/sites") == [place | belongs]
     assert [n["id"] for n in get(client, "/lines", site="kc-017")] == ["f1", "mill"]
     assert get(client, "/lines", site="kc-018") == []
     newest = "2027-01-15T08:03:39.000Z"

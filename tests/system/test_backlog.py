@@ -51,7 +51,8 @@ class Line1:
             )
             return self.gateway.seal(encode_batch(batch))
 
-        self.uplink.offer(self.journal.append([entry(make, importance)]))
+        self.journal.append([entry(make, importance)])
+        self.uplink.notify()
 
 
 @pytest.fixture

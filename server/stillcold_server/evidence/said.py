@@ -45,10 +45,13 @@ def _extract(registry: Registry, line: str, gateways: set[str]) -> Registry:
     points = tuple(p for p in registry.point if p.line == line)
     known = gateways | {p.gateway for p in points if p.gateway}
     spoken = tuple(g for g in registry.gateway if g.id in known)
-    sites = {x.site for x in lines} | {g.site for g in spoken}
+    places = {x.site for x in lines} | {g.site for g in spoken}
+    sites = tuple(s for s in registry.site if s.id in places)
     return replace(
         registry,
-        site=tuple(s for s in registry.site if s.id in sites),
+        district=tuple(d for d in registry.district if d.id in {s.district for s in sites}),
+        enterprise=tuple(e for e in registry.enterprise if e.id in {s.enterprise for s in sites}),
+        site=sites,
         line=lines,
         gateway=spoken,
         point=points,

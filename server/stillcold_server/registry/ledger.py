@@ -8,9 +8,10 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, select, update
 
-from stillcold_core.registry import Gateway, Line, Permit, Point, Registry, Site
+from stillcold_core.registry import District, Enterprise, Gateway, Line, Permit, Point, Registry, Site
 from stillcold_server.store import schema
 from stillcold_server.store.database import upsert
 from stillcold_server.store.marks import read_mark, write_mark
@@ -39,7 +40,9 @@ def import_registry(connection: Connection, registry: Registry) -> None:
         When it names another key for a gateway than the one that was approved.
     """
     keys = _checked_keys(connection, registry)
-    upsert(connection, schema.site, [_site(s) for s in registry.site])
+    upsert(connection, schema.district, [msgspec.structs.asdict(d) for d in registry.district])
+    upsert(connection, schema.enterprise, [msgspec.structs.asdict(e) for e in registry.enterprise])
+    upsert(connection, schema.site, [msgspec.structs.asdict(s) for s in registry.site])
     upsert(connection, schema.line, [_line(x) for x in registry.line])
     upsert(connection, schema.gateway, [_gateway(g, keys[g.id]) for g in registry.gateway])
     upsert(
@@ -72,7 +75,9 @@ def export_registry(connection: Connection) -> Registry:
         return list(connection.execute(select(table).order_by(order)))
 
     return Registry(
-        site=tuple(Site(r.id, r.name, r.address, r.longitude, r.latitude) for r in rows(schema.site, schema.site.c.id)),
+        district=tuple(District(**r._mapping) for r in rows(schema.district, schema.district.c.id)),
+        enterprise=tuple(Enterprise(**r._mapping) for r in rows(schema.enterprise, schema.enterprise.c.id)),
+        site=tuple(Site(**r._mapping) for r in rows(schema.site, schema.site.c.id)),
         line=tuple(_read_line(r) for r in rows(schema.line, schema.line.c.id)),
         gateway=tuple(Gateway(r.id, r.public_key, r.site) for r in rows(schema.gateway, schema.gateway.c.id)),
         point=tuple(Point(r.id, r.line, r.role, r.gateway) for r in rows(schema.point, schema.point.c.id)),
@@ -83,13 +88,6 @@ def export_registry(connection: Connection) -> Registry:
 def permits_of(connection: Connection, line: str) -> list[Permit]:
     """The permits of a line."""
     return [_read_permit(r) for r in connection.execute(select(schema.permit).where(schema.permit.c.line == line))]
-
-
-def _site(site: Site) -> dict[str, Any]:
-    return {
-        "id": site.id, "name": site.name, "address": site.address, "longitude": site.longitude,
-        "latitude": site.latitude,
-    }  # fmt: skip
 
 
 def _line(line: Line) -> dict[str, Any]:

@@ -9,6 +9,23 @@ from stillcold_server.api.models.base import Answer
 from stillcold_server.api.moments import Moment
 
 
+class District(Answer):
+    """A district."""
+
+    id: str
+    name: str
+
+
+class Enterprise(Answer):
+    """Who owns plants."""
+
+    id: str
+    name: str
+    credit_code: str = Field(description="unified social credit code, or empty")
+    contact: str
+    phone: str
+
+
 class Site(Answer):
     """A plant."""
 
@@ -17,6 +34,8 @@ class Site(Answer):
     address: str
     longitude: float | None
     latitude: float | None
+    district: str | None
+    enterprise: str | None
 
 
 class Latest(Answer):

@@ -10,13 +10,25 @@ from sqlalchemy import Connection, Row, Select, case, func, select
 from stillcold_core.detect.deadline import current_of, power_of, voltage_of
 from stillcold_core.readings import Sample
 from stillcold_server.alerts.lifecycle import OPEN
-from stillcold_server.api.models.registry import Gateway, Latest, Line, Point, Site
+from stillcold_server.api.models.registry import District, Enterprise, Gateway, Latest, Line, Point, Site
 from stillcold_server.store import schema
 
 _TOO_OLD = 3.0  # usual intervals between samples
 _LEAST_TOO_OLD = 15.0  # s; what is on the way for less is no silence
 _ELECTRICAL = ("feeder", "incomer")
 _LAST_TIME, _LAST = 6, 7  # places in a rollup's statistics
+
+
+def list_districts(connection: Connection) -> list[District]:
+    """All districts."""
+    rows = connection.execute(select(schema.district).order_by(schema.district.c.id))
+    return [District(**row._mapping) for row in rows]
+
+
+def list_enterprises(connection: Connection) -> list[Enterprise]:
+    """All enterprises."""
+    rows = connection.execute(select(schema.enterprise).order_by(schema.enterprise.c.id))
+    return [Enterprise(**row._mapping) for row in rows]
 
 
 def list_sites(connection: Connection) -> list[Site]:

@@ -8,10 +8,17 @@ from fastapi import APIRouter, Query
 
 from stillcold_core.quantities import QUANTITIES
 from stillcold_server.api.guard import Viewer
-from stillcold_server.api.models.registry import Column, Gateway, Line, Point, Series, Site
+from stillcold_server.api.models.registry import Column, District, Enterprise, Gateway, Line, Point, Series, Site
 from stillcold_server.api.moments import Moment
 from stillcold_server.api.problems import Problem, not_found
-from stillcold_server.api.read.lines import list_gateways, list_lines, list_points, list_sites
+from stillcold_server.api.read.lines import (
+    list_districts,
+    list_enterprises,
+    list_gateways,
+    list_lines,
+    list_points,
+    list_sites,
+)
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery
 from stillcold_server.api.services import Served
 from stillcold_server.store import series as store
@@ -19,6 +26,20 @@ from stillcold_server.store.database import read
 
 router = APIRouter(tags=["ledger"])
 _HOUR = 3_600_000  # ms
+
+
+@router.get("/districts")
+def districts(services: Served, _: Viewer) -> list[District]:
+    """All districts."""
+    with read(services.engine) as connection:
+        return list_districts(connection)
+
+
+@router.get("/enterprises")
+def enterprises(services: Served, _: Viewer) -> list[Enterprise]:
+    """All enterprises."""
+    with read(services.engine) as connection:
+        return list_enterprises(connection)
 
 
 @router.get("/sites")

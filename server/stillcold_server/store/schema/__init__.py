@@ -19,7 +19,7 @@ from stillcold_server.store.schema.evidence import (
 from stillcold_server.store.schema.identity import certificate, enrolment, invitation
 from stillcold_server.store.schema.jobs import job_run, lease, scheduler_job
 from stillcold_server.store.schema.people import session, user
-from stillcold_server.store.schema.registry import gateway, line, permit, point, site
+from stillcold_server.store.schema.registry import district, enterprise, gateway, line, permit, point, site
 
 __all__ = [
     "ahead",
@@ -32,7 +32,9 @@ __all__ = [
     "cursor",
     "delivery",
     "detector_state",
+    "district",
     "enrolment",
+    "enterprise",
     "gateway",
     "incident",
     "invitation",

@@ -4,10 +4,21 @@ from sqlalchemy import JSON, Column, Float, ForeignKey, Table, UniqueConstraint
 
 from stillcold_server.store.schema.columns import ROW_ID, metadata, text, time
 
+district = Table(
+    "district", metadata,
+    text("id", primary_key=True), text("name"),
+)  # fmt: skip
+
+enterprise = Table(
+    "enterprise", metadata,
+    text("id", primary_key=True), text("name"), text("credit_code"), text("contact"), text("phone"),
+)  # fmt: skip
+
 site = Table(
     "site", metadata,
     text("id", primary_key=True), text("name"), text("address"),
     Column("longitude", Float), Column("latitude", Float),
+    Column("district", ForeignKey("district.id")), Column("enterprise", ForeignKey("enterprise.id")),
 )  # fmt: skip
 
 line = Table(
