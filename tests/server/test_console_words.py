@@ -11,7 +11,7 @@ from stillcold_core import detect
 from stillcold_core.detect.presence import Condition
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.registry import Measure, Role
-from stillcold_server.api.models.alerts import AlertState
+from stillcold_server.api.models.alerts import AlertState, DeliveryState
 from stillcold_server.api.models.jobs import JobRun
 from stillcold_server.api.read.alerts import SEVERITIES
 from stillcold_server.jobs.table import JOBS
@@ -80,8 +80,8 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "role.": (*ROLES, *get_args(Role)),
     "transition.": ("raise", "acknowledge", "end", "reset"),
     "actor.": ("system",),
-    "delivery.": ("waiting", "delivered", "failed", "skipped"),
-    "skipped.": ("joined_incident", "permit"),
+    "delivery.": get_args(DeliveryState),
+    "skipped.": ("joined_incident", "permit", "acknowledged"),
     "job.": tuple(JOBS),
     "job_state.": get_args(JobRun.model_fields["state"].annotation),
     "identity.": ("approved", "revoked", "registered", "none"),

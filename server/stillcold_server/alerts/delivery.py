@@ -1,24 +1,36 @@
-"""The outbox: every delivery is a row before it is tried, and one thread owns all retries."""
+"""The outbox: every delivery is a row before it is tried, and one place owns all retries.
+
+Any number of servers may share the rows (:mod:`~stillcold_server.alerts.claims`). Each channel has workers of its own,
+so that one that fails or hangs holds up no other.
+"""
 
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from sqlalchemy import Engine, Row, select, update
+from sqlalchemy import Connection, Engine, Row, select
 
+from stillcold_server.alerts import claims
 from stillcold_server.alerts.message import Message, message_of
 from stillcold_server.alerts.senders import NotDelivered, Sender
 from stillcold_server.language.texts import Texts
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
+from stillcold_server.store.lease import new_owner
 
 log = logging.getLogger(__name__)
-_BACK_OFF = (2, 5, 15, 60, 300, 900, 1800, 3600)
-"""s between tries; after the last one the delivery has failed."""
-_IDLE = 1.0
+WORKERS = 4
+"""Messages on their way at once, by channel."""
+_IDLE = 1.0  # s between looks at the table when nobody rings
+_RENEW = 3.0  # s between renewals of the leases
+_LONGEST = 60.0
+"""s after which the lease of a message that is still on its way is renewed no more: a sender bounds its own time."""
+
+Failed = Callable[[Connection, Row[Any], int], None]
 
 
 class Outbox:
@@ -36,93 +48,168 @@ class Outbox:
         Of the officers' language.
     public_url : str
         Address that officers reach the console under; may be empty.
+    on_failed : callable, optional
+        Told of a delivery that has failed for good, in the transaction that notes it: who else is to be told?
     """
 
     def __init__(
-        self, engine: Engine, senders: Mapping[str, Sender], metrics: Metrics, *, texts: Texts, public_url: str = ""
+        self,
+        engine: Engine,
+        senders: Mapping[str, Sender],
+        metrics: Metrics,
+        *,
+        texts: Texts,
+        public_url: str = "",
+        on_failed: Failed | None = None,
     ) -> None:
         self._engine, self._senders, self._metrics = engine, senders, metrics
-        self._texts, self._public_url = texts, public_url
-        self._bell = threading.Event()
-        self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, args=(c,), name=f"deliver-{c}", daemon=True) for c in senders
-        ]
+        self._texts, self._public_url, self._on_failed = texts, public_url, on_failed
+        self.owner = new_owner()
+        self._lanes = {channel: _Lane(channel, self) for channel in senders}
 
     @property
     def channels(self) -> Sequence[str]:
         """Ids of the channels that every alert goes to."""
         return tuple(self._senders)
 
+    @property
+    def alive(self) -> bool:
+        """Whether every channel is attended to."""
+        return all(lane.thread.is_alive() for lane in self._lanes.values())
+
     def start(self) -> None:
-        """Begin: one thread a channel, so that one that hangs blocks no other."""
-        for thread in self._threads:
-            thread.start()
+        """Begin: threads of its own for each channel."""
+        for lane in self._lanes.values():
+            lane.thread.start()
 
     def ring(self) -> None:
         """Say that there is something new."""
-        self._bell.set()
+        for lane in self._lanes.values():
+            lane.bell.set()
 
     def stop(self) -> None:
         """End after the deliveries in hand; the rest waits in the outbox."""
-        self._stopping.set()
-        self._bell.set()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join()
+        for lane in self._lanes.values():
+            lane.stopping.set()
+            lane.bell.set()
+        for lane in self._lanes.values():
+            if lane.thread.is_alive():
+                lane.thread.join()
 
     def deliver_due(self, channel: str, now: int) -> int:
-        """Try what is due on a channel; how many were tried."""
-        d = schema.delivery
-        due = (d.c.channel == channel) & (d.c.state == "waiting") & (d.c.due_at <= now)
-        with read(self._engine) as connection:
-            rows = connection.execute(select(d).where(due).order_by(d.c.id).limit(50)).all()
+        """Try what is due on a channel, one after the other; how many were tried."""
+        rows = self.claim(channel, now, 50)
         for row in rows:
-            self._try(row)
-            if self._stopping.is_set():
-                break
+            self.attempt(row)
         return len(rows)
 
-    def _run(self, channel: str) -> None:
-        while not self._stopping.is_set():
-            try:
-                tried = self.deliver_due(channel, _now())
-            except Exception:
-                log.exception("channel %s: the outbox cannot be read, trying again", channel)
-                tried = 0
-            if not tried:
-                self._bell.wait(_IDLE)
-                self._bell.clear()
+    def claim(self, channel: str, now: int, limit: int) -> Sequence[Row[Any]]:
+        """Take what is due on a channel."""
+        with read(self._engine) as connection:
+            if not claims.due(connection, channel, now):
+                return ()
+        with write(self._engine) as connection:
+            return claims.claim(connection, channel, self.owner, now, limit)
 
-    def _try(self, row: Row[Any]) -> None:
+    def renew(self, numbers: Sequence[int]) -> None:
+        """Keep what is on its way."""
+        with write(self._engine) as connection:
+            claims.renew(connection, self.owner, numbers)
+
+    def attempt(self, row: Row[Any]) -> None:
+        """Send a row that was claimed, and note what came of it."""
         try:
-            said = self._senders[row.channel].send(self._message(row.alert))
+            message = self._message(row)
+            if message is None:
+                self._drop(row)
+                return
+            said = self._senders[row.channel].send(message, row.address)
         except NotDelivered as error:
-            self._failed(row, str(error))
+            self._failed(row, str(error), final=error.permanent, wait=error.retry_after or 0.0)
         except Exception as error:
             # Whatever a channel's library raises, the delivery stays due: nobody has been told.
             log.exception("channel %s: the sender failed", row.channel)
             self._failed(row, f"{type(error).__name__}: {error}")
         else:
-            self._note(row, "delivered", detail=said, delivered_at=_now())
+            with write(self._engine) as connection:
+                claims.delivered(connection, row, _now(), said)
             self._metrics.delivery(row.channel, "delivered")
 
-    def _failed(self, row: Row[Any], detail: str) -> None:
-        last = row.attempts >= len(_BACK_OFF)
+    def _failed(self, row: Row[Any], detail: str, *, final: bool = False, wait: float = 0.0) -> None:
         log.error("channel %s did not take alert %s: %s", row.channel, row.alert, detail)
-        due = _now() + (0 if last else _BACK_OFF[row.attempts] * 1000)
-        self._note(row, "failed" if last else "waiting", detail=detail, due_at=due)
-        self._metrics.delivery(row.channel, "failed" if last else "retried")
-
-    def _note(self, row: Row[Any], state: str, **values: Any) -> None:
-        d = schema.delivery
+        now = _now()
         with write(self._engine) as connection:
-            values |= {"state": state, "attempts": row.attempts + 1}
-            connection.execute(update(d).where(d.c.id == row.id).values(values))
+            failed = claims.refused(connection, row, now, detail, final=final, wait=wait)
+            if failed and self._on_failed:
+                self._on_failed(connection, row, now)
+        self._metrics.delivery(row.channel, "failed" if failed else "retried")
+        if failed:
+            self.ring()
 
-    def _message(self, alert: str) -> Message:
+    def _drop(self, row: Row[Any]) -> None:
+        with write(self._engine) as connection:
+            claims.dropped(connection, row, "acknowledged")
+
+    def _message(self, row: Row[Any]) -> Message | None:
+        """What is to be sent; None when a person need not be called any more."""
         with read(self._engine) as connection:
-            return message_of(connection, alert, self._texts, self._public_url)
+            if row.recipient and _taken_up(connection, row.alert):
+                return None
+            message = message_of(connection, row.alert, self._texts, self._public_url)
+        return {**message, "key": claims.key_of(row), "page": row.page, "recipient": row.recipient}
+
+
+class _Lane:
+    """The thread of one channel: takes what is due while it has workers to send it, and keeps the leases of those."""
+
+    def __init__(self, channel: str, outbox: Outbox) -> None:
+        self.bell, self.stopping = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self._run, name=f"deliver-{channel}", daemon=True)
+        self._channel, self._outbox = channel, outbox
+        self._sending: dict[Future[None], tuple[int, float]] = {}
+        self._renewed = 0.0
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix=self.thread.name) as pool:
+            while not self.stopping.is_set():
+                self.bell.clear()
+                try:
+                    began = self._begin(pool)
+                    self._renew()
+                except Exception:
+                    log.exception("channel %s: the outbox cannot be read, trying again", self._channel)
+                    began = 0
+                if not began or len(self._sending) >= WORKERS:
+                    self.bell.wait(_IDLE)
+
+    def _begin(self, pool: ThreadPoolExecutor) -> int:
+        self._sending = {f: at for f, at in self._sending.items() if not f.done()}
+        free = WORKERS - len(self._sending)
+        rows = self._outbox.claim(self._channel, _now(), free) if free else ()
+        for row in rows:
+            future = pool.submit(self._outbox.attempt, row)
+            self._sending[future] = (row.id, time.monotonic())
+            future.add_done_callback(self._done)
+        return len(rows)
+
+    def _done(self, future: Future[None]) -> None:
+        error = future.exception()
+        if error is not None:
+            # What came of it could not be noted: the lease ends, and the row is taken up again.
+            log.error("channel %s: the outcome of a delivery could not be noted: %s", self._channel, error)
+        self.bell.set()
+
+    def _renew(self) -> None:
+        now = time.monotonic()
+        kept = [number for number, began in self._sending.values() if now - began < _LONGEST]
+        if kept and now - self._renewed >= _RENEW:
+            self._outbox.renew(kept)
+            self._renewed = now
+
+
+def _taken_up(connection: Connection, alert: str) -> bool:
+    state = connection.scalar(select(schema.alert.c.state).where(schema.alert.c.id == alert))
+    return state not in ("unacknowledged", "returned")
 
 
 def _now() -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from stillcold_core.detect.findings import Finding
+from stillcold_server.alerts.claims import waiting_row
 from stillcold_server.registry.ledger import permits_of
 from stillcold_server.store.schema import alert, delivery
 
@@ -59,13 +60,8 @@ def enqueue(connection: Connection, situation: Situation, channels: Sequence[str
         Why nobody is told, or None.
     """
     reason = next((r for stage in STAGES if (r := stage(connection, situation))), None)
-    rows = [
-        {
-            "alert": situation.finding.id, "channel": channel, "state": "skipped" if reason else "waiting",
-            "attempts": 0, "due_at": situation.now, "detail": reason or "",
-        }
-        for channel in channels
-    ]  # fmt: skip
+    kept = {"state": "skipped", "detail": reason} if reason else {}
+    rows = [waiting_row(situation.finding.id, 0, channel, situation.now, **kept) for channel in channels]
     if rows:
         connection.execute(delivery.insert(), rows)
     return reason

@@ -28,7 +28,7 @@ class Webhook:
     def send(self, message: Message, address: str = "") -> str:  # noqa: ARG002
         """See :class:`Sender`."""
         body = json.dumps(message, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/json", "Idempotency-Key": str(message["id"])}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": str(message["key"])}
         if self._key:
             headers["Stillcold-Signature"] = "sha256=" + hmac.new(self._key, body, hashlib.sha256).hexdigest()
         try:

@@ -44,14 +44,21 @@ class JournalEntry(Answer):
     note: str
 
 
+DeliveryState = Literal["waiting", "sending", "delivered", "failed", "skipped"]
+
+
 class Delivery(Answer):
     """What became of telling somebody."""
 
+    page: int = Field(description="which call of the alert's escalation, from 0")
+    recipient: str = Field(description="account of a person; empty for a group")
     channel: str
-    state: Literal["waiting", "delivered", "failed", "skipped"]
+    state: DeliveryState
     attempts: int
+    created_at: Moment
     due_at: Moment
     delivered_at: Moment | None
+    doubtful: bool = Field(description="a try was cut off: the channel may have taken the message twice")
     detail: str
 
 

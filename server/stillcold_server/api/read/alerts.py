@@ -53,10 +53,13 @@ def load_alert(connection: Connection, alert_id: str) -> AlertDetail | None:
         select(j.at, j.actor, j.transition, j.reason, j.note).where(j.alert == alert_id).order_by(j.id)
     )
     deliveries = connection.execute(
-        select(d.channel, d.state, d.attempts, d.due_at, d.delivered_at, d.detail)
+        select(
+            d.page, d.recipient, d.channel, d.state, d.attempts, d.created_at, d.due_at, d.delivered_at, d.doubtful,
+            d.detail,
+        )
         .where(d.alert == alert_id)
-        .order_by(d.channel)
-    )
+        .order_by(d.page, d.recipient, d.channel)
+    )  # fmt: skip
     return AlertDetail(
         **row._mapping,
         journal=[JournalEntry(**r._mapping) for r in journal],

@@ -1,6 +1,6 @@
 """Tables. Every time is UTC in whole milliseconds since 1970 (``*_at``, ``first``, ``last``, ``began``, …)."""
 
-from stillcold_server.store.schema.alerts import ahead, alert, alert_journal, delivery, incident
+from stillcold_server.store.schema.alerts import ahead, alert, alert_journal, delivery, delivery_try, incident
 from stillcold_server.store.schema.columns import metadata
 from stillcold_server.store.schema.detection import detector_state, line_status
 from stillcold_server.store.schema.evidence import (
@@ -31,6 +31,7 @@ __all__ = [
     "chain_note",
     "cursor",
     "delivery",
+    "delivery_try",
     "detector_state",
     "district",
     "enrolment",

@@ -1,6 +1,6 @@
 """Tables of alerts, incidents and deliveries."""
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, Table, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, Table, UniqueConstraint
 
 from stillcold_server.store.schema.columns import ROW_ID, metadata, text, time
 
@@ -39,9 +39,22 @@ alert_journal = Table(
 
 delivery = Table(
     "delivery", metadata,
-    Column("id", ROW_ID, primary_key=True), Column("alert", ForeignKey("alert.id"), nullable=False),
-    text("channel"), text("state"), Column("attempts", Integer, nullable=False), time("due_at"),
-    time("delivered_at", nullable=True), text("detail"),
-    UniqueConstraint("alert", "channel"), Index("ix_delivery_state_due_at", "state", "due_at"),
+    Column("id", ROW_ID, primary_key=True), Column("alert", ForeignKey("alert.id")),
+    Column("page", Integer, nullable=False), text("recipient"), text("channel"), text("address"),
+    text("state"), Column("attempts", Integer, nullable=False), Column("most", Integer, nullable=False),
+    time("created_at"), time("due_at"), text("owner", nullable=True), time("until", nullable=True),
+    Column("doubtful", Boolean, nullable=False), time("delivered_at", nullable=True), text("detail"),
+    UniqueConstraint("alert", "page", "recipient", "channel"), Index("ix_delivery_state_due_at", "state", "due_at"),
 )  # fmt: skip
-"""``state``: waiting, delivered, failed (given up), skipped (with the reason in ``detail``)."""
+"""The outbox: one row an alert, page of its escalation, recipient and channel. ``alert`` is null on a test page,
+``recipient`` and ``address`` are empty on a channel of a group. ``state``: waiting, sending (by ``owner``, whose lease
+lasts ``until``), delivered, failed (given up after ``most`` tries), skipped (with the reason in ``detail``).
+``doubtful``: a try was cut off, so that the channel may have taken the message twice."""
+
+delivery_try = Table(
+    "delivery_try", metadata,
+    Column("id", ROW_ID, primary_key=True), Column("delivery", ForeignKey("delivery.id"), nullable=False),
+    time("at"), text("outcome"), text("detail"),
+    Index("ix_delivery_try_delivery", "delivery"),
+)  # fmt: skip
+"""Append-only. ``outcome``: delivered, refused, cut_off (the sender ended before it could say)."""
