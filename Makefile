@@ -11,7 +11,7 @@ ifdef SSL_CERT_FILE
 export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
 endif
 
-.PHONY: help demo setup test check fuzz tamper mutate-safety bench bench-detect bench-agent picture agent-alone clean
+.PHONY: help demo setup test check fuzz tamper mutate-safety bench bench-detect bench-agent picture screenshots agent-alone clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -56,6 +56,9 @@ bench-agent: setup ## What the agent costs and keeps, beside three other gateway
 
 picture: setup ## Take the documents' pictures of the console anew; needs chromium and fonts-noto-cjk
 	$(RUN) python tools/picture.py
+
+screenshots: setup ## Take every page of the console, in both languages and on two screens, into run/screenshots; needs chromium and fonts-noto-cjk
+	PYTHONPATH=tests $(RUN) python tools/screenshots.py run/screenshots
 
 agent-alone: $(UV) ## Prove that the agent runs in an environment that holds nothing of the server
 	sh tools/prove_agent_alone.sh

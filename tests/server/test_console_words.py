@@ -14,6 +14,7 @@ from stillcold_core.registry import Measure, Role
 from stillcold_server.api.models.alerts import AlertState, DeliveryState
 from stillcold_server.api.models.jobs import JobRun
 from stillcold_server.api.read.alerts import SEVERITIES
+from stillcold_server.console.navigation import GROUPS
 from stillcold_server.jobs.table import JOBS
 from stillcold_server.language.texts import LANGUAGES, Language, load_texts
 from stillcold_server.language.told import named, what
@@ -90,7 +91,8 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "refused.": REASONS,
     "trouble.": TROUBLES,
     "chain_note.": ("gap", "lost", "unwritten", "fork", "broken", "clock"),
-    "nav.": ("alerts", "gateways", "lines", "system", "users"),
+    "nav.": tuple(entry.word for entries in GROUPS.values() for entry in entries),
+    "menu.": tuple(GROUPS),
     "age.": ("now", "second", "minute", "hour", "day"),
     "duration.": ("second", "minute", "minutes", "hour", "hours", "day"),
     "login.": ("bad_login", "throttled"),

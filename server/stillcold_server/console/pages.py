@@ -13,6 +13,7 @@ from stillcold_server.api.problems import Problem
 from stillcold_server.api.read.alerts import waiting_incidents
 from stillcold_server.api.services import Services, services_of
 from stillcold_server.console.assets import Assets
+from stillcold_server.console.navigation import current, menu
 from stillcold_server.console.witnesses import wrong
 from stillcold_server.language import told, words
 from stillcold_server.language.texts import LANGUAGES, Language, Texts, load_texts
@@ -68,6 +69,7 @@ class Console:
             "t": texts, "who": who, "now": now, "bar": _waiting(services) if inside else None,
             "age": lambda ms: words.length((now - ms) / 1000, texts, "age"),
             "duration": lambda seconds: words.length(seconds, texts), "here": local_path(request),
+            "menu": menu(who.account) if who and inside else {}, "current": current(request.url.path),
         }  # fmt: skip
         return HTMLResponse(self._templates.get_template(template).render(values), status_code=status)
 

@@ -1,0 +1,141 @@
+"""A console with something of everything on its pages, and every page that it has."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+from typing import get_args
+from urllib.parse import urljoin, urlsplit
+
+from playwright.sync_api import Page
+from sqlalchemy import Connection, Engine
+
+from stillcold_core.contract.messages import Status
+from stillcold_core.contract.report import BusReport, GatewayReport
+from stillcold_core.detect.findings import Finding
+from stillcold_core.readings import Absence, Sample, Value
+from stillcold_core.registry import Gateway, Line, Measure, Permit, Point, Registry, Site
+from stillcold_server.alerts.lifecycle import acknowledge, record
+from stillcold_server.ingest.status import note_status
+from stillcold_server.registry.ledger import import_registry
+from stillcold_server.store.database import write
+from support.found import EVIDENCE, HEATS
+from support.gateway import DEAD, EXPONENTS, SignedGateway, steady
+from support.story import NOW, START, feed, restart_story
+
+_HOUR = 3600.0
+_ID = re.compile(r"/(lines|alerts|incidents)/[^/]+")
+
+
+def furnish(engine: Engine) -> None:
+    """Three plants at :data:`NOW`: a restart, a melting furnace, a bypassed meter, a silent gateway, a quiet line."""
+    gateway, silent = SignedGateway(), SignedGateway("gw-2")
+    gateway.exponents = {**EXPONENTS, "water_volume": -3, "seal_closed": 0, "breaker_closed": 0}
+    with write(engine) as connection:
+        import_registry(connection, _registry(gateway, silent))
+    feed(engine, gateway, _restart())
+    feed(engine, gateway, [*_melting(), *steady(DEAD, start=START + 190, count=30, point="p4")])
+    feed(engine, gateway, steady({"water_volume": 12.345}, start=START + 190, count=3, point="w1"))
+    feed(engine, gateway, steady({"seal_closed": 1.0, "breaker_closed": 0.0}, start=START + 190, count=3, point="s1"))
+    feed(engine, silent, steady(DEAD, start=START - 3600, count=60, point="p3"))
+    with write(engine) as connection:
+        _further(connection)
+
+
+def _restart() -> list[Sample]:
+    """A meter that does not answer for a while before the line runs."""
+    mute: dict[str, Value] = dict.fromkeys(DEAD, Absence.TIMEOUT)
+    return [Sample(s.point, s.time, mute, s.monotonic) if 20 <= i < 38 else s for i, s in enumerate(restart_story())]
+
+
+def _melting() -> list[Sample]:
+    """The feeder of a mill under which the furnace of :data:`HEATS` melts, once a minute for eight hours."""
+    began, energy, found = START - 19 * _HOUR, 8e8, []
+    for minute in range(480):
+        heat = any(first <= minute < last for first, last in ((62, 152), (161, 252), (264, 355)))
+        power = 52e3 + 3e3 * (minute % 7) + (380e3 if heat else 0.0)
+        energy += power / 60
+        amps = power / 229 / 3
+        values: dict[str, Value] = {
+            **{f"voltage_l{i}": 229.0 + i for i in (1, 2, 3)},
+            **{f"current_l{i}": round(amps + i, 2) for i in (1, 2, 3)},
+            "active_power": round(power), "active_energy_import": round(energy),
+        }  # fmt: skip
+        found.append(Sample("p2", began + 60 * minute, values, 60.0 * minute))
+    return found
+
+
+def _further(connection: Connection) -> None:
+    """Alerts of other kinds and states, and what a gateway said of itself."""
+    began = START - 17.97 * _HOUR
+    for kind, line, point, evidence in (
+        ("furnace.induction", "mill", "p2", HEATS),
+        ("tamper.ct", "press", "p5", EVIDENCE["tamper.ct"][0]),
+        ("tamper.clock", "f3", "p4", EVIDENCE["tamper.clock"][0]),
+    ):
+        finding = Finding(kind, "critical" if kind.startswith("f") else "warning", "kc-017", line, point, began,
+                          began + 5400, "its reason", evidence)  # fmt: skip
+        record(connection, finding, NOW - 60_000)
+        if line == "press":
+            acknowledge(connection, finding.id, actor="officer", note="已派人到场", now=NOW - 30_000)
+    buses = (BusReport("cabinet", 4, 1, True), BusReport("hall", 1, 1, False))
+    report = GatewayReport(
+        datetime(2026, 1, 1, tzinfo=UTC), 5, 2, False, waiting=12, buses=buses, counts={"sent_again": 2}
+    )
+    note_status(connection, "gw-1", Status("online", "0.1.0", report=report), NOW)
+    note_status(connection, "gw-2", Status("offline"), NOW - 3_500_000)
+
+
+def _registry(gateway: SignedGateway, silent: SignedGateway) -> Registry:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    measures, until = get_args(Measure), date(2027, 6, 30)
+    return Registry(
+        site=(
+            Site("kc-017", "宽城铸造厂", "长春市宽城区某路 17 号", 125.3, 43.9),
+            Site("kc-018", "东风钢管厂", "长春市宽城区兰家镇某某工业集中区三号路与七号路交会处 18 号", 125.31, 43.92),
+        ),
+        line=(
+            Line("f1", "kc-017", "1 t 中频炉", "sealed", 750e3, sealed_at=at, measures=measures, dismantle_by=until),
+            Line("mill", "kc-017", "轧机", "permitted", 400e3),
+            Line("press", "kc-017", "锻压机", "permitted", 400e3),
+            Line("f2", "kc-018", "3 t 工频炉", "sealed", 2e6, sealed_at=at, measures=("power_cut",)),
+            Line("f3", "kc-018", "1.5 t 中频炉", "sealed", 1e6, sealed_at=at, measures=measures),
+        ),
+        gateway=(Gateway("gw-1", gateway.public_key, "kc-017"), Gateway("gw-2", silent.public_key, "kc-018")),
+        point=(
+            Point("p1", "f1", "feeder", "gw-1"), Point("w1", "f1", "water", "gw-1"),
+            Point("s1", "f1", "contacts", "gw-1"),
+            Point("p2", "mill", "feeder", "gw-1"), Point("p5", "press", "feeder", "gw-1"),
+            Point("p3", "f2", "feeder", "gw-2"), Point("p4", "f3", "feeder", "gw-1"),
+        ),
+        permit=(Permit("f1", datetime(2027, 3, 1, tzinfo=UTC), datetime(2027, 3, 2, tzinfo=UTC), "拆除", "发改局"),),
+    )  # fmt: skip
+
+
+def every_page(page: Page, url: str, known: set[str], first: Sequence[str] = ("/alerts",)) -> Iterator[str]:
+    """Open every page that links lead to from those on, one of each form; its form is added to ``known``.
+
+    Two addresses have one form where only the line or the alert that they are about differs, or the query.
+    """
+    ahead = list(first)
+    while ahead:
+        path = ahead.pop(0)
+        if form_of(path) in known:
+            continue
+        answer = page.goto(url + path)
+        if answer is None or answer.status != 200 or not answer.headers["content-type"].startswith("text/html"):
+            continue
+        known.add(form_of(path))
+        yield path
+        links = page.eval_on_selector_all("a[href]:not([download])", "all => all.map(a => a.getAttribute('href'))")
+        ahead += [urlsplit(urljoin(path, link)).path for link in links if link.startswith("/")]
+
+
+def form_of(path: str) -> str:
+    """What a page is of, without the line or alert that it is about.
+
+    Examples
+    --------
+    >>> form_of("/lines/f1/calendar"), form_of("/alerts/f1:p1:restart.power:2027")
+    ('/lines/…/calendar', '/alerts/…')
+    """
+    return _ID.sub(r"/\1/…", path)
