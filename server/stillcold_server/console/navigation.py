@@ -38,6 +38,7 @@ GROUPS: Mapping[str, Sequence[Entry]] = {
     "system": (
         Entry("gateways", "/gateways", "officer"),
         Entry("system", "/system", "viewer"),
+        Entry("jobs", "/system/jobs", "admin"),
     ),
     "people": (Entry("users", "/users", "admin"),),
 }
