@@ -14,9 +14,8 @@ from sqlalchemy import Connection
 from stillcold_core.contract.messages import Status
 from stillcold_core.detect.findings import Finding
 from stillcold_server.alerts.delivery import Outbox
-from stillcold_server.alerts.lifecycle import record
+from stillcold_server.alerts.pipeline import page_by, take
 from stillcold_server.alerts.senders import make_sender
-from stillcold_server.alerts.stages import Situation, enqueue
 from stillcold_server.api.app import WebServer, create_app
 from stillcold_server.config import Config
 from stillcold_server.detection.ahead import Ahead
@@ -78,6 +77,7 @@ class Server:
         prepare(self.engine)
         texts = load_texts()[config.language]
         self.outbox = Outbox(self.engine, senders, self.metrics, texts=texts, public_url=config.http.public_url)
+        self._page = page_by(self.outbox.channels)
         self.compiling = Compiling(Path(config.cache_dir) if config.cache_dir else None)
         self.followers = self._make_followers()
         self._ahead = Ahead(self._found)
@@ -137,8 +137,7 @@ class Server:
     def _found(self, connection: Connection, finding: Finding) -> None:
         """A finding becomes an alert and its deliveries in the transaction that moves detection's cursor."""
         now = _now()
-        if incident := record(connection, finding, now):
-            enqueue(connection, Situation(finding, incident, now), self.outbox.channels)
+        if take(connection, finding, now, self._page):
             self.metrics.alert(finding.kind, now / 1000 - finding.detected)
         self._news = True
 

@@ -11,9 +11,10 @@ from stillcold_core import detect
 from stillcold_core.detect.presence import Condition
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.registry import Measure, Role
+from stillcold_server.alerts.pipeline import HIDES, SHOWS
+from stillcold_server.alerts.stages import FLAGS, SEVERITIES, STAGES
 from stillcold_server.api.models.alerts import AlertState, DeliveryState
 from stillcold_server.api.models.jobs import JobRun
-from stillcold_server.api.read.alerts import SEVERITIES
 from stillcold_server.console.navigation import GROUPS
 from stillcold_server.jobs.table import JOBS
 from stillcold_server.language.texts import LANGUAGES, Language, load_texts
@@ -79,7 +80,15 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "line_state.": ("sealed", "permitted"),
     "measure.": get_args(Measure),
     "role.": (*ROLES, *get_args(Role)),
-    "transition.": ("raise", "acknowledge", "end", "reset"),
+    "transition.": (
+        *("raise", "acknowledge", "end", "reset"),
+        *HIDES.values(),
+        *SHOWS.values(),
+        *(s.name for s in STAGES if s.flag is None),
+    ),
+    "flag.": FLAGS,
+    "stage.": tuple(s.name for s in STAGES),
+    "held.": tuple(reason for s in STAGES for reason in s.reasons),
     "actor.": ("system",),
     "delivery.": get_args(DeliveryState),
     "skipped.": ("joined_incident", "permit", "acknowledged"),
@@ -114,6 +123,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         "already_revoked",
         "no_authority",
         "authority",
+        *("hidden", "not_shelved", "in_service", "past", "too_long"),
         "busy",
         "internal",
     ),

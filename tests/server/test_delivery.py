@@ -13,9 +13,9 @@ from stillcold_core.detect.findings import Finding
 from stillcold_core.files import BadFile
 from stillcold_core.registry import Registry
 from stillcold_server.alerts.delivery import Outbox
-from stillcold_server.alerts.lifecycle import record
+from stillcold_server.alerts.pipeline import page_by, take
 from stillcold_server.alerts.senders import NotDelivered, Sender, make_sender
-from stillcold_server.alerts.stages import JOIN_MS, Situation, enqueue
+from stillcold_server.alerts.stages import JOIN_MS
 from stillcold_server.config import Channel
 from stillcold_server.language.texts import load_texts
 from stillcold_server.metrics import Metrics
@@ -41,11 +41,9 @@ def found(began: float = 100.0) -> Finding:
     return Finding("restart.power", "critical", "kc-017", "f1", "p1", began, began + 6, "active_power 9 kW", figures)
 
 
-def raise_alert(engine: Engine, finding: Finding, channels: list[str], now: int = 0) -> str | None:
+def raise_alert(engine: Engine, finding: Finding, channels: list[str], now: int = 0) -> None:
     with write(engine) as connection:
-        incident = record(connection, finding, now)
-        assert incident is not None
-        return enqueue(connection, Situation(finding, incident, now), channels)
+        assert take(connection, finding, now, page_by(channels))
 
 
 def deliveries(engine: Engine) -> list[Delivery]:
@@ -148,9 +146,11 @@ def test_mail_that_is_refused_is_not_delivered(engine: Engine, plant: Registry, 
 
 @pytest.mark.requirement("delivery.joined-incident")
 def test_one_message_an_incident_until_some_time_has_passed(engine: Engine, plant: Registry) -> None:
-    assert raise_alert(engine, found(100.0), ["hook"], now=0) is None
-    assert raise_alert(engine, found(200.0), ["hook"], now=JOIN_MS - 1) == "joined_incident"
-    assert raise_alert(engine, found(300.0), ["hook"], now=JOIN_MS) is None
+    for began, now in ((100.0, 0), (200.0, JOIN_MS - 1), (300.0, JOIN_MS)):
+        raise_alert(engine, found(began), ["hook"], now)
+    with read(engine) as connection:
+        told = connection.scalars(select(schema.delivery.c.alert).order_by(schema.delivery.c.id)).all()
+    assert told == [found(100.0).id, found(300.0).id]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from sqlalchemy import Connection, Engine, select
 from stillcold_core.detect.findings import Finding
 from stillcold_core.readings import Sample
 from stillcold_core.registry import Registry, save_registry
-from stillcold_server.alerts.lifecycle import record
-from stillcold_server.alerts.stages import Situation, enqueue
+from stillcold_server.alerts.pipeline import page_by, take
 from stillcold_server.detection.live import Detection
 from stillcold_server.detection.scan import scan_files
 from stillcold_server.detection.subjects import Subject, Subjects, subjects_of
@@ -42,8 +41,7 @@ def story(point: str = "p1") -> list[Sample]:
 
 def follow(engine: Engine) -> Follower:
     def found(connection: Connection, finding: Finding) -> None:
-        if incident := record(connection, finding, NOW):
-            enqueue(connection, Situation(finding, incident, NOW), ["hook"])
+        take(connection, finding, NOW, page_by(["hook"]))
 
     return Detection(engine, found).follower()
 
@@ -71,11 +69,13 @@ def test_a_restart_becomes_one_incident_with_its_kinds(engine: Engine, plant: Re
     with read(engine) as connection:
         status = connection.execute(select(schema.line_status)).one()
         deliveries = connection.execute(select(schema.delivery.c.state, schema.delivery.c.detail)).all()
+        held = connection.execute(
+            select(schema.alert_journal.c.reason).where(schema.alert_journal.c.transition == "join")
+        )
+        assert held.scalars().all() == ["joined_incident"] * 2
     assert (status.line, status.condition, status.sampled_at) == ("f1", "dead", 1_800_000_219_000)
     assert (status.dead_s, status.live_s, status.unknown_s) == (pytest.approx(179), pytest.approx(40), 0)
-    assert sorted(tuple(d) for d in deliveries) == [
-        ("skipped", "joined_incident"), ("skipped", "joined_incident"), ("waiting", ""),
-    ]  # fmt: skip
+    assert [tuple(d) for d in deliveries] == [("waiting", "")]
 
 
 @pytest.mark.requirement("detection.crash-safe")
@@ -86,8 +86,7 @@ def test_a_crash_anywhere_gives_the_same_alerts_once(engine: Engine, plant: Regi
     struck: set[tuple[str, float | None]] = set()
 
     def found(connection: Connection, finding: Finding) -> None:
-        if incident := record(connection, finding, NOW):
-            enqueue(connection, Situation(finding, incident, NOW), ["hook"])
+        take(connection, finding, NOW, page_by(["hook"]))
         if (finding.id, finding.ended) not in struck:
             struck.add((finding.id, finding.ended))
             raise RuntimeError("power cut")
@@ -102,9 +101,9 @@ def test_a_crash_anywhere_gives_the_same_alerts_once(engine: Engine, plant: Regi
     with read(engine) as connection:
         assert lag(connection, "detection") == 0
         journal = connection.execute(select(schema.alert_journal.c.transition)).scalars().all()
-        assert len(connection.execute(select(schema.delivery)).all()) == 3
+        assert len(connection.execute(select(schema.delivery)).all()) == 1
     assert len(struck) == 6
-    assert sorted(journal) == ["end"] * 3 + ["raise"] * 3
+    assert sorted(journal) == ["end"] * 3 + ["join"] * 2 + ["raise"] * 3
     assert set(alerts(engine)) == {"restart.power", "restart.current", "restart.voltage"}
 
 
@@ -123,10 +122,13 @@ def test_approved_activity_is_recorded_and_tells_nobody(
     writer = Writer(engine, Metrics())
     writer.take([("gw-1", gateway.batch(moved))], round(permit * 1000) + 7_200_000)
     follow(engine).catch_up()
-    assert len(alerts(engine)) == 3
+    assert [state for _, state, *_ in alerts(engine).values()] == ["normal"] * 3
     with read(engine) as connection:
-        details = connection.execute(select(schema.delivery.c.state, schema.delivery.c.detail)).all()
-    assert {tuple(d) for d in details} == {("skipped", "permit")}
+        a = schema.alert.c
+        held = connection.execute(select(a.stage, a.held_why, a.announced_at, a.paged_at)).all()
+        assert {tuple(row) for row in held} == {("suppress", "permit", None, None)}
+        assert connection.execute(select(schema.delivery)).all() == []
+        assert connection.scalar(select(schema.incident.c.closed_at)) is not None
 
 
 @pytest.mark.requirement("detection.permit.overrun")

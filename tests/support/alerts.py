@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Engine
 
 from stillcold_core.detect.findings import Finding, Severity
-from stillcold_server.alerts.lifecycle import record
-from stillcold_server.alerts.stages import Situation, enqueue
+from stillcold_server.alerts.pipeline import page_by, take
 from stillcold_server.store.database import write
 
 
@@ -16,10 +15,7 @@ def found(began: float = 100.0, line: str = "f1", point: str = "p1", severity: S
     return Finding("restart.power", severity, "kc-017", line, point, began, began + 6, "active_power 9 kW", figures)
 
 
-def raise_alert(engine: Engine, channels: Sequence[str], now: int = 0, finding: Finding | None = None) -> str | None:
-    """Raise an alert at ``now`` (ms); why nobody is told, or None."""
-    finding = finding or found()
+def raise_alert(engine: Engine, channels: Sequence[str], now: int = 0, finding: Finding | None = None) -> None:
+    """Raise an alert at ``now`` (ms)."""
     with write(engine) as connection:
-        incident = record(connection, finding, now)
-        assert incident is not None
-        return enqueue(connection, Situation(finding, incident, now), channels)
+        assert take(connection, finding or found(), now, page_by(channels))

@@ -6,8 +6,7 @@ from sqlalchemy import Connection, Engine
 
 from stillcold_core.detect.findings import Finding
 from stillcold_core.readings import Sample
-from stillcold_server.alerts.lifecycle import record
-from stillcold_server.alerts.stages import Situation, enqueue
+from stillcold_server.alerts.pipeline import page_by, take
 from stillcold_server.detection.live import Detection
 from stillcold_server.followers import Follower
 from stillcold_server.ingest.writer import Writer
@@ -34,8 +33,7 @@ def feed(engine: Engine, gateway: SignedGateway, samples: Sequence[Sample], now:
     """Store samples in signed batches, and let detection and rollups follow."""
 
     def found(connection: Connection, finding: Finding) -> None:
-        if incident := record(connection, finding, now):
-            enqueue(connection, Situation(finding, incident, now), ["hook"])
+        take(connection, finding, now, page_by(["hook"]))
 
     envelopes = [gateway.batch(samples[i : i + 20]) for i in range(0, len(samples), 20)]
     Writer(engine, Metrics()).take([(gateway.name, e) for e in envelopes], now)

@@ -8,6 +8,10 @@
 
 States: ``unacknowledged`` → ``acknowledged`` or ``returned`` (over, but nobody has looked) → ``latched`` (over and
 acknowledged; a restart that has stopped is still an offence and waits for a reset) → ``normal``.
+
+What holds an alert back (:mod:`stillcold_server.alerts.stages`) stands beside its state and not in it: a hidden alert
+goes through the same states. Only what is over while it was hidden asks nobody to look: it is ``normal``, unless its
+kind latches and nobody has approved it.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,8 +23,12 @@ from stillcold_core.detect.findings import Finding
 from stillcold_server.store.schema import alert, alert_journal, incident
 
 OPEN = ("unacknowledged", "acknowledged", "returned", "latched")
-_LATCHED_FAMILIES = ("restart", "furnace")
+WAITING = ("unacknowledged", "returned")
+"""States in which nobody has taken the alert up."""
 SYSTEM = "system"
+APPROVED = "permit"
+"""Why an alert is held that was approved beforehand."""
+_LATCHED_FAMILIES = ("restart", "furnace")
 
 
 class AlertError(Exception):
@@ -33,7 +41,7 @@ class UnknownAlert(AlertError):
 
 class NotAllowed(AlertError):
     """The alert's state does not allow it. Reasons: ``already_acknowledged``, ``still_active``, ``not_acknowledged``,
-    ``closed``.
+    ``closed``; of shelving and service ``hidden``, ``not_shelved``, ``in_service``, ``past``, ``too_long``.
     """
 
     def __init__(self, reason: str, state: str) -> None:
@@ -62,8 +70,7 @@ def record(connection: Connection, finding: Finding, now: int) -> str | None:
     known = connection.execute(select(alert).where(alert.c.id == finding.id)).one_or_none()
     joined = _raise(connection, finding, now) if known is None else None
     if finding.ended is not None and (known is None or known.ended is None):
-        state = "unacknowledged" if known is None else known.state
-        _end(connection, finding, state, now)
+        _end(connection, finding, now)
     elif known is not None and known.ended is None:
         _follow(connection, finding, known.evidence)
     return joined
@@ -86,13 +93,13 @@ def acknowledge(connection: Connection, alert_id: str, *, actor: str, note: str,
     ------
     UnknownAlert, NotAllowed
     """
-    row = _find(connection, alert_id)
-    if row.state not in ("unacknowledged", "returned"):
+    row = find(connection, alert_id)
+    if row.state not in WAITING:
         raise NotAllowed("closed" if row.state == "normal" else "already_acknowledged", row.state)
     ended = row.state == "returned"
     state = "acknowledged" if not ended else "latched" if latches(row.kind) else "normal"
     values = {"acknowledged_by": actor, "acknowledged_at": now}
-    _move(connection, row, state, "acknowledge", actor=actor, reason="officer", note=note, now=now, **values)
+    move(connection, row, state, "acknowledge", actor=actor, reason="officer", note=note, now=now, **values)
 
 
 def reset(connection: Connection, alert_id: str, *, actor: str, note: str, now: int) -> None:
@@ -102,7 +109,7 @@ def reset(connection: Connection, alert_id: str, *, actor: str, note: str, now: 
     ------
     UnknownAlert, NotAllowed
     """
-    row = _find(connection, alert_id)
+    row = find(connection, alert_id)
     refusals = {
         "unacknowledged": "not_acknowledged",
         "returned": "not_acknowledged",
@@ -111,7 +118,7 @@ def reset(connection: Connection, alert_id: str, *, actor: str, note: str, now: 
     }
     if row.state in refusals:
         raise NotAllowed(refusals[row.state], row.state)
-    _move(connection, row, "normal", "reset", actor=actor, reason="officer", note=note, now=now)
+    move(connection, row, "normal", "reset", actor=actor, reason="officer", note=note, now=now)
 
 
 def latches(kind: str) -> bool:
@@ -119,11 +126,73 @@ def latches(kind: str) -> bool:
     return kind.split(".", maxsplit=1)[0] in _LATCHED_FAMILIES
 
 
-def _find(connection: Connection, alert_id: str) -> Row[Any]:
-    row = connection.execute(select(alert).where(alert.c.id == alert_id)).one_or_none()
+def when_over(kind: str, state: str, held: str) -> str:
+    """The state of an alert once it is over.
+
+    Parameters
+    ----------
+    kind, state : str
+        Its kind, and its state before.
+    held : str
+        Why it is held back; empty where it is not.
+
+    Examples
+    --------
+    >>> when_over("restart.power", "acknowledged", ""), when_over("restart.power", "unacknowledged", "permit")
+    ('latched', 'normal')
+    >>> when_over("silence.point", "unacknowledged", ""), when_over("silence.point", "unacknowledged", "gateway_silent")
+    ('returned', 'normal')
+    """
+    if held and (held == APPROVED or not latches(kind)):
+        return "normal"
+    after = {"unacknowledged": "returned", "acknowledged": "latched" if latches(kind) else "normal"}
+    return after.get(state, state)
+
+
+def find(connection: Connection, alert_id: str) -> Row[Any]:
+    """The row of an alert, which nobody else changes until the transaction ends.
+
+    Raises
+    ------
+    UnknownAlert
+    """
+    row = connection.execute(select(alert).where(alert.c.id == alert_id).with_for_update()).one_or_none()
     if row is None:
         raise UnknownAlert(alert_id)
     return row
+
+
+def move(
+    connection: Connection, row: Row[Any], state: str, transition: str, *,
+    actor: str, reason: str, note: str, now: int, **values: Any,
+) -> None:  # fmt: skip
+    """Bring an alert into a state, write the transition down, and close the incident with its last alert.
+
+    Parameters
+    ----------
+    row : Row
+        Of :func:`find`.
+    transition, actor, reason, note : str
+        For the journal.
+    now : int
+        ms
+    values
+        Other columns of the alert.
+    """
+    connection.execute(update(alert).where(alert.c.id == row.id).values(state=state, **values))
+    write_entry(connection, row.id, transition, actor=actor, reason=reason, note=note, now=now)
+    if state == "normal" and not connection.scalar(
+        select(alert.c.id).where(alert.c.incident == row.incident, alert.c.state != "normal").limit(1)
+    ):
+        connection.execute(update(incident).where(incident.c.id == row.incident).values(closed_at=now))
+
+
+def write_entry(
+    connection: Connection, alert_id: str, transition: str, *, actor: str, reason: str, note: str, now: int
+) -> None:
+    """Add to an alert's journal; ``now`` in ms."""
+    entry = {"alert": alert_id, "at": now, "actor": actor, "transition": transition, "reason": reason, "note": note}
+    connection.execute(alert_journal.insert(), entry)
 
 
 def _findings(connection: Connection, which: ColumnElement[bool]) -> list[Finding]:
@@ -143,9 +212,10 @@ def _raise(connection: Connection, finding: Finding, now: int) -> str:
         "severity": finding.severity, "site": finding.site, "line": finding.line, "point": finding.point,
         "began": _ms(finding.began), "detected": _ms(finding.detected), "ended": None, "raised_at": now,
         "reason": finding.reason, "evidence": dict(finding.evidence), "state": "unacknowledged",
+        "stage": "", "held_why": "",
     }  # fmt: skip
     connection.execute(alert.insert(), row)
-    _write(connection, finding.id, "raise", actor=SYSTEM, reason=finding.kind, note=finding.reason, now=now)
+    write_entry(connection, finding.id, "raise", actor=SYSTEM, reason=finding.kind, note=finding.reason, now=now)
     return joined
 
 
@@ -154,12 +224,11 @@ def _follow(connection: Connection, finding: Finding, known: Mapping[str, float 
     connection.execute(update(alert).where(alert.c.id == finding.id).values(values))
 
 
-def _end(connection: Connection, finding: Finding, state: str, now: int) -> None:
-    row = _find(connection, finding.id)
-    after = {"unacknowledged": "returned", "acknowledged": "latched" if latches(finding.kind) else "normal"}
+def _end(connection: Connection, finding: Finding, now: int) -> None:
+    row = find(connection, finding.id)
     ended = _ms(finding.ended or finding.detected)
-    _move(
-        connection, row, after.get(state, state), "end",
+    move(
+        connection, row, when_over(row.kind, row.state, row.held_why), "end",
         actor=SYSTEM, reason=finding.kind, note=finding.reason, now=now, ended=ended,
     )  # fmt: skip
 
@@ -173,25 +242,6 @@ def _incident(connection: Connection, finding: Finding, now: int) -> str:
         found = finding.id
         connection.execute(incident.insert(), {"id": found, "line": finding.line, "opened_at": now})
     return found
-
-
-def _move(
-    connection: Connection, row: Row[Any], state: str, transition: str, *,
-    actor: str, reason: str, note: str, now: int, **values: Any,
-) -> None:  # fmt: skip
-    connection.execute(update(alert).where(alert.c.id == row.id).values(state=state, **values))
-    _write(connection, row.id, transition, actor=actor, reason=reason, note=note, now=now)
-    if state == "normal" and not connection.scalar(
-        select(alert.c.id).where(alert.c.incident == row.incident, alert.c.state != "normal").limit(1)
-    ):
-        connection.execute(update(incident).where(incident.c.id == row.incident).values(closed_at=now))
-
-
-def _write(
-    connection: Connection, alert_id: str, transition: str, *, actor: str, reason: str, note: str, now: int
-) -> None:
-    entry = {"alert": alert_id, "at": now, "actor": actor, "transition": transition, "reason": reason, "note": note}
-    connection.execute(alert_journal.insert(), entry)
 
 
 def _ms(seconds: float) -> int:

@@ -1,67 +1,201 @@
-"""What happens to a new alert before somebody is told, as a visible list of stages.
+"""The pipeline that every alert goes through before somebody is told, as a visible list of stages.
 
-Each stage may hold a delivery back, and says why by a stable word: an officer, a test and a log line read the same one.
+Each stage may hold an alert back, and says why by a stable word: an officer, a test and a log line read the same one.
+A stage with a flag hides the alert as well (ISA-18.2: suppressed by design, out of service, shelved); hidden alerts go
+on through their states underneath. The last two stages hide nothing: they only keep a second message back.
+
+A restart is held by nothing but a permit: no shelf, no outage and nothing out of service keeps a new one from paging.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Self, get_args
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
-from stillcold_core.detect.findings import Finding
-from stillcold_server.alerts.claims import waiting_row
+from stillcold_server.alerts.lifecycle import APPROVED
+from stillcold_server.detection.overrun import FOUND_ANEW, approved_until
 from stillcold_server.registry.ledger import permits_of
-from stillcold_server.store.schema import alert, delivery
+from stillcold_server.store.schema import alert, out_of_service, point, shelf
 
 JOIN_MS = 600_000
 """A further alert of an open incident tells nobody again within this time of the last message about it."""
+COMES_BACK_MS = 120_000
+"""What had fallen silent with its gateway, or in an outage, may come back so much later than that."""
+SEVERITIES = ("critical", "warning", "info")
+Flag = Literal["suppressed", "out_of_service", "shelved"]
+FLAGS: tuple[Flag, ...] = get_args(Flag)
+
+
+class Held(NamedTuple):
+    """Why a stage holds an alert back, and until when (ms) where that is known."""
+
+    reason: str
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A new alert, as the stages see it."""
+    """An alert at a moment, as the stages see it; every time in ms.
 
-    finding: Finding
-    incident: str
-    now: int
-    """ms"""
-
-
-Stage = Callable[[Connection, Situation], str | None]
-
-
-def permitted(connection: Connection, situation: Situation) -> str | None:
-    """``permit``: it is activity that was approved for the time at which it began."""
-    found = situation.finding
-    settled = any(p.settles(found.kind, found.began) for p in permits_of(connection, found.line))
-    return "permit" if settled else None
-
-
-def joined(connection: Connection, situation: Situation) -> str | None:
-    """``joined_incident``: somebody was told of the same incident a moment ago."""
-    told = (
-        select(func.max(alert.c.raised_at))
-        .join(delivery, delivery.c.alert == alert.c.id)
-        .where(alert.c.incident == situation.incident, delivery.c.state != "skipped")
-    )
-    last = connection.scalar(told)
-    return "joined_incident" if last is not None and situation.now - last < JOIN_MS else None
-
-
-STAGES: Sequence[Stage] = (permitted, joined)
-
-
-def enqueue(connection: Connection, situation: Situation, channels: Sequence[str]) -> str | None:
-    """Put one delivery a channel into the outbox, in the transaction that raises the alert.
-
-    Returns
-    -------
-    str or None
-        Why nobody is told, or None.
+    Attributes
+    ----------
+    id, incident, kind, severity, site, line, point : str
+    began : int
+    ended : int or None
+        None while it goes on.
+    raised_at : int
+        By the server's clock.
+    now : int
     """
-    reason = next((r for stage in STAGES if (r := stage(connection, situation))), None)
-    kept = {"state": "skipped", "detail": reason} if reason else {}
-    rows = [waiting_row(situation.finding.id, 0, channel, situation.now, **kept) for channel in channels]
-    if rows:
-        connection.execute(delivery.insert(), rows)
-    return reason
+
+    id: str
+    incident: str
+    kind: str
+    severity: str
+    site: str
+    line: str
+    point: str
+    began: int
+    ended: int | None
+    raised_at: int
+    now: int
+
+    @classmethod
+    def of(cls, row: Row[Any], now: int) -> Self:
+        """The situation of an alert's row at ``now``."""
+        names = ("id", "incident", "kind", "severity", "site", "line", "point", "began", "ended", "raised_at")
+        return cls(**{name: getattr(row, name) for name in names}, now=now)
+
+    @property
+    def family(self) -> str:
+        """First word of the kind."""
+        return self.kind.split(".", maxsplit=1)[0]
+
+
+Rule = Callable[[Connection, Situation], Held | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage.
+
+    Attributes
+    ----------
+    name : str
+    flag : str or None
+        What an alert is called that it hides; None where it only keeps the message back.
+    reasons : tuple of str
+        Words that its rule may give.
+    rule : callable
+        Given the transaction and the situation: why the alert is held, or None.
+    """
+
+    name: str
+    flag: Flag | None
+    reasons: tuple[str, ...]
+    rule: Rule
+
+
+def inhibited(connection: Connection, situation: Situation) -> Held | None:
+    """``gateway_silent``, ``grid_outage``: a silence that a wider one explains."""
+    if situation.family != "silence":
+        return None
+    if situation.kind == "silence.point" and connection.scalar(_over(situation, _of_its_gateway(situation))):
+        return Held("gateway_silent")
+    outage = and_(alert.c.kind == "quality.outage", alert.c.site == situation.site)
+    return Held("grid_outage") if connection.scalar(_over(situation, outage)) else None
+
+
+def permitted(connection: Connection, situation: Situation) -> Held | None:
+    """``permit``: it is activity that was approved for the time at which it began.
+
+    A restart or furnace that goes on after its permit is found anew, with a beginning of its own. Whatever else still
+    stands then is held no longer.
+    """
+    until = approved_until(situation.kind, situation.began / 1000, permits_of(connection, situation.line))
+    if until is None:
+        return None
+    ends = round(until * 1000)
+    goes_on = situation.ended is None and situation.kind not in FOUND_ANEW
+    return None if goes_on and situation.now >= ends else Held(APPROVED, ends if goes_on else None)
+
+
+def unserviced(connection: Connection, situation: Situation) -> Held | None:
+    """``out_of_service``: its line, or its point, was taken out of service."""
+    if situation.family == "restart":
+        return None
+    t = out_of_service.c
+    here = and_(t.line == situation.line, or_(t.point.is_(None), t.point == situation.point))
+    return _lasting(connection, out_of_service, here, situation.now, "out_of_service")
+
+
+def shelved(connection: Connection, situation: Situation) -> Held | None:
+    """``shelved``: an officer has put this alarm aside; of a restart only what stood then."""
+    t = shelf.c
+    here = and_(t.line == situation.line, t.point == situation.point, t.kind == situation.kind)
+    if situation.family == "restart":
+        here = and_(here, t.from_at >= situation.raised_at)
+    return _lasting(connection, shelf, here, situation.now, "shelved")
+
+
+def joined(connection: Connection, situation: Situation) -> Held | None:
+    """``joined_incident``: somebody was told of the same incident a moment ago, by an alert that is no lesser one.
+
+    A restart is no addition to a silence or to tampering: it joins a restart only.
+    """
+    as_grave = SEVERITIES[: SEVERITIES.index(situation.severity) + 1]
+    told = select(func.max(alert.c.paged_at)).where(
+        alert.c.incident == situation.incident, alert.c.id != situation.id, alert.c.severity.in_(as_grave)
+    )
+    if situation.family == "restart":
+        told = told.where(alert.c.kind.startswith("restart.", autoescape=True))
+    last = connection.scalar(told)
+    return Held("joined_incident") if last is not None and situation.now - last < JOIN_MS else None
+
+
+def informed(_connection: Connection, situation: Situation) -> Held | None:
+    """``informational``: nobody has to act on it."""
+    return Held("informational") if situation.severity == "info" else None
+
+
+STAGES: Sequence[Stage] = (
+    Stage("inhibit", "suppressed", ("gateway_silent", "grid_outage"), inhibited),
+    Stage("suppress", "suppressed", (APPROVED,), permitted),
+    Stage("out_of_service", "out_of_service", ("out_of_service",), unserviced),
+    Stage("shelve", "shelved", ("shelved",), shelved),
+    Stage("join", None, ("joined_incident",), joined),
+    Stage("inform", None, ("informational",), informed),
+)
+"""In order. What passes them all is paged."""
+FLAG_OF: dict[str, Flag] = {s.name: s.flag for s in STAGES if s.flag}
+
+
+def held(connection: Connection, situation: Situation, *, hides: bool) -> tuple[Stage, Held] | None:
+    """The first stage that holds an alert back, of those that hide it or of those that do not."""
+    for stage in STAGES:
+        if (stage.flag is not None) == hides and (why := stage.rule(connection, situation)):
+            return stage, why
+    return None
+
+
+def _of_its_gateway(situation: Situation) -> ColumnElement[bool]:
+    """Silences of the gateway that speaks for the situation's point."""
+    its = select(point.c.gateway).where(point.c.id == situation.point).scalar_subquery()
+    spoken_for = select(point.c.id).where(point.c.gateway == its)
+    return and_(alert.c.kind == "silence.gateway", alert.c.point.in_(spoken_for))
+
+
+def _over(situation: Situation, which: ColumnElement[bool]) -> Any:
+    """An alert among ``which`` that goes on, or that had lasted until the situation was over too."""
+    lasts: ColumnElement[bool] = alert.c.ended.is_(None)
+    if situation.ended is not None:
+        covers = and_(alert.c.began <= situation.ended, alert.c.ended >= situation.ended - COMES_BACK_MS)
+        lasts = or_(lasts, covers)
+    return select(alert.c.id).where(which, lasts, alert.c.id != situation.id).limit(1)
+
+
+def _lasting(connection: Connection, table: Any, here: ColumnElement[bool], now: int, reason: str) -> Held | None:
+    t = table.c
+    until = connection.scalar(select(func.max(t.until)).where(here, t.ended_at.is_(None), t.until > now))
+    return None if until is None else Held(reason, until)

@@ -20,7 +20,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from stillcold_server.api.headers import SecurityHeaders
 from stillcold_server.api.models.base import ProblemBody
 from stillcold_server.api.problems import Problem, of_http, of_validation, problem_response
-from stillcold_server.api.routes import account, alerts, events, health, identity, jobs, ledger, users
+from stillcold_server.api.routes import account, alarms, alerts, events, health, identity, jobs, ledger, users
 from stillcold_server.api.services import Services, wall_clock
 from stillcold_server.config import Config
 from stillcold_server.console.assets import STATIC
@@ -92,7 +92,7 @@ def create_app(
     )
     app.state.services = Services(engine, config, hub, metrics, now)
     api = APIRouter(prefix=API, responses=_PROBLEMS)
-    for part in (account, ledger, identity, alerts, events, health, jobs, users):
+    for part in (account, ledger, identity, alerts, alarms, events, health, jobs, users):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.outside)

@@ -8,6 +8,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from stillcold_server.alerts.pipeline import Page, page_by
 from stillcold_server.config import Config
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
@@ -45,6 +46,11 @@ class Services:
     metrics: Metrics
     now: Callable[[], int] = wall_clock
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
+
+    @property
+    def page(self) -> Page:
+        """Tells officers of an alert that nothing hides any longer."""
+        return page_by([channel.id for channel in self.config.channel])
 
 
 def services_of(request: Request) -> Services:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from stillcold_server.alerts.lifecycle import acknowledge, reset
+from stillcold_server.alerts.lifecycle import WAITING, acknowledge, reset
+from stillcold_server.alerts.stages import SEVERITIES
 from stillcold_server.api.models.alerts import Alert, AlertState
-from stillcold_server.api.read.alerts import SEVERITIES, WAITING, list_alerts
+from stillcold_server.api.read.alerts import list_alerts
 
 _WORST: tuple[AlertState, ...] = ("unacknowledged", "returned", "acknowledged", "latched", "normal")
 _ALL = 1000
@@ -29,14 +30,24 @@ class Incident:
     alerts: Sequence[Alert]
 
     @property
+    def shown(self) -> Sequence[Alert]:
+        """Those that nothing hides; all of them where everything is hidden."""
+        return [a for a in self.alerts if a.flag is None] or self.alerts
+
+    @property
+    def hidden(self) -> bool:
+        """Whether all of it is hidden."""
+        return all(a.flag is not None for a in self.alerts)
+
+    @property
     def head(self) -> Alert:
         """The alert that stands for it: the first of the highest severity."""
-        return min(self.alerts, key=lambda a: SEVERITIES.index(a.severity))
+        return min(self.shown, key=lambda a: SEVERITIES.index(a.severity))
 
     @property
     def state(self) -> AlertState:
         """The state that asks most of an officer."""
-        return min((a.state for a in self.alerts), key=_WORST.index)
+        return min((a.state for a in self.shown), key=_WORST.index)
 
     @property
     def waiting(self) -> bool:
@@ -85,9 +96,9 @@ def load_incident(connection: Connection, incident: str) -> Incident | None:
 
 
 def acknowledge_all(connection: Connection, incident: Incident, *, actor: str, note: str, now: int) -> None:
-    """Acknowledge what waits in an incident; nothing happens where somebody else was faster."""
+    """Acknowledge what is shown and waits in an incident; nothing happens where somebody else was faster."""
     for alert in incident.alerts:
-        if alert.state in WAITING:
+        if alert.state in WAITING and alert.flag is None:
             acknowledge(connection, alert.id, actor=actor, note=note, now=now)
 
 

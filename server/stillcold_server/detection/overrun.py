@@ -18,6 +18,8 @@ _ALLOWED: Mapping[str, tuple[float, float]] = {
 }  # fmt: skip
 """By kind: s that activity may go on after its permit, and s that may pass from its end until its detector has said so:
 a register must be at rest, or a furnace without a heat, for so long and one interval more."""
+FOUND_ANEW = frozenset(_ALLOWED)
+"""Kinds that are found anew where they go on after their permit."""
 
 
 def overruns(found: Iterable[Finding], permits: Sequence[Permit], newest: Mapping[str, float]) -> Iterator[Finding]:
@@ -36,7 +38,7 @@ def overruns(found: Iterable[Finding], permits: Sequence[Permit], newest: Mappin
     for finding in found:
         if finding.line in over and finding.kind in _ALLOWED:
             allowed, late = _ALLOWED[finding.kind]
-            until = _until(finding, [p for p in permits if p.line == finding.line])
+            until = approved_until(finding.kind, finding.began, [p for p in permits if p.line == finding.line])
             lasted = newest[finding.line] - late if finding.ended is None else finding.ended
             if until is not None and lasted > until + allowed:
                 yield _beyond(finding, until, until + allowed + late)
@@ -55,11 +57,26 @@ def newest_of(states: Mapping[Key, Any], lines: Collection[str]) -> dict[str, fl
     }
 
 
-def _until(finding: Finding, permits: Sequence[Permit]) -> float | None:
-    """When the approved time ends, over permits that follow each other; None for what nobody approved."""
+def approved_until(kind: str, began: float, permits: Iterable[Permit]) -> float | None:
+    """When the approved time of what was found ends, over permits of its line that follow each other.
+
+    Parameters
+    ----------
+    kind : str
+        Of the finding.
+    began : float
+        UTC seconds.
+    permits : iterable of Permit
+        Of its line.
+
+    Returns
+    -------
+    float or None
+        UTC seconds; None for what nobody approved.
+    """
     until = None
     for permit in sorted(permits, key=lambda p: p.end):
-        if permit.settles(finding.kind, finding.began if until is None else until):
+        if permit.settles(kind, began if until is None else until):
             until = permit.end.timestamp()
     return until
 

@@ -23,6 +23,10 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Reasoned = Annotated[str, Field(min_length=1, max_length=NOTE_LENGTH, pattern=_NO_CONTROLS)]
+"""Why somebody did something; it cannot be left out."""
+
+
 class Note(Request):
     """Why somebody did something."""
 
@@ -32,7 +36,7 @@ class Note(Request):
 class Reason(Request):
     """Why a gateway is not believed."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=NOTE_LENGTH, pattern=_NO_CONTROLS)]
+    reason: Reasoned
 
 
 class ProblemBody(Answer):

@@ -2,15 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
-from stillcold_server.alerts.lifecycle import OPEN
+from stillcold_server.alerts.lifecycle import OPEN, WAITING
+from stillcold_server.alerts.stages import FLAG_OF, SEVERITIES
 from stillcold_server.api.models.alerts import Alert, AlertDetail, Delivery, JournalEntry
 from stillcold_server.store import schema
-
-SEVERITIES = ("critical", "warning", "info")
-WAITING = ("unacknowledged", "returned")
-"""States in which nobody has taken the alert up."""
 
 
 def list_alerts(
@@ -40,7 +37,7 @@ def list_alerts(
     for column, wanted in ((a.line, line), (a.kind, kind), (a.incident, incident)):
         if wanted is not None:
             query = query.where(column == wanted)
-    return [Alert(**row._mapping) for row in connection.execute(query)]
+    return [Alert(**_fields(row)) for row in connection.execute(query)]
 
 
 def load_alert(connection: Connection, alert_id: str) -> AlertDetail | None:
@@ -61,16 +58,16 @@ def load_alert(connection: Connection, alert_id: str) -> AlertDetail | None:
         .order_by(d.page, d.recipient, d.channel)
     )  # fmt: skip
     return AlertDetail(
-        **row._mapping,
+        **_fields(row),
         journal=[JournalEntry(**r._mapping) for r in journal],
         deliveries=[Delivery(**r._mapping) for r in deliveries],
     )
 
 
 def waiting_incidents(connection: Connection) -> dict[str, int]:
-    """Incidents that nobody has taken up, by the highest severity among their waiting alerts."""
+    """Incidents that are shown and that nobody has taken up, by the highest severity among their waiting alerts."""
     a = schema.alert.c
-    rows = connection.execute(select(a.incident, a.severity).where(a.state.in_(WAITING)).distinct())
+    rows = connection.execute(select(a.incident, a.severity).where(a.state.in_(WAITING), a.stage == "").distinct())
     highest: dict[str, int] = {}
     for incident, severity in rows:
         rank = SEVERITIES.index(severity)
@@ -79,10 +76,15 @@ def waiting_incidents(connection: Connection) -> dict[str, int]:
 
 
 def waiting_alerts(connection: Connection) -> dict[str, int]:
-    """Alerts that nobody has taken up, by severity."""
+    """Alerts that are shown and that nobody has taken up, by severity."""
     a = schema.alert.c
-    rows = connection.execute(select(a.severity, func.count()).where(a.state.in_(WAITING)).group_by(a.severity))
+    shown = a.state.in_(WAITING) & (a.stage == "")
+    rows = connection.execute(select(a.severity, func.count()).where(shown).group_by(a.severity))
     return {**dict.fromkeys(SEVERITIES, 0), **{row[0]: row[1] for row in rows}}
+
+
+def _fields(row: Row[Any]) -> dict[str, Any]:
+    return {**row._mapping, "flag": FLAG_OF.get(row.stage)}
 
 
 def _named() -> Select[Any]:

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 
 from stillcold_server.alerts.lifecycle import NotAllowed, UnknownAlert, acknowledge, reset
+from stillcold_server.alerts.shelving import shelve, unshelve
 from stillcold_server.api.guard import Officer, Viewer
-from stillcold_server.api.models.alerts import Alert, AlertDetail
+from stillcold_server.api.models.alerts import Alert, AlertDetail, Shelving
 from stillcold_server.api.models.base import Note
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.alerts import list_alerts, load_alert
@@ -53,6 +54,22 @@ def acknowledge_alert(services: Served, who: Officer, id: IdInPath, given: Note)
 def reset_alert(services: Served, who: Officer, id: IdInPath, given: Note) -> AlertDetail:  # noqa: A002
     """Close a latched alert after looking at the line."""
     return change(services, id, lambda c: reset(c, id, actor=who.name, note=given.note, now=services.now()))
+
+
+@router.post("/alerts/{id}/shelve")
+def shelve_alert(services: Served, who: Officer, id: IdInPath, given: Shelving) -> AlertDetail:  # noqa: A002
+    """Put an alarm aside for a time."""
+    now = services.now()
+    return change(
+        services, id, lambda c: shelve(c, id, actor=who.name, reason=given.reason, until=given.until, now=now)
+    )
+
+
+@router.post("/alerts/{id}/unshelve")
+def unshelve_alert(services: Served, who: Officer, id: IdInPath, given: Note) -> AlertDetail:  # noqa: A002
+    """Take an alarm off the shelf before its time."""
+    now, page = services.now(), services.page
+    return change(services, id, lambda c: unshelve(c, id, actor=who.name, note=given.note, now=now, page=page))
 
 
 def change(services: Services, alert_id: str, act: Callable[[Connection], None]) -> AlertDetail:

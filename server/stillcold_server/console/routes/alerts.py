@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from stillcold_server.alerts.lifecycle import NotAllowed
 from stillcold_server.api.guard import Officer, Viewer
-from stillcold_server.api.models.base import Note
+from stillcold_server.api.models.alerts import Shelving
+from stillcold_server.api.models.base import Note, Reasoned
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.alerts import list_alerts, load_alert
+from stillcold_server.api.routes.alerts import shelve_alert, unshelve_alert
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery
 from stillcold_server.api.services import Served, Services
 from stillcold_server.console.charts import chart_of_alert, neighbours
@@ -23,15 +25,17 @@ from stillcold_server.store.database import read, write
 router = APIRouter(include_in_schema=False)
 _CLOSED = 60
 _MOST = 1000
+_HOUR = 3_600_000  # ms
 
 
 @router.get("/alerts")
 def alerts(request: Request, console: View, services: Served, who: Viewer, line: IdInQuery = None) -> Response:
     """What waits, what is in hand, what was closed lately."""
     with read(services.engine) as connection:
-        open_ = group(list_alerts(connection, open=True, line=line, limit=_MOST))
+        standing = list_alerts(connection, open=True, line=line, limit=_MOST)
         closed = group(list_alerts(connection, open=False, line=line, limit=_CLOSED))
-    known = {i.id for i in open_}
+    open_ = [i for i in group(standing) if not i.hidden]
+    known = {a.incident for a in standing}
     return console.page(
         request,
         "alerts.html",
@@ -39,6 +43,7 @@ def alerts(request: Request, console: View, services: Served, who: Viewer, line:
         line=line,
         waiting=[i for i in open_ if i.waiting],
         in_hand=[i for i in open_ if not i.waiting],
+        hidden=[a for a in standing if a.flag is not None],
         closed=[i for i in closed if i.id not in known],
     )
 
@@ -63,6 +68,33 @@ def alert(request: Request, console: View, services: Served, who: Viewer, id: Id
         weights=weights_of(found.evidence),
         figures=figures_of(found.evidence),
     )
+
+
+@router.post("/alerts/{id}/shelve")
+def shelve(
+    request: Request,
+    services: Served,
+    who: Officer,
+    id: IdInPath,  # noqa: A002
+    reason: Annotated[Reasoned, Form()],
+    hours: Annotated[int, Form(ge=1, le=24)],
+) -> Response:
+    """Put an alarm aside for some hours."""
+    shelve_alert(services, who, id, Shelving(reason=reason, until=services.now() + hours * _HOUR))
+    return go(safe_next(request.query_params.get("next", "")), request)
+
+
+@router.post("/alerts/{id}/unshelve")
+def unshelve(
+    request: Request,
+    services: Served,
+    who: Officer,
+    id: IdInPath,  # noqa: A002
+    given: Annotated[Note, Form()],
+) -> Response:
+    """Take an alarm off the shelf before its time."""
+    unshelve_alert(services, who, id, given)
+    return go(safe_next(request.query_params.get("next", "")), request)
 
 
 @router.post("/incidents/{id}/acknowledge")

@@ -1,6 +1,15 @@
 """Tables. Every time is UTC in whole milliseconds since 1970 (``*_at``, ``first``, ``last``, ``began``, …)."""
 
-from stillcold_server.store.schema.alerts import ahead, alert, alert_journal, delivery, delivery_try, incident
+from stillcold_server.store.schema.alerts import (
+    ahead,
+    alert,
+    alert_journal,
+    delivery,
+    delivery_try,
+    incident,
+    out_of_service,
+    shelf,
+)
 from stillcold_server.store.schema.columns import metadata
 from stillcold_server.store.schema.detection import detector_state, line_status
 from stillcold_server.store.schema.evidence import (
@@ -48,6 +57,7 @@ __all__ = [
     "log_tile",
     "mark",
     "metadata",
+    "out_of_service",
     "permit",
     "point",
     "refusal",
@@ -55,6 +65,7 @@ __all__ = [
     "rollup",
     "scheduler_job",
     "session",
+    "shelf",
     "site",
     "user",
 ]

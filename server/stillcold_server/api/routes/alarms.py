@@ -1,0 +1,92 @@
+"""The alarm system itself: its stages, and what was taken out of service."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from stillcold_server.alerts.lifecycle import NotAllowed
+from stillcold_server.alerts.shelving import UnknownEntry, put_back, take_out
+from stillcold_server.api.guard import Admin, Viewer
+from stillcold_server.api.models.alerts import AlertStage, OutOfService, Unserviced
+from stillcold_server.api.models.base import Note
+from stillcold_server.api.problems import Problem, not_found
+from stillcold_server.api.read.alarms import list_stages, list_unserviced
+from stillcold_server.api.read.lines import list_points
+from stillcold_server.api.routes.parameters import NumberInPath
+from stillcold_server.api.services import Served, Services
+from stillcold_server.store.database import read, write
+
+router = APIRouter(tags=["alarms"])
+_HOUR = 3_600_000  # ms
+Hours = Annotated[int, Query(ge=1, le=24 * 92, description="of the period that ends now")]
+
+
+@router.get("/alert-stages")
+def stages(services: Served, _: Viewer, hours: Hours = 24) -> list[AlertStage]:
+    """The stages of the pipeline, in order, with what each has held back."""
+    with read(services.engine) as connection:
+        return list_stages(connection, services.now() - hours * _HOUR)
+
+
+@router.get("/out-of-service")
+def out_of_service(services: Served, _: Viewer) -> list[Unserviced]:
+    """Lines and points that are out of service now."""
+    with read(services.engine) as connection:
+        return list_unserviced(connection, services.now())
+
+
+@router.post("/out-of-service", status_code=201)
+def take_out_of_service(services: Served, who: Admin, given: OutOfService) -> list[Unserviced]:
+    """Take a line, or one of its points, out of service for a time."""
+    return take_from_service(services, who.name, given)
+
+
+@router.post("/out-of-service/{number}/end")
+def end_out_of_service(services: Served, who: Admin, number: NumberInPath, given: Note) -> list[Unserviced]:
+    """Put a line or point back into service before its time."""
+    return return_to_service(services, who.name, number, given.note)
+
+
+def take_from_service(services: Services, actor: str, given: OutOfService) -> list[Unserviced]:
+    """Take something out of service in one transaction; what is out then.
+
+    Raises
+    ------
+    Problem
+        404 for a line or point that there is not, 409 with the reason where the time does not do.
+    """
+    now = services.now()
+    with write(services.engine) as connection:
+        points = list_points(connection, line=given.line)
+        if not points:
+            raise not_found("line", given.line)
+        if given.point is not None and given.point not in {p.id for p in points}:
+            raise not_found("point", given.point)
+        try:
+            take_out(connection, given.line, given.point, actor=actor, reason=given.reason, until=given.until, now=now)
+        except NotAllowed as error:
+            raise Problem(409, error.reason, str(error)) from error
+        found = list_unserviced(connection, now)
+    services.hub.publish("alerts")
+    return found
+
+
+def return_to_service(services: Services, actor: str, number: int, note: str) -> list[Unserviced]:
+    """Put something back into service in one transaction; what is still out then.
+
+    Raises
+    ------
+    Problem
+        404 for an entry that there is not, 409 ``in_service`` where it is over.
+    """
+    now = services.now()
+    with write(services.engine) as connection:
+        try:
+            put_back(connection, number, actor=actor, note=note, now=now, page=services.page)
+        except UnknownEntry as error:
+            raise not_found("entry", str(number)) from error
+        except NotAllowed as error:
+            raise Problem(409, error.reason, str(error)) from error
+        found = list_unserviced(connection, now)
+    services.hub.publish("alerts")
+    return found
