@@ -11,7 +11,7 @@ ifdef SSL_CERT_FILE
 export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
 endif
 
-.PHONY: help demo setup test check fuzz tamper mutate-safety bench bench-detect bench-agent picture screenshots agent-alone clean
+.PHONY: help demo setup test check fuzz tamper mutate-safety bench bench-detect bench-agent picture screenshots rights agent-alone clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -53,6 +53,9 @@ bench-detect: setup ## How well detection finds, beside what users would set up 
 
 bench-agent: setup ## What the agent costs and keeps, beside three other gateways; ARGS=--write renews docs/
 	PYTHONPATH=tests $(RUN) python -m bench.agent $(ARGS)
+
+rights: setup ## Write docs/rights.md anew from the routes
+	$(RUN) python tools/rights.py
 
 picture: setup ## Take the documents' pictures of the console anew; needs chromium and fonts-noto-cjk
 	$(RUN) python tools/picture.py

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from rich.console import Console as Screen
 
 from stillcold_sim.demo import Stage, staged
+from stillcold_sim.demo.console import USER
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 _ARGUMENTS = [
@@ -49,7 +50,7 @@ def _take(browser: Browser, stage: Stage, language: str, suffix: str) -> None:
 
 def _log_in(page: Page, stage: Stage, language: str) -> None:
     page.goto(stage.console.url)
-    page.fill("[name=name]", "admin")
+    page.fill("[name=name]", USER)
     page.fill("[name=password]", stage.console.password)
     page.keyboard.press("Enter")
     page.wait_for_url("**/alerts")

@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from stillcold_server.language.texts import LANGUAGES
-from stillcold_server.people.accounts import ROLES
+from stillcold_server.people.rights import ROLES
 from stillcold_server.store.database import open_database
 from stillcold_server.store.migrate import prepare
 from support.browser import browser

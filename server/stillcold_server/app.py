@@ -94,7 +94,7 @@ class Server:
         self.replays = Replays(self.engine, self.subscriber.ask, _now)
 
     def first_password(self) -> str | None:
-        """One-time password of the first administrator, when there is no user yet."""
+        """One-time password of the first security administrator, when there is no user yet."""
         with write(self.engine) as connection:
             return ensure_first_admin(connection)
 
@@ -189,7 +189,7 @@ def serve(config: Config, announce: Callable[[str], None]) -> None:
     server = Server(config)
     password = server.first_password()
     if password is not None:
-        announce(f"First start: log in as admin with the one-time password {password}")
+        announce(f"First start: log in as admin, the security administrator, with the one-time password {password}")
     app = create_app(server.engine, config, server.hub, server.metrics)
     web = WebServer(
         uvicorn.Config(

@@ -1,4 +1,4 @@
-"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay; identity; evidence; jobs."""
+"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay; and groups of commands."""
 
 import os
 import sys
@@ -11,17 +11,19 @@ import click
 from sqlalchemy import select
 
 from stillcold_core.registry import load_registry
+from stillcold_server.audit.commands import audit
 from stillcold_server.config import load_config
 from stillcold_server.detection.scan import scan_files
 from stillcold_server.evidence.commands import evidence
 from stillcold_server.identity.commands import COMMANDS
 from stillcold_server.ingest.replays import NothingMissing, request_replay
 from stillcold_server.jobs.commands import jobs
-from stillcold_server.options import FILE, config_option, plain_errors, prepared
-from stillcold_server.people.accounts import ROLES, create_user
+from stillcold_server.options import FILE, commanding, config_option, plain_errors, prepared
+from stillcold_server.people.accounts import AccountError, create_user
+from stillcold_server.people.rights import ROLES
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store import schema
-from stillcold_server.store.database import open_database, write
+from stillcold_server.store.database import open_database
 from stillcold_server.store.migrate import migrate
 
 
@@ -62,7 +64,7 @@ def migrate_command(config_file: Path) -> None:
 def import_registry_command(registry_file: Path, config_file: Path) -> None:
     """Put the sites, lines, gateways, points and permits of a registry file into the database."""
     registry = load_registry(registry_file)
-    with write(prepared(load_config(config_file))) as connection:
+    with commanding(prepared(load_config(config_file)), "registry.import", registry_file.name) as connection:
         import_registry(connection, registry)
     click.echo(
         f"imported {len(registry.site)} sites, {len(registry.line)} lines, {len(registry.gateway)} gateways, "
@@ -89,7 +91,7 @@ def request_replay_command(
         if epoch is None or first is None or until is None or until < first:
             raise click.UsageError("expected all of --epoch, --from and --to, and --to not below --from")
         wanted = (epoch, first, until)
-    with write(prepared(load_config(config_file))) as connection:
+    with commanding(prepared(load_config(config_file)), "gateway.replay", gateway) as connection:
         if connection.scalar(select(schema.gateway.c.id).where(schema.gateway.c.id == gateway)) is None:
             raise click.ClickException(f"there is no gateway {gateway} in the registry")
         try:
@@ -112,16 +114,16 @@ def _epoch(text: str | None) -> bytes | None:
 
 @main.command("create-user")
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option("--role", "roles", type=click.Choice(ROLES), required=True, multiple=True, help="May be repeated.")
 @config_option
 @plain_errors
-def create_user_command(name: str, role: str, config_file: Path) -> None:
+def create_user_command(name: str, roles: tuple[str, ...], config_file: Path) -> None:
     """Add a user; prints a one-time password that must be changed at the first login."""
-    with write(prepared(load_config(config_file))) as connection:
-        try:
-            password = create_user(connection, name, role)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from error
+    try:
+        with commanding(prepared(load_config(config_file)), "user.create", name, note=" ".join(roles)) as connection:
+            password = create_user(connection, name, roles)
+    except AccountError as error:
+        raise click.ClickException(str(error)) from error
     click.echo(f"one-time password of {name}: {password}")
 
 
@@ -170,3 +172,4 @@ for _command in COMMANDS:
     main.add_command(_command)
 main.add_command(evidence)
 main.add_command(jobs)
+main.add_command(audit)

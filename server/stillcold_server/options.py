@@ -1,16 +1,21 @@
 """What the commands share: the configuration's option, errors in one line, and a database that is ready."""
 
+import getpass
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from stillcold_core.files import BadFile
+from stillcold_server.audit.chain import acting
 from stillcold_server.config import Config
 from stillcold_server.identity.enrolments import NotDone
 from stillcold_server.registry.ledger import KeyOfAnother
@@ -53,3 +58,21 @@ def prepared(config: Config) -> Engine:
     engine = open_database(config.database)
     prepare(engine)
     return engine
+
+
+@dataclass(frozen=True, slots=True)
+class Commander:
+    """Whoever gives a command on the server itself."""
+
+    name: str
+    address: str = ""
+
+
+def own_name() -> str:
+    """Of the account on this machine that runs the command."""
+    return f"{getpass.getuser()} (command)"
+
+
+def commanding(engine: Engine, action: str, subject: str, *, note: str = "") -> AbstractContextManager[Connection]:
+    """A transaction that writes, with its entry in the audit log."""
+    return acting(engine, Commander(own_name()), action, subject, note=note, now=time.time_ns() // 1_000_000)

@@ -24,7 +24,7 @@ CURRENT = "f1:p1:restart.current:20270115T080100.000Z"
 
 def test_the_ledger_is_shown(restarted: Web) -> None:
     """Districts, enterprises, sites, lines by site, points, gateways with their newest sample."""
-    client = restarted.program("viewer")
+    client = restarted.program("bureau_energy")
     assert get(client, "/districts") == [{"id": "kuancheng", "name": "宽城区"}]
     assert [(e["id"], e["credit_code"]) for e in get(client, "/enterprises")] == [("kc-foundry", "91220103MA0Y1L2T6X")]
     belongs = {"district": "kuancheng", "enterprise": "kc-foundry"}
@@ -43,7 +43,7 @@ def test_the_ledger_is_shown(restarted: Web) -> None:
 @pytest.mark.requirement("api.gateway-report")
 def test_a_gateway_shows_what_it_said_last_of_its_work(restarted: Web) -> None:
     """A last will does not take it back; one that says nothing of its work has none."""
-    client = restarted.program("viewer")
+    client = restarted.program("bureau_energy")
     assert get(client, "/gateways")[0]["report"] is None
     status = decode_status(bytes.fromhex(json.loads(VECTOR.read_text(encoding="utf-8"))["hex"]))
     for said in (Status("online", "0.0.1"), status, Status("offline")):
@@ -73,7 +73,7 @@ def test_a_gateway_shows_what_it_said_last_of_its_work(restarted: Web) -> None:
 @pytest.mark.requirement("api.condition-and-coverage")
 def test_a_line_shows_condition_coverage_and_its_newest_values(restarted: Web) -> None:
     """A line that was never measured is unknown and has no coverage."""
-    client = restarted.program("viewer")
+    client = restarted.program("bureau_energy")
     line = get(client, "/lines/f1")
     assert (line["condition"], line["state"], line["coverage"]) == ("dead", "sealed", 1.0)
     assert (line["live_s"], line["unknown_s"], line["open_alerts"]) == (pytest.approx(40), 0, 3)
@@ -90,7 +90,7 @@ def test_a_line_shows_condition_coverage_and_its_newest_values(restarted: Web) -
 @pytest.mark.requirement("api.silence-is-unknown")
 def test_a_line_that_falls_silent_is_unknown_since_its_last_sample_and_loses_coverage(restarted: Web) -> None:
     """Dead is never shown of a line that nobody measures now; the silence counts while it lasts."""
-    client = restarted.program("viewer")
+    client = restarted.program("bureau_energy")
     sampled_at = 1_800_000_219_000
     restarted.clock.now = sampled_at + 15_000
     assert get(client, "/lines/f1")["condition"] == "dead"
@@ -109,7 +109,7 @@ def test_silence_depends_on_the_usual_interval() -> None:
 @pytest.mark.requirement("api.on-the-way-is-no-silence")
 def test_a_line_whose_samples_wait_for_their_batch_is_not_unknown(restarted: Web) -> None:
     """A quiet gateway sends once in its heartbeat; when it says that it is offline, nothing is on the way."""
-    client = restarted.program("viewer")
+    client = restarted.program("bureau_energy")
     sampled_at = 1_800_000_219_000
     restarted.clock.now = sampled_at + 75_000
     assert get(client, "/lines/f1")["condition"] == "dead"
@@ -126,7 +126,7 @@ def test_a_series_gives_values_as_read_with_gaps_as_null(restarted: Web, gateway
     """A quantity that the meter does not have is null throughout."""
     odd = {**DEAD, "current_l1": Absence.TIMEOUT}
     feed(restarted.engine, gateway, steady(odd, start=START + 220, count=2))
-    client = restarted.program("viewer")
+    client = restarted.program("bureau_energy")
     series = get(
         client,
         "/points/p1/series",
@@ -141,7 +141,7 @@ def test_a_series_gives_values_as_read_with_gaps_as_null(restarted: Web, gateway
 
 def test_a_long_series_is_summarised_with_its_extremes(restarted: Web) -> None:
     """A run of 40 s is seen in periods of minutes."""
-    client = restarted.program("viewer")
+    client = restarted.program("bureau_energy")
     query = {"from": "2027-01-15T08:00:00Z", "to": "2027-01-15T09:00:00Z", "max_points": 10}
     series = get(client, "/points/p1/series", quantity="active_power", **query)
     assert series["resolution"] > 0
@@ -152,7 +152,7 @@ def test_a_long_series_is_summarised_with_its_extremes(restarted: Web) -> None:
 
 def test_a_series_is_of_the_last_hour_by_default(restarted: Web) -> None:
     """By the server's clock."""
-    client = restarted.program("viewer")
+    client = restarted.program("bureau_energy")
     series = get(client, "/points/p1/series", quantity="active_power")
     assert (series["from"], series["to"]) == ("2027-01-15T07:03:39.500Z", "2027-01-15T08:03:39.500Z")
     assert len(series["times"]) == 220
@@ -161,7 +161,7 @@ def test_a_series_is_of_the_last_hour_by_default(restarted: Web) -> None:
 @pytest.mark.requirement("api.alert-life")
 def test_an_alert_is_acknowledged_then_reset_and_every_step_is_kept(restarted: Web) -> None:
     """With name and note; a step that the state does not allow is refused with its reason."""
-    client = restarted.program("officer", "张伟")
+    client = restarted.program("duty_officer", "张伟")
     listed = get(client, "/alerts", open=True, line="f1", kind="restart.power")
     assert [(a["id"], a["state"], a["site_name"], a["line_name"]) for a in listed] == [
         (POWER, "returned", "宽城铸造", "1 t 中频炉")
@@ -187,7 +187,7 @@ def test_an_alert_is_acknowledged_then_reset_and_every_step_is_kept(restarted: W
 
 def test_acknowledging_tells_open_consoles(restarted: Web) -> None:
     """At once, by the stream of events."""
-    client = restarted.program("officer")
+    client = restarted.program("duty_officer")
     with client.stream("GET", f"{API}/events") as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = stream.iter_lines()
@@ -205,7 +205,7 @@ def test_health_shows_lag_gateways_refusals_and_chains(restarted: Web, gateway: 
     with write(restarted.engine) as connection:
         connection.execute(schema.refusal.insert(), {"reason": "signature", "gateway": "?", "count": 7, "last_at": NOW})
         connection.execute(schema.cursor.update().values(position=10))
-    health = get(restarted.program("viewer"), "/health")
+    health = get(restarted.program("bureau_energy"), "/health")
     assert health["database"] == "ok"
     assert health["now"] == "2027-01-15T08:03:39.500Z"
     assert health["followers"] == [{"name": "detection", "behind": 2}, {"name": "rollup", "behind": 2}]
@@ -259,7 +259,7 @@ def test_every_route_and_every_metric_is_documented(web: Web) -> None:
 
 def test_times_are_iso_8601_in_utc(restarted: Web) -> None:
     """With milliseconds and Z."""
-    (alert, *_) = get(restarted.program("viewer"), "/alerts")
+    (alert, *_) = get(restarted.program("bureau_energy"), "/alerts")
     for name in ("began", "detected", "ended", "raised_at"):
         moment = datetime.fromisoformat(alert[name])
         assert moment.tzinfo == UTC

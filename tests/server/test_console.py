@@ -39,7 +39,7 @@ def alert_states(web: Web) -> list[tuple[str, str | None]]:
 @pytest.mark.requirement("console.incident")
 def test_an_officer_acknowledges_and_resets_with_plain_forms(restarted: Web) -> None:
     """One click takes up the three alerts of the incident; the note is kept with each."""
-    officer = restarted.browser("officer", "张伟")
+    officer = restarted.browser("duty_officer", "张伟")
     text = page(officer, "/alerts")
     assert "宽城铸造 · 1 t 中频炉" in text
     assert 'data-waiting="1"' in text
@@ -63,7 +63,7 @@ def test_an_incident_that_goes_on_cannot_be_reset(restarted: Web) -> None:
     """The page says so."""
     with write(restarted.engine) as connection:
         connection.execute(update(schema.alert).values(state="acknowledged", ended=None))
-    officer = restarted.browser("officer")
+    officer = restarted.browser("duty_officer")
     assert "停止后才能复位" in page(officer, "/alerts")
     officer.post(f"/incidents/{INCIDENT}/reset", data={"note": "x"})
     assert [state for state, _ in alert_states(restarted)] == ["acknowledged"] * 3
@@ -71,7 +71,7 @@ def test_an_incident_that_goes_on_cannot_be_reset(restarted: Web) -> None:
 
 def test_pages_show_what_happened_in_words_with_figures(restarted: Web) -> None:
     """In Shanghai's time."""
-    text = page(restarted.browser("viewer"), f"/alerts/{INCIDENT}")
+    text = page(restarted.browser("bureau_energy"), f"/alerts/{INCIDENT}")
     assert "测得有功功率 590 kW，超过停产限值 7.5 kW。" in text
     assert "2027-01-15 16:01:00" in text
     assert "只能查看" in text
@@ -80,7 +80,7 @@ def test_pages_show_what_happened_in_words_with_figures(restarted: Web) -> None:
 
 def test_a_silent_line_is_unknown_and_shows_no_values(restarted: Web) -> None:
     """Old values are not shown as if they were new."""
-    viewer = restarted.browser("viewer")
+    viewer = restarted.browser("bureau_energy")
     assert "0.6 A" in page(viewer, "/lines")
     restarted.clock.now += 3_600_000
     for path in ("/lines", "/lines/f1"):
@@ -93,7 +93,7 @@ def test_a_silent_line_is_unknown_and_shows_no_values(restarted: Web) -> None:
 @pytest.mark.requirement("console.plain")
 def test_the_language_is_chosen_by_a_form(restarted: Web) -> None:
     """And stays."""
-    viewer = restarted.browser("viewer")
+    viewer = restarted.browser("bureau_energy")
     assert '<html lang="zh-CN">' in page(viewer, "/lines")
     answer = viewer.post("/language", data={"to": "en", "next": "/lines"})
     assert answer.headers["location"] == "/lines"
@@ -106,13 +106,15 @@ def test_the_language_is_chosen_by_a_form(restarted: Web) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_is_there_in_every_language(restarted: Web, language: str) -> None:
     """Also for an empty line, and the errors."""
-    admin = restarted.browser("admin")
-    admin.post("/language", data={"to": language})
+    admin, officer = restarted.browser("security_admin"), restarted.browser("duty_officer+system_admin", "officer")
+    for client in (admin, officer):
+        client.post("/language", data={"to": language})
     for path in ("/alerts", "/alerts?line=f1", f"/alerts/{INCIDENT}", "/lines", "/lines/f1", "/lines/mill", "/gateways",
-                 "/system", "/users", "/password", "/login"):  # fmt: skip
-        assert f'<html lang="{language}' in page(admin, path)
+                 "/system", "/password", "/login"):  # fmt: skip
+        assert f'<html lang="{language}' in page(officer, path)
+    assert f'<html lang="{language}' in page(admin, "/users")
     for path, status in (("/nothing", 404), ("/lines/f9", 404), ("/alerts/f9", 404), ("/lines/%00", 422)):
-        answer = admin.get(path)
+        answer = officer.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
 
 
@@ -131,7 +133,7 @@ def test_the_system_page_shows_what_a_gateway_said_of_its_work(restarted: Web, l
     report = GatewayReport(datetime(2026, 1, 1, tzinfo=UTC), 3, 1, False, waiting=12, buses=buses, counts=counts)
     with write(restarted.engine) as connection:
         note_status(connection, "gw-1", Status("online", "<b>0.1.0</b>", report=report), NOW)
-    admin = restarted.browser("admin")
+    admin = restarted.browser("system_admin")
     admin.post("/language", data={"to": language})
     text = page(admin, "/system")
     assert [word for word in [*words, "from_a_newer_agent", "&lt;b&gt;0.1.0"] if word not in text] == []
@@ -146,7 +148,7 @@ def test_a_stranger_is_sent_to_the_login_and_back_to_where_he_wanted(restarted: 
     assert (piece.status_code, piece.headers["hx-redirect"]) == (204, "/login?next=%2Falerts")
     foreign = stranger.get("/alerts", headers={"Sec-Fetch-Site": "cross-site"})
     assert 'http-equiv="refresh"' in foreign.text, "the strict cookie comes with the second request"
-    restarted.user("zhang", "officer")
+    restarted.user("zhang", "duty_officer")
     data = {"name": "zhang", "password": "three cold lines", "next": "/alerts?line=f1"}
     answer = stranger.post("/login", data=data, headers={"Origin": restarted.url})
     assert (answer.status_code, answer.headers["location"]) == (303, "/alerts?line=f1")
@@ -157,8 +159,8 @@ def test_a_stranger_is_sent_to_the_login_and_back_to_where_he_wanted(restarted: 
 
 def test_the_first_login_leads_to_a_new_password_and_out_again(web: Web) -> None:
     """Every other page leads there too."""
-    admin = web.browser("admin")
-    made = admin.post("/users", data={"name": "li", "role": "officer"})
+    admin = web.browser("security_admin")
+    made = admin.post("/users", data={"name": "li", "roles": "duty_officer"})
     given = re.search(r"<code>([a-z0-9-]{19})</code>", made.text)
     assert given
     assert "no-store" in made.headers["cache-control"]
@@ -175,12 +177,12 @@ def test_the_first_login_leads_to_a_new_password_and_out_again(web: Web) -> None
     assert page(client, "/alerts")
     admin.post("/users/li/disable")
     assert client.get("/alerts").status_code == 303
-    assert admin.post("/users", data={"name": "li", "role": "officer"}).status_code == 409
+    assert admin.post("/users", data={"name": "li", "roles": "duty_officer"}).status_code == 409
 
 
 def test_a_role_that_does_not_reach_is_told_so(restarted: Web) -> None:
     """On a page, not as JSON."""
-    viewer = restarted.browser("viewer")
+    viewer = restarted.browser("bureau_energy")
     for answer in (viewer.get("/users"), viewer.post(f"/incidents/{INCIDENT}/acknowledge", data={})):
         assert answer.status_code == 403
         assert "权限不足" in answer.text
@@ -192,7 +194,7 @@ def test_a_role_that_does_not_reach_is_told_so(restarted: Web) -> None:
 def test_text_from_outside_is_shown_as_text(restarted: Web) -> None:
     """Names, notes, reasons, query."""
     evil = "<script>alert(1)</script>'\"><img src=x onerror=alert(1)>"
-    officer = restarted.browser("officer")
+    officer = restarted.browser("duty_officer")
     officer.post(f"/incidents/{INCIDENT}/acknowledge", data={"note": evil})
     with write(restarted.engine) as connection:
         connection.execute(update(schema.site).values(name=evil, address=evil))
@@ -208,19 +210,10 @@ def test_text_from_outside_is_shown_as_text(restarted: Web) -> None:
 @pytest.mark.requirement("console.local")
 def test_pages_load_only_from_the_server_itself(restarted: Web) -> None:
     """No inline script, handler or style, which the policy would block."""
-    admin = restarted.browser("admin")
-    for path in (
-        "/alerts",
-        f"/alerts/{INCIDENT}",
-        "/lines",
-        "/lines/f1",
-        "/gateways",
-        "/system",
-        "/users",
-        "/password",
-        "/login",
-    ):
-        text = page(admin, path)
+    admin, officer = restarted.browser("security_admin"), restarted.browser("duty_officer+system_admin", "officer")
+    pages = ("/alerts", f"/alerts/{INCIDENT}", "/lines", "/lines/f1", "/gateways", "/system", "/password", "/login")
+    for client, path in [(admin, "/users"), *((officer, p) for p in pages)]:
+        text = page(client, path)
         loaded = re.findall(r'(?:src|href)="([^"#]+)"', text)
         assert [u for u in loaded if not u.startswith("/") or u.startswith("//")] == []
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", text)

@@ -58,7 +58,7 @@ def test_an_alert_appears_by_itself_and_a_note_stays_while_it_is_written(
 ) -> None:
     """Then one click acknowledges, on every screen."""
     web.clock.now = int(time.time() * 1000)
-    page = screen.log_in("officer")
+    page = screen.log_in("duty_officer")
     expect(page.locator("#bar")).to_contain_text("无待确认告警")
     second = page.context.new_page()
     second.goto(f"{web.url}/lines")
@@ -84,7 +84,7 @@ def test_an_alert_appears_by_itself_and_a_note_stays_while_it_is_written(
 def test_what_happens_while_a_page_asks_anew_is_shown_too(screen: Screen, web: Web, gateway: SignedGateway) -> None:
     """An answer on its way says how things stood before."""
     web.clock.now = int(time.time() * 1000)
-    page = screen.log_in("officer")
+    page = screen.log_in("duty_officer")
     expect(page.locator("#bar")).to_contain_text("无待确认告警")
 
     page.evaluate("window.heard = 0; document.body.addEventListener('stillcold:changed', () => heard++)")
@@ -111,7 +111,7 @@ def test_the_curve_around_the_event_is_drawn_and_lives_through_updates(
     """With samples before and after the event, and ages that go on."""
     web.clock.now = int(time.time() * 1000)
     restart_on(web, gateway, web.clock.now / 1000 - 60)
-    page = screen.log_in("officer")
+    page = screen.log_in("duty_officer")
     page.click("article.incident h3 a")
     chart = page.locator("[data-chart]")
     expect(chart).to_have_attribute("data-drawn", "50")
@@ -137,7 +137,7 @@ def test_a_console_that_cannot_hear_says_so_and_catches_up(
 ) -> None:
     """What happened while the server was away is there without a click; an ended session leads to the login."""
     web.clock.now = int(time.time() * 1000)
-    page = screen.log_in("officer")
+    page = screen.log_in("duty_officer")
     lost = page.locator("#lost")
     expect(lost).to_be_hidden()
     with page.expect_response(lambda r: r.url.endswith("/alerts")):
@@ -160,13 +160,13 @@ def test_a_console_that_cannot_hear_says_so_and_catches_up(
 def test_every_page_fits_a_phone_and_the_button_is_within_reach(chromium: Browser, restarted: Web) -> None:
     """Nothing is wider than the screen; the button to acknowledge is in the first screenful and large enough."""
     screen = Screen(chromium, restarted, 390, 844)
-    page = screen.log_in("admin")
+    page = screen.log_in("duty_officer+system_admin")
     # In one step: an update may put the button in anew at any moment.
     button = page.evaluate("document.querySelector('form.acknowledge button').getBoundingClientRect().toJSON()")
     assert button["y"] + button["height"] <= 844
     assert button["height"] >= 48
     assert button["width"] >= 300
-    for path in ("/alerts", "/lines", "/lines/f1", "/gateways", "/system", "/users", "/password"):
+    for path in ("/alerts", "/lines", "/lines/f1", "/gateways", "/system", "/password"):
         page.goto(restarted.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
     page.goto(restarted.url + "/alerts")

@@ -34,7 +34,7 @@ def found(web: Web, kind: str, evidence: Evidence, point: str = "p2", line: str 
 
 def page(web: Web, path: str, language: str = "zh") -> str:
     """A page as a viewer sees it."""
-    viewer = web.browser("viewer")
+    viewer = web.browser("bureau_energy")
     viewer.post("/language", data={"to": language})
     answer = viewer.get(path)
     assert answer.status_code == 200, answer.text
@@ -95,7 +95,7 @@ def test_a_heat_without_figures_is_left_out() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_kind_has_its_page_with_what_to_check(web: Web, language: Language) -> None:
     """In both languages, with curves of quantities that tell of it."""
-    viewer = web.browser("viewer")
+    viewer = web.browser("bureau_energy")
     viewer.post("/language", data={"to": language})
     texts = load_texts()[language]
     for kind, examples in EVIDENCE.items():
@@ -121,7 +121,7 @@ def test_a_site_that_does_not_balance_shows_its_incomer_and_its_feeders(web: Web
             point=(*known.point, Point("p0", "in", "incomer", gateway.name), Point("n1", "n", "feeder", gateway.name)),
         )
         import_registry(connection, more)
-    viewer = web.browser("viewer")
+    viewer = web.browser("bureau_energy")
     for kind, points in {"tamper.balance": ["p0", "p1", "p2"], "tamper.genset": ["p2", "n1"]}.items():
         id_ = found(web, kind, EVIDENCE[kind][0])
         panel = spec_of(html.unescape(viewer.get(f"/alerts/{id_}").text))["panels"][0]
@@ -135,8 +135,8 @@ def test_a_permitted_line_says_that_it_is_watched_and_shows_its_heats(web: Web) 
     text = page(web, "/lines/mill")
     assert "监视其中有无隐藏的熔炼炉" in text
     assert "01-14 23:41" in text
-    assert "3 炉 · 1.70 MWh · 约 2.8 t" in html.unescape(web.browser("viewer", "second").get("/alerts").text)
-    assert "监视其中有无隐藏的熔炼炉" not in html.unescape(web.browser("viewer", "third").get("/lines/f1").text)
+    assert "3 炉 · 1.70 MWh · 约 2.8 t" in html.unescape(web.browser("bureau_energy", "second").get("/alerts").text)
+    assert "监视其中有无隐藏的熔炼炉" not in html.unescape(web.browser("bureau_energy", "third").get("/lines/f1").text)
 
 
 @pytest.mark.requirement("console.witnesses")

@@ -1,4 +1,4 @@
-"""The page on which an officer lets gateways in and shuts them out."""
+"""The page on which the system administrator lets gateways in and shuts them out."""
 
 import re
 from collections.abc import Iterator
@@ -45,9 +45,9 @@ def ask(web: Web, request: Request, mac: str = "") -> httpx.Response:
 
 
 @pytest.mark.requirement("console.gateways")
-def test_an_officer_invites_compares_approves_and_revokes_with_plain_forms(office: Web) -> None:
+def test_the_administrator_invites_compares_approves_and_revokes_with_plain_forms(office: Web) -> None:
     """The code is shown once; the fingerprint is the gateway's; a reason must be given for what shuts out."""
-    officer = office.browser("officer", "张伟")
+    officer = office.browser("system_admin", "张伟")
     shown = officer.post("/gateways/gw-1/invite").text
     code = re.search(r"<code>((?:[a-z0-9]{4}-){3}[a-z0-9]{4})</code>", shown)
     assert code
@@ -76,9 +76,9 @@ def test_an_officer_invites_compares_approves_and_revokes_with_plain_forms(offic
 
 
 @pytest.mark.requirement("api.identity")
-def test_only_officers_decide_and_strangers_get_nothing(office: Web) -> None:
+def test_only_the_system_administrator_decides_and_strangers_get_nothing(office: Web) -> None:
     """By the API, the console, and from another site."""
-    viewer, officer, stranger = office.browser("viewer"), office.program("officer"), office.client()
+    viewer, officer, stranger = office.browser("bureau_energy"), office.program("system_admin"), office.client()
     assert viewer.get("/gateways").status_code == 403
     assert viewer.post("/gateways/gw-1/revoke", data={"reason": "x"}).status_code == 403
     for path, body in (("identities/gw-1/invite", None), ("identities/gw-1/revoke", {"reason": "x"}),
@@ -86,7 +86,7 @@ def test_only_officers_decide_and_strangers_get_nothing(office: Web) -> None:
         assert problem(stranger.post(f"{API}/{path}", json=body))[:2] == (401, "login_required")
     for path in ("identities", "enrolments"):
         assert problem(stranger.get(f"{API}/{path}"))[:2] == (401, "login_required")
-    browser = office.browser("officer", "li")
+    browser = office.browser("system_admin", "li")
     browser.headers["Sec-Fetch-Site"] = "cross-site"
     assert browser.post("/gateways/gw-1/revoke", data={"reason": "x"}).status_code == 403
     code = officer.post(f"{API}/identities/gw-1/invite").json()["code"]
@@ -113,10 +113,10 @@ def test_what_is_no_request_is_refused_with_the_field(office: Web) -> None:
 @pytest.mark.requirement("api.identity")
 def test_a_server_without_an_authority_says_so(web: Web) -> None:
     """And can revoke all the same."""
-    officer = web.program("officer")
+    officer = web.program("system_admin")
     assert problem(officer.post(f"{API}/identities/gw-1/invite")) == (404, "no_authority", None)
     assert problem(web.client().post(f"{API}/enrolment", json={"request": "x"}))[1] in ("invalid", "no_authority")
-    assert "没有证书机构" in web.browser("officer", "li").get("/gateways").text
+    assert "没有证书机构" in web.browser("system_admin", "li").get("/gateways").text
     assert officer.post(f"{API}/identities/gw-1/revoke", json={"reason": "stolen"}).status_code == 204
     assert officer.get(f"{API}/identities").json()[0]["state"] == "revoked"
     assert problem(officer.post(f"{API}/identities/gw-9/revoke", json={"reason": "x"})) == (

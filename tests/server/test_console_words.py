@@ -19,7 +19,7 @@ from stillcold_server.console.navigation import GROUPS
 from stillcold_server.jobs.table import JOBS
 from stillcold_server.language.texts import LANGUAGES, Language, load_texts
 from stillcold_server.language.told import named, what
-from stillcold_server.people.accounts import ROLES
+from stillcold_server.people.rights import ROLES
 from stillcold_server.store.refusals import REASONS
 from support.found import EVIDENCE, REASON, Found
 
@@ -114,6 +114,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         "exists",
         "name",
         "last_admin",
+        "apart",
         "unknown_user",
         "code",
         "unknown_gateway",

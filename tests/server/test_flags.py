@@ -249,7 +249,7 @@ def test_shelves_service_and_stages_over_the_api(web: Web) -> None:
     desk = Desk(web.engine)
     alert = found("tamper.ct")
     desk.take(alert)
-    officer, keeper = web.program("officer", "张伟"), web.program("admin", "李")
+    officer, keeper = web.program("duty_officer", "张伟"), web.program("district_lead", "李")
     until = "2027-01-15T09:00:00Z"
     shelved = officer.post(f"{API}/alerts/{alert.id}/shelve", json={"reason": "待修", "until": until}).json()
     assert (shelved["flag"], shelved["stage"], shelved["held_until"]) == (
@@ -282,7 +282,7 @@ def test_the_console_shows_hidden_alerts_apart_and_shelves(web: Web) -> None:
     desk = Desk(web.engine)
     alert = found("tamper.ct")
     desk.take(alert)
-    browser = web.browser("officer")
+    browser = web.browser("duty_officer")
     assert 'data-waiting="1"' in browser.get("/alerts").text
     done = browser.post(f"/alerts/{alert.id}/shelve?next=/alerts", data={"reason": "待修", "hours": "8"})
     assert (done.status_code, done.headers["location"]) == (303, "/alerts")

@@ -212,7 +212,7 @@ def test_what_has_been_kept_long_enough_is_deleted(engine: Engine) -> None:
     context = JobContext(engine, Config(), lambda: now)
     row = {"state": "done", "attempts": 1, "try_at": 0, "detail": "", "job": "tick"}
     with write(engine) as connection:
-        account = {"role": "viewer", "password_hash": "", "must_change": False, "disabled": False, "created_at": 0}
+        account = {"roles": [], "password_hash": "", "must_change": False, "disabled": False, "created_at": 0}
         connection.execute(insert(user), {"name": "li", **account})
         for number, end in enumerate((now - 1, now + 1000)):
             values = {"token_hash": bytes([number]) * 32, "user": "li", "created_at": 0, "expires_at": end}
@@ -244,7 +244,7 @@ def test_jobs_are_shown_and_done_by_command(engine: Engine, tmp_path: Path) -> N
 
 @pytest.mark.requirement("jobs.shown")
 def test_jobs_are_shown_and_put_in_line_over_http(web: Web) -> None:
-    admin, other = web.program("admin"), web.program("officer")
+    admin, other = web.program("system_admin"), web.program("duty_officer")
     assert other.get("/api/v1/jobs").status_code == 403
     assert get(admin, "/jobs")[0] == {"name": "retention", "next_at": None, "last_done_at": None, "last": None}
     assert problem(admin.post("/api/v1/jobs/nothing/run"))[:2] == (404, "not_found")
@@ -259,14 +259,14 @@ def test_jobs_are_shown_and_put_in_line_over_http(web: Web) -> None:
 
 @pytest.mark.requirement("jobs.shown")
 def test_the_page_shows_a_job_that_fails_and_has_one_done(web: Web) -> None:
-    browser = web.browser("admin")
+    browser = web.browser("system_admin", "second")
     assert browser.post("/system/jobs/retention/run").status_code == 303
     broken = Job("retention", IntervalTrigger(days=1), lambda *_: str(1 / 0))
     assert runner(web.engine, broken, ahead=web.clock.now - wall()).run_next() == "retried"
     page = browser.get("/system/jobs").text
     assert "失败，将重试" in page
     assert "ZeroDivisionError" in page
-    assert get(web.program("viewer"), "/health")["jobs_failing"] == ["retention"]
+    assert get(web.program("inspector"), "/health")["jobs_failing"] == ["retention"]
     assert "未成功：retention" in browser.get("/system").text
 
 

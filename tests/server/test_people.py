@@ -5,13 +5,15 @@ from sqlalchemy import Engine, select
 
 from stillcold_server.people.accounts import (
     AccountError,
-    change_password,
     check_login,
+    chosen_password,
     create_user,
     ensure_first_admin,
-    give_password,
     set_disabled,
+    set_password,
+    set_rights,
 )
+from stillcold_server.people.passwords import hash_password
 from stillcold_server.people.sessions import close_session, find_session, open_session
 from stillcold_server.people.throttle import LoginThrottle, Throttle
 from stillcold_server.store import schema
@@ -31,37 +33,41 @@ def test_the_first_start_makes_an_administrator_and_only_the_first(engine: Engin
         account = check_login(connection, "admin", password)
         kept = connection.execute(select(schema.user)).one()
     assert account is not None
-    assert (account.role, account.must_change) == ("admin", True)
+    assert (account.roles, account.must_change) == (("security_admin",), True)
     assert password not in str(kept)
     with write(engine) as connection:
         connection.execute(schema.user.delete())
         assert ensure_first_admin(connection) != password
 
 
+@pytest.mark.requirement("people.apart")
 @pytest.mark.parametrize(
-    ("name", "role", "password", "reason"),
+    ("name", "roles", "password", "reason"),
     [
-        ("", "viewer", None, "name"),
-        (" zhang", "viewer", None, "name"),
-        ("a/b", "viewer", None, "name"),
-        ("a\x00b", "viewer", None, "name"),
-        ("n" * 65, "viewer", None, "name"),
+        ("", "bureau_energy", None, "name"),
+        (" zhang", "bureau_energy", None, "name"),
+        ("a/b", "bureau_energy", None, "name"),
+        ("a\x00b", "bureau_energy", None, "name"),
+        ("n" * 65, "bureau_energy", None, "name"),
         ("zhang", "root", None, "role"),
-        ("taken", "viewer", None, "exists"),
-        ("zhang", "viewer", "short", "short"),
-        ("zhang", "viewer", "x" * 201, "long"),
-        ("zhang", "viewer", "aaaaaaaaaaaa", "simple"),
-        ("zhang.wei", "viewer", "zhang.wei12", "like_name"),
+        ("zhang", "system_admin+security_admin", None, "apart"),
+        ("zhang", "security_admin+audit_admin", None, "apart"),
+        ("zhang", "duty_officer+audit_admin", None, "apart"),
+        ("taken", ["bureau_energy"], None, "exists"),
+        ("zhang", "bureau_energy", "short", "short"),
+        ("zhang", "bureau_energy", "x" * 201, "long"),
+        ("zhang", "bureau_energy", "aaaaaaaaaaaa", "simple"),
+        ("zhang.wei", "bureau_energy", "zhang.wei12", "like_name"),
     ],
 )
 def test_an_account_that_cannot_be_is_refused_with_its_reason(
-    engine: Engine, name: str, role: str, password: str | None, reason: str
+    engine: Engine, name: str, roles: str, password: str | None, reason: str
 ) -> None:
     """Nothing is made."""
     with write(engine) as connection:
-        create_user(connection, "taken", "viewer")
+        create_user(connection, "taken", ["bureau_energy"])
         with pytest.raises(AccountError) as error:
-            create_user(connection, name, role, password)
+            create_user(connection, name, roles.split("+"), password)
         assert connection.execute(select(schema.user.c.name)).scalars().all() == ["taken"]
     assert error.value.reason == reason
 
@@ -69,8 +75,8 @@ def test_an_account_that_cannot_be_is_refused_with_its_reason(
 def test_a_wrong_name_password_or_a_closed_account_does_not_log_in(engine: Engine) -> None:
     """All three look the same."""
     with write(engine) as connection:
-        create_user(connection, "张伟", "officer", GOOD)
-        create_user(connection, "admin", "admin", GOOD)
+        create_user(connection, "张伟", ["duty_officer"], GOOD)
+        create_user(connection, "admin", ["security_admin"], GOOD)
         assert check_login(connection, "张伟", GOOD) is not None
         assert check_login(connection, "张伟", GOOD + "!") is None
         assert check_login(connection, "nobody", GOOD) is None
@@ -85,16 +91,16 @@ def test_a_wrong_name_password_or_a_closed_account_does_not_log_in(engine: Engin
 def test_a_changed_password_ends_every_session_and_the_duty_to_change(engine: Engine) -> None:
     """The old one no longer works; a wrong, the same or a weak one is refused."""
     with write(engine) as connection:
-        given = create_user(connection, "zhang", "officer")
+        given = create_user(connection, "zhang", ["duty_officer"])
         token = open_session(connection, "zhang", now=0, expires_at=1000)
     for old, new, reason in [("x", GOOD, "wrong_password"), (given, given, "unchanged"), (given, "abc", "short")]:
-        with pytest.raises(AccountError) as error:
-            change_password(engine, "zhang", old, new)
+        with read(engine) as connection, pytest.raises(AccountError) as error:
+            chosen_password(connection, "zhang", old, new)
         assert error.value.reason == reason
     with read(engine) as connection:
         assert find_session(connection, token, 1) is not None
-    change_password(engine, "zhang", given, GOOD)
-    with read(engine) as connection:
+    with write(engine) as connection:
+        set_password(connection, "zhang", chosen_password(connection, "zhang", given, GOOD), must_change=False)
         assert find_session(connection, token, 1) is None
         assert check_login(connection, "zhang", given) is None
         account = check_login(connection, "zhang", GOOD)
@@ -105,27 +111,35 @@ def test_a_changed_password_ends_every_session_and_the_duty_to_change(engine: En
 def test_a_password_given_anew_must_be_changed(engine: Engine) -> None:
     """It ends the sessions; an unknown name is refused."""
     with write(engine) as connection:
-        create_user(connection, "zhang", "officer", GOOD)
+        create_user(connection, "zhang", ["duty_officer"], GOOD)
         token = open_session(connection, "zhang", now=0, expires_at=1000)
-    given = give_password(engine, "zhang")
-    with read(engine) as connection:
-        account = check_login(connection, "zhang", given)
+    with write(engine) as connection:
+        set_password(connection, "zhang", hash_password("given out"), must_change=True)
+        account = check_login(connection, "zhang", "given out")
         assert find_session(connection, token, 1) is None
     assert account is not None
     assert account.must_change
-    with pytest.raises(AccountError, match="no user"):
-        give_password(engine, "nobody")
+    with write(engine) as connection, pytest.raises(AccountError, match="no user"):
+        set_password(connection, "nobody", "", must_change=True)
 
 
-def test_the_last_administrator_cannot_be_closed(engine: Engine) -> None:
-    """A second one makes it possible."""
+def test_the_last_security_administrator_stays(engine: Engine) -> None:
+    """A second one makes it possible to close the account, or to take the role away; a closed one does not."""
     with write(engine) as connection:
-        create_user(connection, "a", "admin", GOOD)
+        create_user(connection, "a", ["security_admin"], GOOD)
         with pytest.raises(AccountError) as error:
             set_disabled(connection, "a", True)
         assert error.value.reason == "last_admin"
-        create_user(connection, "b", "admin", GOOD)
-        set_disabled(connection, "a", True)
+        with pytest.raises(AccountError) as error:
+            set_rights(connection, "a", ["inspector"])
+        assert error.value.reason == "last_admin"
+        create_user(connection, "b", ["security_admin"], GOOD)
+        token = open_session(connection, "a", now=0, expires_at=1000)
+        set_rights(connection, "a", ["inspector", "duty_officer"])
+        assert find_session(connection, token, 1) is None, "other rights need another login"
+        account = check_login(connection, "a", GOOD)
+        assert account is not None
+        assert account.roles == ("duty_officer", "inspector")
         with pytest.raises(AccountError):
             set_disabled(connection, "b", True)
 
@@ -134,7 +148,7 @@ def test_the_last_administrator_cannot_be_closed(engine: Engine) -> None:
 def test_a_session_ends_by_itself_by_logout_and_with_its_account(engine: Engine) -> None:
     """Its token is not in the database."""
     with write(engine) as connection:
-        create_user(connection, "zhang", "officer", GOOD)
+        create_user(connection, "zhang", ["duty_officer"], GOOD)
         first = open_session(connection, "zhang", now=0, expires_at=1000)
         second = open_session(connection, "zhang", now=0, expires_at=1000)
         rows = connection.execute(select(schema.session)).all()
@@ -153,7 +167,7 @@ def test_a_session_ends_by_itself_by_logout_and_with_its_account(engine: Engine)
 def test_sessions_that_have_run_out_are_cleared_away(engine: Engine) -> None:
     """By the next login."""
     with write(engine) as connection:
-        create_user(connection, "zhang", "officer", GOOD)
+        create_user(connection, "zhang", ["duty_officer"], GOOD)
         open_session(connection, "zhang", now=0, expires_at=1000)
         open_session(connection, "zhang", now=1000, expires_at=2000)
         assert connection.execute(select(schema.session.c.expires_at)).scalars().all() == [2000]

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,10 +12,13 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from stillcold_server.api.app import WebServer, create_app
+from stillcold_server.api.guard import COOKIE
 from stillcold_server.config import Config, Http
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
-from stillcold_server.people.accounts import create_user
+from stillcold_server.people.passwords import hash_password
+from stillcold_server.people.sessions import open_session
+from stillcold_server.store import schema
 from stillcold_server.store.database import write
 from support.waiting import LONG, wait_for
 
@@ -49,7 +53,7 @@ class Web:
     """
 
     def __init__(self, engine: Engine, now: int, port: int = 0, config: Config = _CONFIG) -> None:
-        self.engine, self.clock, self.hub, self.metrics = engine, Clock(now), Hub(), Metrics()
+        self.engine, self.config, self.clock, self.hub, self.metrics = engine, config, Clock(now), Hub(), Metrics()
         self.app: FastAPI = create_app(engine, config, self.hub, self.metrics, self.clock)
         # With its protocol said, asyncio sends small answers at once (TCP_NODELAY), as it does for sockets of its own.
         self._socket = socket.socket(proto=socket.IPPROTO_TCP)
@@ -62,10 +66,17 @@ class Web:
         self._thread = threading.Thread(target=self.server.run, args=([self._socket],), daemon=True)
         self._clients: list[httpx.Client] = []
 
-    def user(self, name: str, role: str) -> None:
-        """Make an account with :data:`PASSWORD`."""
+    def user(self, name: str, roles: str) -> None:
+        """Make an account with :data:`PASSWORD`; several roles stand with ``+`` between them."""
+        row = {"name": name, "roles": roles.split("+"), "password_hash": _hashed(), "must_change": False}
         with write(self.engine) as connection:
-            create_user(connection, name, role, PASSWORD)
+            connection.execute(schema.user.insert(), row | {"disabled": False, "created_at": self.clock.now})
+
+    def token(self, name: str) -> str:
+        """A new session of an account, as a login begins it."""
+        now, lasts = self.clock.now, round(self.config.http.session_hours * 3_600_000)
+        with write(self.engine) as connection:
+            return open_session(connection, name, now=now, expires_at=now + lasts)
 
     def client(self) -> httpx.Client:
         """A client that is not logged in."""
@@ -77,9 +88,7 @@ class Web:
         """A client with a token of a new account."""
         self.user(name or role, role)
         client = self.client()
-        answer = client.post("/api/v1/login", json={"name": name or role, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        client.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        client.headers["Authorization"] = f"Bearer {self.token(name or role)}"
         return client
 
     def browser(self, role: str, name: str = "") -> httpx.Client:
@@ -87,9 +96,12 @@ class Web:
         self.user(name or role, role)
         client = self.client()
         client.headers["Origin"] = self.url
-        answer = client.post("/login", data={"name": name or role, "password": PASSWORD})
-        assert answer.status_code == 303, answer.text
+        self.enter(client, name or role)
         return client
+
+    def enter(self, client: httpx.Client, name: str) -> None:
+        """Give a browser a new session."""
+        client.cookies.set(COOKIE, self.token(name))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -106,6 +118,11 @@ class Web:
         for client in self._clients:
             client.close()
         self.stop()
+
+
+@cache
+def _hashed() -> str:
+    return hash_password(PASSWORD)  # slow, as it must be: once is enough for a test
 
 
 def get(client: httpx.Client, path: str, **query: Any) -> Any:

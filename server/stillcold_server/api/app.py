@@ -18,9 +18,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from stillcold_server.api.headers import SecurityHeaders
+from stillcold_server.api.matrix import rules
 from stillcold_server.api.models.base import ProblemBody
 from stillcold_server.api.problems import Problem, of_http, of_validation, problem_response
-from stillcold_server.api.routes import account, alarms, alerts, events, health, identity, jobs, ledger, users
+from stillcold_server.api.refusals import note_refused_request
+from stillcold_server.api.routes import account, alarms, alerts, audit, events, health, identity, jobs, ledger, users
 from stillcold_server.api.services import Services, wall_clock
 from stillcold_server.config import Config
 from stillcold_server.console.assets import STATIC
@@ -39,13 +41,15 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 
 class _Application(FastAPI):
-    """States in the OpenAPI document that refusals are problems, not plain JSON."""
+    """States in the OpenAPI document that refusals are problems, not plain JSON, and who may call a route."""
 
     def openapi(self) -> dict[str, Any]:
         """See :meth:`fastapi.FastAPI.openapi`."""
         if self.openapi_schema is None:
-            for methods in super().openapi()["paths"].values():
-                for operation in methods.values():
+            needed = {(rule.path, rule.method.lower()): rule.permissions for rule in rules(self)}
+            for path, methods in super().openapi()["paths"].items():
+                for method, operation in methods.items():
+                    operation["x-permissions"] = list(needed[path, method])
                     for status, answer in operation["responses"].items():
                         if int(status) >= 400 and "application/json" in answer.get("content", {}):
                             answer["content"]["application/problem+json"] = answer["content"].pop("application/json")
@@ -92,7 +96,7 @@ def create_app(
     )
     app.state.services = Services(engine, config, hub, metrics, now)
     api = APIRouter(prefix=API, responses=_PROBLEMS)
-    for part in (account, ledger, identity, alerts, alarms, events, health, jobs, users):
+    for part in (account, ledger, identity, alerts, alarms, events, health, jobs, users, audit):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.outside)
@@ -135,12 +139,15 @@ def _answer_errors(app: FastAPI, console: Console) -> None:
     def known(request: Request, error: Exception) -> Response:
         match error:
             case Problem():
-                return answer(request, error)
+                problem = error
             case RequestValidationError():
-                return answer(request, of_validation(error))
+                problem = of_validation(error)
             case HTTPException():
-                return answer(request, of_http(error))
-        raise error
+                problem = of_http(error)
+            case _:
+                raise error
+        note_refused_request(request, problem)
+        return answer(request, problem)
 
     def busy(request: Request, error: Exception) -> Response:
         log.error("the database does not answer: %s", error)

@@ -10,12 +10,13 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.services import Served, Services
-from stillcold_server.people.accounts import Account, Role
+from stillcold_server.people.accounts import Account
+from stillcold_server.people.rights import Permission
 from stillcold_server.people.sessions import find_session
 from stillcold_server.store.database import read
 
 COOKIE = "stillcold_session"
-_SAFE = ("GET", "HEAD", "OPTIONS")
+SAFE = ("GET", "HEAD", "OPTIONS")
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 _Cookie = Annotated[str | None, Depends(APIKeyCookie(name=COOKIE, auto_error=False))]
 
@@ -26,6 +27,8 @@ class Caller:
 
     account: Account
     token: str
+    address: str
+    """Where the request came from."""
 
     @property
     def name(self) -> str:
@@ -41,8 +44,6 @@ def caller(request: Request, services: Served, bearer: _Bearer, cookie: _Cookie)
     Problem
         401 without a session; 403 when a browser's request that changes something comes from another site.
     """
-    if bearer is None and cookie is not None and request.method not in _SAFE:
-        check_same_origin(request, services)
     token = bearer.credentials if bearer else cookie
     account = None
     if token:
@@ -50,41 +51,68 @@ def caller(request: Request, services: Served, bearer: _Bearer, cookie: _Cookie)
             account = find_session(connection, token, services.now())
     if token is None or account is None:
         raise Problem(401, "login_required", "log in first: POST /api/v1/login")
-    return Caller(account, token)
+    who = Caller(account, token, address_of(request))
+    request.state.who = who  # a refusal from here on is written down
+    if bearer is None and request.method not in SAFE:
+        check_same_origin(request, services)
+    return who
+
+
+def address_of(request: Request) -> str:
+    """Where a request came from."""
+    return request.client.host if request.client else ""
 
 
 Anyone = Annotated[Caller, Depends(caller)]
 """Logged in, even with a password that must be changed."""
 
 
-class _Needs:
-    """Lets those pass whose role reaches to ``role`` and whose password is their own."""
+class Needs:
+    """Lets those pass who have one of some permissions and whose password is their own."""
 
-    def __init__(self, role: Role) -> None:
-        self._role = role
+    def __init__(self, *permissions: Permission) -> None:
+        self.permissions = permissions
 
     def __call__(self, who: Anyone) -> Caller:
         if who.account.must_change:
             raise Problem(403, "password_change_required", "change the password first: POST /api/v1/password")
-        if not who.account.may(self._role):
-            raise Problem(403, "role", f"needs the role {self._role}; {who.name} has {who.account.role}")
+        if not who.account.may(*self.permissions):
+            had = ", ".join(who.account.roles) or "no role"
+            raise Problem(403, "role", f"needs the permission {' or '.join(self.permissions)}; {who.name} has {had}")
         return who
 
 
-Viewer = Annotated[Caller, Depends(_Needs("viewer"))]
-Officer = Annotated[Caller, Depends(_Needs("officer"))]
-Admin = Annotated[Caller, Depends(_Needs("admin"))]
+Watcher = Annotated[Caller, Depends(Needs("watch"))]
+"""Sees lines and alerts."""
+Actor = Annotated[Caller, Depends(Needs("act"))]
+"""Acts on alerts and hands over."""
+Keeper = Annotated[Caller, Depends(Needs("ledger"))]
+"""Edits and imports the ledger."""
+Verifier = Annotated[Caller, Depends(Needs("verify"))]
+"""Verifies sealings, seals and inspections."""
+Approver = Annotated[Caller, Depends(Needs("permit"))]
+"""Approves activities that were reported beforehand."""
+Planner = Annotated[Caller, Depends(Needs("duty"))]
+"""Plans rosters, policies and contacts."""
+SystemAdmin = Annotated[Caller, Depends(Needs("system"))]
+"""Runs gateways, jobs and settings."""
+SecurityAdmin = Annotated[Caller, Depends(Needs("people"))]
+"""Manages accounts."""
+Auditor = Annotated[Caller, Depends(Needs("audit"))]
+"""Reads the audit log."""
+Overseer = Annotated[Caller, Depends(Needs("watch", "system"))]
+"""Sees how the server and its gateways are: whoever watches the lines, and whoever runs the system."""
 
 
 def _scraper(request: Request, services: Served, bearer: _Bearer, cookie: _Cookie) -> None:
-    """Programs on this machine, and whoever is logged in.
+    """Programs on this machine, and whoever may see how the server is.
 
     Raises
     ------
     Problem
     """
     if request.client is None or not _is_loopback(request.client.host):
-        _Needs("viewer")(caller(request, services, bearer, cookie))
+        Needs("watch", "system")(caller(request, services, bearer, cookie))
 
 
 def _is_loopback(host: str) -> bool:

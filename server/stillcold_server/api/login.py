@@ -1,16 +1,26 @@
 """Logging in, the same for programs and for the console."""
 
 import logging
+from dataclasses import dataclass
 
 from stillcold_server.api.models.people import Token
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.services import Services
-from stillcold_server.people.accounts import AccountError, Role, check_login, create_user
+from stillcold_server.audit.chain import append
+from stillcold_server.people.accounts import AccountError, check_login, is_user
 from stillcold_server.people.sessions import open_session
 from stillcold_server.store.database import read, write
 
 log = logging.getLogger(__name__)
-_STATUS = {"exists": 409, "last_admin": 409, "unknown_user": 404, "wrong_password": 403}
+_STATUS = {"exists": 409, "last_admin": 409, "apart": 409, "unknown_user": 404, "wrong_password": 403}
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody who is not logged in yet, under the name that they say."""
+
+    name: str
+    address: str
 
 
 def log_in(services: Services, name: str, password: str, address: str) -> Token:
@@ -40,28 +50,23 @@ def log_in(services: Services, name: str, password: str, address: str) -> Token:
     if account is None:
         services.throttle.failed(name, address, now / 1000)
         services.metrics.login("refused")
-        log.warning("login of %r from %s refused", name, address)
+        log.warning("a login from %s was refused", address)
+        _note_refused(services, name, address, now)
         raise Problem(401, "bad_login", "name or password is wrong")
     services.throttle.succeeded(name, address)
     services.metrics.login("ok")
     expires_at = now + round(services.config.http.session_hours * 3_600_000)
     with write(services.engine) as connection:
         token = open_session(connection, account.name, now=now, expires_at=expires_at)
-    return Token(token=token, expires_at=expires_at, role=account.role, must_change=account.must_change)
+        append(connection, Stranger(account.name, address), "login", account.name, now=now)
+    return Token(token=token, expires_at=expires_at, roles=list(account.roles), must_change=account.must_change)
 
 
-def make_user(services: Services, name: str, role: Role) -> str:
-    """A new account's one-time password.
-
-    Raises
-    ------
-    Problem
-    """
+def _note_refused(services: Services, name: str, address: str, now: int) -> None:
+    """Into the audit log, but for a name that nobody has: people type their password there."""
     with write(services.engine) as connection:
-        try:
-            return create_user(connection, name, role)
-        except AccountError as error:
-            raise account_problem(error) from error
+        known = name if is_user(connection, name) else ""
+        append(connection, Stranger(known, address), "login", known, outcome="bad_login", now=now)
 
 
 def account_problem(error: AccountError, field: str | None = None) -> Problem:

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from stillcold_server.alerts.pipeline import Page, page_by
+from stillcold_server.audit.chain import Who, acting
 from stillcold_server.config import Config
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
@@ -51,6 +53,13 @@ class Services:
     def page(self) -> Page:
         """Tells officers of an alert that nothing hides any longer."""
         return page_by([channel.id for channel in self.config.channel])
+
+    def acting(self, who: Who, action: str, subject: str = "", *, note: str = "") -> AbstractContextManager[Connection]:
+        """A transaction that writes, with its entry in the audit log; see :func:`~stillcold_server.audit.chain.acting`.
+
+        A refusal that a route raises as a :class:`~stillcold_server.api.problems.Problem` is written down by itself.
+        """
+        return acting(self.engine, who, action, subject, note=note, now=self.now())
 
 
 def services_of(request: Request) -> Services:

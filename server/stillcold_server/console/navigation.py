@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stillcold_server.people.accounts import Account, Role
+from stillcold_server.people.accounts import Account
+from stillcold_server.people.rights import Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,39 +17,44 @@ class Entry:
         Its key under ``nav`` in the languages' files.
     path : str
         Where it is; the pages below belong to it.
-    needs : str
-        What the account must be allowed.
+    needs : tuple of Permission
+        What the account must be allowed, one of these.
     thumb : bool
         Whether it also stands at the lower edge of a phone, within reach of a thumb.
     """
 
     word: str
     path: str
-    needs: Role
+    needs: tuple[Permission, ...]
     thumb: bool = False
 
 
 GROUPS: Mapping[str, Sequence[Entry]] = {
     "watch": (
-        Entry("alerts", "/alerts", "viewer", thumb=True),
-        Entry("lines", "/lines", "viewer", thumb=True),
+        Entry("alerts", "/alerts", ("watch",), thumb=True),
+        Entry("lines", "/lines", ("watch",), thumb=True),
     ),
     "ledger": (),
     "duty": (),
     "system": (
-        Entry("gateways", "/gateways", "officer"),
-        Entry("system", "/system", "viewer"),
-        Entry("jobs", "/system/jobs", "admin"),
+        Entry("gateways", "/gateways", ("system",)),
+        Entry("system", "/system", ("watch", "system")),
+        Entry("jobs", "/system/jobs", ("system",)),
     ),
-    "people": (Entry("users", "/users", "admin"),),
+    "people": (Entry("users", "/users", ("people",)), Entry("audit", "/audit", ("audit",))),
 }
 """By the key of the group's word under ``menu``; in the order in which they stand."""
 
 
 def menu(account: Account) -> dict[str, list[Entry]]:
     """The pages that an account may open, by group; a group without any is left out."""
-    may = {name: [e for e in entries if account.may(e.needs)] for name, entries in GROUPS.items()}
+    may = {name: [e for e in entries if account.may(*e.needs)] for name, entries in GROUPS.items()}
     return {name: entries for name, entries in may.items() if entries}
+
+
+def first_page(account: Account) -> str:
+    """Path of the page to begin with; one's own password where no other page is open."""
+    return next((e.path for entries in menu(account).values() for e in entries), "/password")
 
 
 def current(path: str) -> str:

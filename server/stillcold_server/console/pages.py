@@ -66,9 +66,11 @@ class Console:
         texts, now = self.texts(request), services.now()
         inside = who is not None and not who.account.must_change
         values |= {
-            "t": texts, "who": who, "now": now, "bar": _waiting(services) if inside else None,
+            "t": texts, "who": who, "now": now,
+            "bar": _waiting(services) if who and inside and who.account.may("watch") else None,
             "age": lambda ms: words.length((now - ms) / 1000, texts, "age"),
             "duration": lambda seconds: words.length(seconds, texts), "here": local_path(request),
+            "live": bool(who and inside and who.account.may("watch", "system")),
             "menu": menu(who.account) if who and inside else {}, "current": current(request.url.path),
         }  # fmt: skip
         return HTMLResponse(self._templates.get_template(template).render(values), status_code=status)
@@ -89,7 +91,7 @@ class Console:
         if request.headers.get("sec-fetch-site") == "cross-site" and request.method == "GET":
             # A link in somebody's web mail: the browser holds the strict cookie back until we ask again ourselves.
             return self.page(request, "again.html")
-        there = local_path(request) if request.method == "GET" else "/alerts"
+        there = local_path(request) if request.method == "GET" else "/"
         return go(f"/login?next={quote(there, safe='')}", request)
 
 
@@ -113,13 +115,13 @@ def local_path(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def safe_next(path: str, otherwise: str = "/alerts") -> str:
+def safe_next(path: str, otherwise: str = "/") -> str:
     """A page of ours to go to afterwards; never one of another site.
 
     Examples
     --------
     >>> safe_next("/alerts?line=f1"), safe_next("//evil.example/"), safe_next("/\\\\evil.example"), safe_next("")
-    ('/alerts?line=f1', '/alerts', '/alerts', '/alerts')
+    ('/alerts?line=f1', '/', '/', '/')
     """
     ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
     return path if ours else otherwise

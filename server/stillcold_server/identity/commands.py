@@ -1,6 +1,5 @@
 """``stillcold-server ca``, ``invite``, ``approve`` and ``revoke``."""
 
-import getpass
 import sys
 import time
 from collections.abc import Sequence
@@ -20,8 +19,8 @@ from stillcold_server.identity.broker import BrokerFiles, is_host
 from stillcold_server.identity.enrolments import NotDone
 from stillcold_server.identity.standing import Waiting, waiting
 from stillcold_server.identity.upkeep import Upkeep, make_all, open_authority
-from stillcold_server.options import FILE, config_option, plain_errors, prepared
-from stillcold_server.store.database import read, write
+from stillcold_server.options import FILE, commanding, config_option, own_name, plain_errors, prepared
+from stillcold_server.store.database import read
 
 
 def _checked_hosts(_context: click.Context, option: click.Parameter, hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -83,7 +82,7 @@ def broker_command(hosts: tuple[str, ...], config_file: Path) -> None:
     config = load_config(config_file)
     places = _places(config, config_file)
     files = open_authority(places)
-    with write(prepared(config)) as connection:
+    with commanding(prepared(config), "broker.make", " ".join(hosts)) as connection:
         files.make(connection, hosts, datetime.now(UTC))
     click.echo(f"the broker is {', '.join(hosts)} from now on; what it reads is in {places.broker_folder}")
 
@@ -96,8 +95,8 @@ def invite(gateway: str, config_file: Path) -> None:
     """Make a one-time code with which a gateway of the registry may ask for its identity."""
     config = load_config(config_file)
     open_authority(_places(config, config_file))
-    with write(prepared(config)) as connection:
-        code = enrolments.invite(connection, gateway, _who(), datetime.now(UTC))
+    with commanding(prepared(config), "gateway.invite", gateway) as connection:
+        code = enrolments.invite(connection, gateway, own_name(), datetime.now(UTC))
     click.echo(f"one-time code of {gateway}, good for {enrolments.INVITED.days} days: {code}")
 
 
@@ -157,8 +156,8 @@ def revoke(gateway: str, reason: str, config_file: Path) -> None:
     """Believe nothing any more that a gateway signs from now on, and have the broker shut it out."""
     config, now = load_config(config_file), datetime.now(UTC)
     files = open_authority(config.ca) if config.ca else None
-    with write(prepared(config)) as connection:
-        enrolments.revoke(connection, files, gateway, _who(), reason, now)
+    with commanding(prepared(config), "gateway.revoke", gateway, note=reason) as connection:
+        enrolments.revoke(connection, files, gateway, own_name(), reason, now)
     click.echo(f"{gateway} is revoked; `stillcold-server invite {gateway}` lets it in again, with new keys")
 
 
@@ -169,14 +168,14 @@ def _approve(engine: Engine, files: BrokerFiles, one: Waiting, out: Path | None,
     click.echo(_line(one))
     if asked and not click.confirm("Does the installer read the same fingerprint on the gateway?"):
         sys.exit(1)
-    with write(engine) as connection:
-        _put(enrolments.approve(connection, files, one.id, _who(), datetime.now(UTC)), out)
+    with commanding(engine, "gateway.approve", one.gateway) as connection:
+        _put(enrolments.approve(connection, files, one.id, own_name(), datetime.now(UTC)), out)
     click.echo("approved")
 
 
 def _refuse(engine: Engine, one: Waiting, reason: str) -> None:
-    with write(engine) as connection:
-        enrolments.refuse(connection, one.id, _who(), reason, datetime.now(UTC))
+    with commanding(engine, "gateway.refuse", one.gateway, note=reason) as connection:
+        enrolments.refuse(connection, one.id, own_name(), reason, datetime.now(UTC))
     click.echo(f"{_line(one)}: turned down")
 
 
@@ -190,7 +189,7 @@ def _request_in(path: Path) -> Request:
 def _given_again(engine: Engine, files: BrokerFiles, request: Request, out: Path | None, *, refused: bool) -> bool:
     """Put a request that was brought on the list; whether it was approved before and has a new certificate now."""
     now = datetime.now(UTC)
-    with write(engine) as connection:
+    with commanding(engine, "gateway.request", request.gateway) as connection:
         row = enrolments.asked_again(connection, enrolments.note(connection, request, now), now)
         if row.state == "approved" and refused:
             raise NotDone("not_waiting", f"the request of {request.gateway} is approved; `revoke` ends that")
@@ -237,7 +236,3 @@ def _places(config: Config, config_file: Path) -> Ca:
     if config.ca is None:
         raise BadFile(config_file, "missing; expected folder and broker_folder", field="ca")
     return config.ca
-
-
-def _who() -> str:
-    return f"{getpass.getuser()} (command)"

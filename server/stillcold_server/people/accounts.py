@@ -6,19 +6,17 @@
 """
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from stillcold_server.people.passwords import hash_password, matches, one_time_password, weakness
-from stillcold_server.store.database import read, write
+from stillcold_server.people.rights import ROLES, Permission, Role, clash, permissions_of
 from stillcold_server.store.schema import session, user
 
-Role = Literal["viewer", "officer", "admin"]
-ROLES: tuple[Role, ...] = get_args(Role)
-"""Each may do what those before it may: see; acknowledge and reset; manage users."""
 FIRST_ADMIN = "admin"
 _LONGEST_NAME = 64
 
@@ -29,8 +27,8 @@ class AccountError(ValueError):
     Parameters
     ----------
     reason : str
-        ``name``, ``role``, ``exists``, ``unknown_user``, ``last_admin``, ``wrong_password``, ``unchanged``, or a reason
-        of :func:`~stillcold_server.people.passwords.weakness`.
+        ``name``, ``role``, ``apart``, ``exists``, ``unknown_user``, ``last_admin``, ``wrong_password``,
+        ``unchanged``, or a reason of :func:`~stillcold_server.people.passwords.weakness`.
     message : str
         What is wrong.
     """
@@ -45,32 +43,43 @@ class Account:
     """A person who can log in."""
 
     name: str
-    role: Role
+    roles: tuple[Role, ...]
     must_change: bool
     """The password was given out and must be changed before anything else."""
+    districts: tuple[str, ...] | None = None
+    """Ids of the districts that it is limited to; None where it is not."""
 
-    def may(self, role: Role) -> bool:
-        """Whether the account's role reaches to ``role``.
+    def may(self, *permissions: Permission) -> bool:
+        """Whether a role of the account gives one of these permissions.
 
         Examples
         --------
-        >>> Account("zhang", "officer", False).may("viewer"), Account("zhang", "officer", False).may("admin")
-        (True, False)
+        >>> zhang = Account("zhang", ("duty_officer",), False)
+        >>> zhang.may("act"), zhang.may("people"), zhang.may("people", "watch")
+        (True, False, True)
         """
-        return ROLES.index(self.role) >= ROLES.index(role)
+        return not permissions_of(self.roles).isdisjoint(permissions)
 
 
-def create_user(connection: Connection, name: str, role: str, password: str | None = None) -> str:
+def create_user(
+    connection: Connection,
+    name: str,
+    roles: Collection[str],
+    password: str | None = None,
+    districts: Collection[str] | None = None,
+) -> str:
     """Make an account.
 
     Parameters
     ----------
     name : str
         1 to 64 printable characters without a slash or spaces around them.
-    role : str
-        One of :data:`ROLES`.
+    roles : collection of str
+        Of :data:`~stillcold_server.people.rights.ROLES`.
     password : str, optional
         A chosen password. Without it the account gets a one-time password that must be changed at the first login.
+    districts : collection of str, optional
+        Ids of the districts that the account is limited to.
 
     Returns
     -------
@@ -80,35 +89,58 @@ def create_user(connection: Connection, name: str, role: str, password: str | No
     Raises
     ------
     AccountError
-        When the name is taken or not usable, the role unknown, the password weak.
+        When the name is taken or not usable, a role unknown or not to be held with another, the password weak.
     """
     if not usable_name(name):
         raise AccountError("name", f"expected 1 to {_LONGEST_NAME} printable characters without a slash, got {name!r}")
-    if role not in ROLES:
-        raise AccountError("role", f"expected one of {', '.join(ROLES)}, got {role!r}")
+    _check_roles(roles)
     if connection.scalar(select(user.c.name).where(user.c.name == name)) is not None:
         raise AccountError("exists", f"there is a user {name!r} already")
     if password is not None:
         _check_strength(name, password)
     given = password or one_time_password()
     row = {
-        "name": name, "role": role, "password_hash": hash_password(given), "must_change": password is None,
-        "disabled": False, "created_at": time.time_ns() // 1_000_000,
+        "name": name, "password_hash": hash_password(given), "must_change": password is None, "disabled": False,
+        "created_at": time.time_ns() // 1_000_000,
     }  # fmt: skip
-    connection.execute(user.insert(), row)
+    connection.execute(user.insert(), row | _given(roles, districts))
     return given
 
 
+def set_rights(
+    connection: Connection, name: str, roles: Collection[str], districts: Collection[str] | None = None
+) -> None:
+    """Give an account other roles and districts; ends its sessions.
+
+    Raises
+    ------
+    AccountError
+        When it is unknown, a role is unknown or not to be held with another, or no security administrator would be
+        left.
+    """
+    _check_roles(roles)
+    row = _known(connection, name)
+    if "security_admin" in row.roles and "security_admin" not in roles:
+        _check_not_last(connection, name)
+    connection.execute(update(user).where(user.c.name == name).values(_given(roles, districts)))
+    end_sessions(connection, name)
+
+
 def ensure_first_admin(connection: Connection) -> str | None:
-    """Make the user ``admin`` where there is no user at all; its one-time password, or None."""
+    """Make the security administrator ``admin`` where there is no user at all; its one-time password, or None."""
     if connection.scalar(select(func.count()).select_from(user)):
         return None
-    return create_user(connection, FIRST_ADMIN, "admin")
+    return create_user(connection, FIRST_ADMIN, ["security_admin"])
 
 
 def usable_name(name: str) -> bool:
     """Whether a name can be an account's."""
     return 0 < len(name) <= _LONGEST_NAME and name == name.strip() and name.isprintable() and "/" not in name
+
+
+def is_user(connection: Connection, name: str) -> bool:
+    """Whether there is an account of this name."""
+    return usable_name(name) and _find(connection, name) is not None
 
 
 def check_login(connection: Connection, name: str, password: str) -> Account | None:
@@ -119,35 +151,33 @@ def check_login(connection: Connection, name: str, password: str) -> Account | N
     return account_of(row) if row and good and not row.disabled else None
 
 
-def change_password(engine: Engine, name: str, old: str, new: str) -> None:
-    """Change one's own password and end all sessions of the account.
+def chosen_password(connection: Connection, name: str, old: str, new: str) -> str:
+    """The hash of a new password that somebody has chosen for their own account.
 
     Raises
     ------
     AccountError
     """
-    with read(engine) as connection:
-        known = check_login(connection, name, old)
-    if known is None:
+    if check_login(connection, name, old) is None:
         raise AccountError("wrong_password", "the present password is not right")
     if old == new:
         raise AccountError("unchanged", "the new password is the present one")
     _check_strength(name, new)
-    _set_password(engine, name, new, must_change=False)
+    return hash_password(new)
 
 
-def give_password(engine: Engine, name: str) -> str:
-    """A new one-time password for somebody who has lost theirs; ends all sessions of the account.
+def set_password(connection: Connection, name: str, password_hash: str, *, must_change: bool) -> None:
+    """Give an account another password; ends all its sessions.
 
     Raises
     ------
     AccountError
+        When it is unknown.
     """
-    with read(engine) as connection:
-        _known(connection, name)
-    password = one_time_password()
-    _set_password(engine, name, password, must_change=True)
-    return password
+    _known(connection, name)
+    values = {"password_hash": password_hash, "must_change": must_change}
+    connection.execute(update(user).where(user.c.name == name).values(values))
+    end_sessions(connection, name)
 
 
 def set_disabled(connection: Connection, name: str, disabled: bool) -> None:
@@ -156,21 +186,25 @@ def set_disabled(connection: Connection, name: str, disabled: bool) -> None:
     Raises
     ------
     AccountError
-        When it is unknown, or the last administrator would be shut out.
+        When it is unknown, or the last security administrator would be shut out.
     """
     row = _known(connection, name)
-    admins = (user.c.role == "admin") & user.c.disabled.is_(False) & (user.c.name != name)
-    others = connection.scalar(select(func.count()).select_from(user).where(admins))
-    if disabled and row.role == "admin" and not others:
-        raise AccountError("last_admin", "nobody would be left who can manage users")
+    if disabled and "security_admin" in row.roles:
+        _check_not_last(connection, name)
     connection.execute(update(user).where(user.c.name == name).values(disabled=disabled))
     if disabled:
-        _end_sessions(connection, name)
+        end_sessions(connection, name)
+
+
+def end_sessions(connection: Connection, name: str) -> None:
+    """Log an account out everywhere."""
+    connection.execute(session.delete().where(session.c.user == name))
 
 
 def account_of(row: Row[Any]) -> Account:
     """A row of the table as an account."""
-    return Account(row.name, cast("Role", row.role), row.must_change)
+    districts = None if row.districts is None else tuple(row.districts)
+    return Account(row.name, tuple(row.roles), row.must_change, districts)
 
 
 def _find(connection: Connection, name: str) -> Row[Any] | None:
@@ -184,21 +218,30 @@ def _known(connection: Connection, name: str) -> Row[Any]:
     return row
 
 
+def _check_roles(roles: Collection[str]) -> None:
+    reason = clash(roles)
+    if reason == "role":
+        raise AccountError("role", f"expected roles of {', '.join(ROLES)}; got {', '.join(roles)}")
+    if reason:
+        raise AccountError(reason, "system, security and audit administration are apart, and an auditor does no more")
+
+
+def _check_not_last(connection: Connection, name: str) -> None:
+    """Nobody else may take the others' rights away meanwhile: their rows are held."""
+    others = select(user.c.roles).where(user.c.disabled.is_(False), user.c.name != name).with_for_update()
+    if not any("security_admin" in roles for roles in connection.execute(others).scalars()):
+        raise AccountError("last_admin", "nobody would be left who can manage users")
+
+
+def _given(roles: Collection[str], districts: Collection[str] | None) -> dict[str, Any]:
+    ordered = [role for role in ROLES if role in roles]
+    return {"roles": ordered, "districts": None if districts is None else sorted(districts)}
+
+
 def _check_strength(name: str, password: str) -> None:
     reason = weakness(name, password)
     if reason is not None:
         raise AccountError(reason, f"the password is not strong enough: {reason}")
-
-
-def _set_password(engine: Engine, name: str, password: str, *, must_change: bool) -> None:
-    values = {"password_hash": hash_password(password), "must_change": must_change}  # slow: before the write lock
-    with write(engine) as connection:
-        connection.execute(update(user).where(user.c.name == name).values(values))
-        _end_sessions(connection, name)
-
-
-def _end_sessions(connection: Connection, name: str) -> None:
-    connection.execute(session.delete().where(session.c.user == name))
 
 
 @cache

@@ -5,6 +5,10 @@ from typing import Any
 
 import httpx
 
+USER = "demo"
+USERS = {USER: ["district_lead", "inspector", "system_admin"], "auditor": ["audit_admin"]}
+"""Accounts that the demo makes beside ``admin``, who manages them, with their roles."""
+
 
 class Console:
     """A logged-in program.
@@ -33,11 +37,19 @@ class Console:
             return False
 
     def first_login(self, one_time: str) -> None:
-        """Log in as the first administrator and change the one-time password, as a person must."""
+        """Change the first administrator's one-time password, as a person must, and make the accounts of :data:`USERS`.
+
+        The program goes on as :data:`USER`; every account has the same password.
+        """
         self.password = secrets.token_urlsafe(12)
-        self._log_in(one_time)
-        self._post("/api/v1/password", {"old": one_time, "new": self.password})
-        self._log_in(self.password)
+        self._enter("admin", one_time)
+        given = {
+            name: self._post("/api/v1/users", {"name": name, "roles": roles})["one_time_password"]
+            for name, roles in USERS.items()
+        }
+        for name, password in given.items():
+            self._enter(name, password)
+        self._log_in(USER, self.password)
 
     def alerts(self) -> list[dict[str, Any]]:
         """Every alert, with its deliveries."""
@@ -79,11 +91,16 @@ class Console:
         found: dict[str, Any] = answer.json()
         return found
 
-    def _log_in(self, password: str) -> None:
-        token = self._post("/api/v1/login", {"name": "admin", "password": password})["token"]
+    def _enter(self, name: str, one_time: str) -> None:
+        self._log_in(name, one_time)
+        self._post("/api/v1/password", {"old": one_time, "new": self.password})
+        self._log_in(name, self.password)
+
+    def _log_in(self, name: str, password: str) -> None:
+        token = self._post("/api/v1/login", {"name": name, "password": password})["token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
 
-    def _post(self, path: str, body: dict[str, str]) -> dict[str, Any]:
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = self._http.post(path, json=body)
         answer.raise_for_status()
         return answer.json() if answer.content else {}

@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console as Screen
 
 from stillcold_sim.demo.broker import Kind, choose, start_iotcore, start_mosquitto
-from stillcold_sim.demo.console import Console
+from stillcold_sim.demo.console import USER, Console
 from stillcold_sim.demo.files import plants_of, public_key, read_ports, write_agent, write_registry, write_server
 from stillcold_sim.demo.night import Night, night_before
 from stillcold_sim.demo.office import Office
@@ -219,7 +219,9 @@ class Stage:
 
 def _go_on(stage: Stage, browse: bool) -> bool:
     url, password = stage.console.url, stage.console.password
-    stage.screen.print(f"\nConsole: {url}   user: admin   password: {password}\nCtrl-C ends it all.\n")
+    stage.screen.print(f"\nConsole: {url}   user: {USER}   password: {password}")
+    stage.screen.print("With the same password, admin manages the users and auditor reads the audit log.")
+    stage.screen.print("Ctrl-C ends it all.\n")
     if browse:
         webbrowser.open(url)
     stage.watch(float("inf"))

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from stillcold_server.api.models.base import Answer, Request
 from stillcold_server.api.moments import Moment
-from stillcold_server.people.accounts import Role
+from stillcold_server.people.rights import Role
 
 
 class Login(Request):
@@ -21,7 +21,7 @@ class Token(Answer):
 
     token: str = Field(description="send it as `Authorization: Bearer <token>`")
     expires_at: Moment
-    role: Role
+    roles: list[Role]
     must_change: bool = Field(description="only POST /password and /logout are open until the password is changed")
 
 
@@ -32,18 +32,26 @@ class PasswordChange(Request):
     new: Annotated[str, Field(max_length=1000)]
 
 
-class NewUser(Request):
+Roles = Annotated[list[Role], Field(max_length=20)]
+
+
+class Rights(Request):
+    """What an account may do."""
+
+    roles: Roles
+
+
+class NewUser(Rights):
     """An account to make."""
 
     name: Annotated[str, Field(max_length=200)]
-    role: Role
 
 
 class User(Answer):
     """An account."""
 
     name: str
-    role: Role
+    roles: list[Role]
     must_change: bool
     disabled: bool
     created_at: Moment

@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter, Request, Response, status
 
-from stillcold_server.api.guard import COOKIE, Anyone
+from stillcold_server.api.guard import COOKIE, Anyone, Caller, address_of
 from stillcold_server.api.login import account_problem, log_in
 from stillcold_server.api.models.people import Login, PasswordChange, Token
-from stillcold_server.api.services import Served
-from stillcold_server.people.accounts import AccountError, change_password
+from stillcold_server.api.services import Served, Services
+from stillcold_server.people.accounts import AccountError, chosen_password, set_password
 from stillcold_server.people.sessions import close_session
-from stillcold_server.store.database import write
+from stillcold_server.store.database import read
 
 router = APIRouter(tags=["account"])
 
@@ -16,14 +16,13 @@ router = APIRouter(tags=["account"])
 @router.post("/login")
 def login(request: Request, services: Served, given: Login) -> Token:
     """Begin a session; its token goes into ``Authorization: Bearer``."""
-    return log_in(services, given.name, given.password, request.client.host if request.client else "")
+    return log_in(services, given.name, given.password, address_of(request))
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
 def logout(response: Response, services: Served, who: Anyone) -> None:
     """End the session."""
-    with write(services.engine) as connection:
-        close_session(connection, who.token)
+    end_session(services, who)
     response.delete_cookie(COOKIE)
 
 
@@ -31,6 +30,25 @@ def logout(response: Response, services: Served, who: Anyone) -> None:
 def password(services: Served, who: Anyone, given: PasswordChange) -> None:
     """Change one's own password; every session of the account ends."""
     try:
-        change_password(services.engine, who.name, given.old, given.new)
+        change_own_password(services, who, given.old, given.new)
     except AccountError as error:
         raise account_problem(error, "old" if error.reason == "wrong_password" else "new") from error
+
+
+def end_session(services: Services, who: Caller) -> None:
+    """Log out."""
+    with services.acting(who, "logout", who.name) as connection:
+        close_session(connection, who.token)
+
+
+def change_own_password(services: Services, who: Caller, old: str, new: str) -> None:
+    """Change one's own password; every session of the account ends.
+
+    Raises
+    ------
+    AccountError
+    """
+    with read(services.engine) as connection:
+        hashed = chosen_password(connection, who.name, old, new)  # slow: before the write lock
+    with services.acting(who, "password", who.name) as connection:
+        set_password(connection, who.name, hashed, must_change=False)

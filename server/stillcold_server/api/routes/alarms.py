@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from stillcold_server.alerts.lifecycle import NotAllowed
 from stillcold_server.alerts.shelving import UnknownEntry, put_back, take_out
-from stillcold_server.api.guard import Admin, Viewer
+from stillcold_server.api.guard import Approver, Caller, Watcher
 from stillcold_server.api.models.alerts import AlertStage, OutOfService, Unserviced
 from stillcold_server.api.models.base import Note
 from stillcold_server.api.problems import Problem, not_found
@@ -14,7 +14,7 @@ from stillcold_server.api.read.alarms import list_stages, list_unserviced
 from stillcold_server.api.read.lines import list_points
 from stillcold_server.api.routes.parameters import NumberInPath
 from stillcold_server.api.services import Served, Services
-from stillcold_server.store.database import read, write
+from stillcold_server.store.database import read
 
 router = APIRouter(tags=["alarms"])
 _HOUR = 3_600_000  # ms
@@ -22,32 +22,32 @@ Hours = Annotated[int, Query(ge=1, le=24 * 92, description="of the period that e
 
 
 @router.get("/alert-stages")
-def stages(services: Served, _: Viewer, hours: Hours = 24) -> list[AlertStage]:
+def stages(services: Served, _: Watcher, hours: Hours = 24) -> list[AlertStage]:
     """The stages of the pipeline, in order, with what each has held back."""
     with read(services.engine) as connection:
         return list_stages(connection, services.now() - hours * _HOUR)
 
 
 @router.get("/out-of-service")
-def out_of_service(services: Served, _: Viewer) -> list[Unserviced]:
+def out_of_service(services: Served, _: Watcher) -> list[Unserviced]:
     """Lines and points that are out of service now."""
     with read(services.engine) as connection:
         return list_unserviced(connection, services.now())
 
 
 @router.post("/out-of-service", status_code=201)
-def take_out_of_service(services: Served, who: Admin, given: OutOfService) -> list[Unserviced]:
+def take_out_of_service(services: Served, who: Approver, given: OutOfService) -> list[Unserviced]:
     """Take a line, or one of its points, out of service for a time."""
-    return take_from_service(services, who.name, given)
+    return take_from_service(services, who, given)
 
 
 @router.post("/out-of-service/{number}/end")
-def end_out_of_service(services: Served, who: Admin, number: NumberInPath, given: Note) -> list[Unserviced]:
+def end_out_of_service(services: Served, who: Approver, number: NumberInPath, given: Note) -> list[Unserviced]:
     """Put a line or point back into service before its time."""
-    return return_to_service(services, who.name, number, given.note)
+    return return_to_service(services, who, number, given.note)
 
 
-def take_from_service(services: Services, actor: str, given: OutOfService) -> list[Unserviced]:
+def take_from_service(services: Services, who: Caller, given: OutOfService) -> list[Unserviced]:
     """Take something out of service in one transaction; what is out then.
 
     Raises
@@ -56,14 +56,16 @@ def take_from_service(services: Services, actor: str, given: OutOfService) -> li
         404 for a line or point that there is not, 409 with the reason where the time does not do.
     """
     now = services.now()
-    with write(services.engine) as connection:
+    with services.acting(who, "service.out", given.point or given.line, note=given.reason) as connection:
         points = list_points(connection, line=given.line)
         if not points:
             raise not_found("line", given.line)
         if given.point is not None and given.point not in {p.id for p in points}:
             raise not_found("point", given.point)
         try:
-            take_out(connection, given.line, given.point, actor=actor, reason=given.reason, until=given.until, now=now)
+            take_out(
+                connection, given.line, given.point, actor=who.name, reason=given.reason, until=given.until, now=now
+            )
         except NotAllowed as error:
             raise Problem(409, error.reason, str(error)) from error
         found = list_unserviced(connection, now)
@@ -71,7 +73,7 @@ def take_from_service(services: Services, actor: str, given: OutOfService) -> li
     return found
 
 
-def return_to_service(services: Services, actor: str, number: int, note: str) -> list[Unserviced]:
+def return_to_service(services: Services, who: Caller, number: int, note: str) -> list[Unserviced]:
     """Put something back into service in one transaction; what is still out then.
 
     Raises
@@ -80,9 +82,9 @@ def return_to_service(services: Services, actor: str, number: int, note: str) ->
         404 for an entry that there is not, 409 ``in_service`` where it is over.
     """
     now = services.now()
-    with write(services.engine) as connection:
+    with services.acting(who, "service.back", f"entry {number}", note=note) as connection:
         try:
-            put_back(connection, number, actor=actor, note=note, now=now, page=services.page)
+            put_back(connection, number, actor=who.name, note=note, now=now, page=services.page)
         except UnknownEntry as error:
             raise not_found("entry", str(number)) from error
         except NotAllowed as error:

@@ -1,15 +1,15 @@
-"""Gateways that ask to be believed, and what officers decide of them."""
+"""Gateways that ask to be believed, and what is decided of them."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from fastapi import APIRouter, status
 from sqlalchemy import Connection
 
 from stillcold_core.enrolment.request import BadRequest, read_request
 from stillcold_core.files import BadFile
-from stillcold_server.api.guard import Officer
+from stillcold_server.api.guard import Caller, SystemAdmin
 from stillcold_server.api.models.base import Reason
 from stillcold_server.api.models.identity import (
     Enrolment,
@@ -26,9 +26,8 @@ from stillcold_server.identity.broker import BrokerFiles
 from stillcold_server.identity.enrolments import NotDone
 from stillcold_server.identity.standing import standings, waiting
 from stillcold_server.identity.upkeep import open_authority
-from stillcold_server.store.database import read, write
+from stillcold_server.store.database import read
 
-T = TypeVar("T")
 router = APIRouter(tags=["identity"])
 
 
@@ -48,8 +47,8 @@ def enrol(services: Served, given: EnrolmentRequest) -> EnrolmentAnswer:
 
 
 @router.get("/enrolments")
-def list_waiting(services: Served, _: Officer) -> list[Enrolment]:
-    """Gateways that wait for an officer."""
+def list_waiting(services: Served, _: SystemAdmin) -> list[Enrolment]:
+    """Gateways that wait for a decision."""
     with read(services.engine) as connection:
         return [
             Enrolment(
@@ -60,20 +59,22 @@ def list_waiting(services: Served, _: Officer) -> list[Enrolment]:
 
 
 @router.post("/enrolments/{number}/approve", status_code=status.HTTP_204_NO_CONTENT)
-def approve(services: Served, who: Officer, number: NumberInPath) -> None:
+def approve(services: Served, who: SystemAdmin, number: NumberInPath) -> None:
     """Believe a gateway whose fingerprint the installer has read."""
     files = authority_of(services)
-    decide(services, lambda c: enrolments.approve(c, files, number, who.name, moment(services)))
+    with deciding(services, who, "gateway.approve", f"enrolment {number}") as connection:
+        enrolments.approve(connection, files, number, who.name, moment(services))
 
 
 @router.post("/enrolments/{number}/refuse", status_code=status.HTTP_204_NO_CONTENT)
-def refuse(services: Served, who: Officer, number: NumberInPath, given: Reason) -> None:
+def refuse(services: Served, who: SystemAdmin, number: NumberInPath, given: Reason) -> None:
     """Turn a gateway down."""
-    decide(services, lambda c: enrolments.refuse(c, number, who.name, given.reason, moment(services)))
+    with deciding(services, who, "gateway.refuse", f"enrolment {number}", note=given.reason) as connection:
+        enrolments.refuse(connection, number, who.name, given.reason, moment(services))
 
 
 @router.get("/identities")
-def list_identities(services: Served, _: Officer) -> list[GatewayIdentity]:
+def list_identities(services: Served, _: SystemAdmin) -> list[GatewayIdentity]:
     """Every gateway, with what is believed of it."""
     with read(services.engine) as connection:
         return [
@@ -86,18 +87,20 @@ def list_identities(services: Served, _: Officer) -> list[GatewayIdentity]:
 
 
 @router.post("/identities/{id}/invite", status_code=status.HTTP_201_CREATED)
-def invite(services: Served, who: Officer, id: IdInPath) -> Invitation:  # noqa: A002  # the name in the path
+def invite(services: Served, who: SystemAdmin, id: IdInPath) -> Invitation:  # noqa: A002  # the name in the path
     """Make a one-time code for a gateway; a new one replaces the one before."""
     authority_of(services)
-    code = decide(services, lambda c: enrolments.invite(c, id, who.name, moment(services)))
+    with deciding(services, who, "gateway.invite", id) as connection:
+        code = enrolments.invite(connection, id, who.name, moment(services))
     return Invitation(gateway=id, code=code)
 
 
 @router.post("/identities/{id}/revoke", status_code=status.HTTP_204_NO_CONTENT)
-def revoke(services: Served, who: Officer, id: IdInPath, given: Reason) -> None:  # noqa: A002
+def revoke(services: Served, who: SystemAdmin, id: IdInPath, given: Reason) -> None:  # noqa: A002
     """Believe a gateway no more, and have the broker shut it out."""
     files = authority_of(services) if services.config.ca else None
-    decide(services, lambda c: enrolments.revoke(c, files, id, who.name, given.reason, moment(services)))
+    with deciding(services, who, "gateway.revoke", id, note=given.reason) as connection:
+        enrolments.revoke(connection, files, id, who.name, given.reason, moment(services))
 
 
 def authority_of(services: Services) -> BrokerFiles:
@@ -116,8 +119,9 @@ def authority_of(services: Services) -> BrokerFiles:
         raise _unusable(error) from error
 
 
-def decide(services: Services, act: Callable[[Connection], T]) -> T:
-    """Do something in one transaction.
+@contextmanager
+def deciding(services: Services, who: Caller, action: str, subject: str, *, note: str = "") -> Iterator[Connection]:
+    """A transaction that decides of a gateway.
 
     Raises
     ------
@@ -125,8 +129,8 @@ def decide(services: Services, act: Callable[[Connection], T]) -> T:
         With the reason why it was not done.
     """
     try:
-        with write(services.engine) as connection:
-            return act(connection)
+        with services.acting(who, action, subject, note=note) as connection:
+            yield connection
     except NotDone as error:
         raise not_done(error) from error
     except BadFile as error:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from fastapi import APIRouter, Query
 
 from stillcold_core.quantities import QUANTITIES
-from stillcold_server.api.guard import Viewer
+from stillcold_server.api.guard import Watcher
 from stillcold_server.api.models.registry import Column, District, Enterprise, Gateway, Line, Point, Series, Site
 from stillcold_server.api.moments import Moment
 from stillcold_server.api.problems import Problem, not_found
@@ -29,35 +29,35 @@ _HOUR = 3_600_000  # ms
 
 
 @router.get("/districts")
-def districts(services: Served, _: Viewer) -> list[District]:
+def districts(services: Served, _: Watcher) -> list[District]:
     """All districts."""
     with read(services.engine) as connection:
         return list_districts(connection)
 
 
 @router.get("/enterprises")
-def enterprises(services: Served, _: Viewer) -> list[Enterprise]:
+def enterprises(services: Served, _: Watcher) -> list[Enterprise]:
     """All enterprises."""
     with read(services.engine) as connection:
         return list_enterprises(connection)
 
 
 @router.get("/sites")
-def sites(services: Served, _: Viewer) -> list[Site]:
+def sites(services: Served, _: Watcher) -> list[Site]:
     """All sites."""
     with read(services.engine) as connection:
         return list_sites(connection)
 
 
 @router.get("/lines")
-def lines(services: Served, _: Viewer, site: IdInQuery = None) -> list[Line]:
+def lines(services: Served, _: Watcher, site: IdInQuery = None) -> list[Line]:
     """Lines with condition, coverage and newest values."""
     with read(services.engine) as connection:
         return list_lines(connection, services.now(), site=site)
 
 
 @router.get("/lines/{id}")
-def line(services: Served, _: Viewer, id: IdInPath) -> Line:  # noqa: A002  # the name in the path
+def line(services: Served, _: Watcher, id: IdInPath) -> Line:  # noqa: A002  # the name in the path
     """One line."""
     with read(services.engine) as connection:
         found = list_lines(connection, services.now(), line=id)
@@ -67,14 +67,14 @@ def line(services: Served, _: Viewer, id: IdInPath) -> Line:  # noqa: A002  # th
 
 
 @router.get("/points")
-def points(services: Served, _: Viewer, line: IdInQuery = None) -> list[Point]:
+def points(services: Served, _: Watcher, line: IdInQuery = None) -> list[Point]:
     """Points with the time of their newest sample."""
     with read(services.engine) as connection:
         return list_points(connection, line=line)
 
 
 @router.get("/gateways")
-def gateways(services: Served, _: Viewer) -> list[Gateway]:
+def gateways(services: Served, _: Watcher) -> list[Gateway]:
     """Gateways with status and newest sample."""
     with read(services.engine) as connection:
         return list_gateways(connection)
@@ -83,7 +83,7 @@ def gateways(services: Served, _: Viewer) -> list[Gateway]:
 @router.get("/points/{id}/series")
 def series(
     services: Served,
-    _: Viewer,
+    _: Watcher,
     id: IdInPath,  # noqa: A002  # the name in the path
     quantity: Annotated[list[str], Query(min_length=1, max_length=50)],
     start: Annotated[Moment | None, Query(alias="from")] = None,

@@ -1,70 +1,88 @@
 """Managing users."""
 
-from fastapi import APIRouter, status
-from sqlalchemy import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from stillcold_server.api.guard import Admin
-from stillcold_server.api.login import account_problem, make_user
-from stillcold_server.api.models.people import NewUser, OneTimePassword, User
+from fastapi import APIRouter, status
+from sqlalchemy import Connection, select
+
+from stillcold_server.api.guard import Caller, SecurityAdmin
+from stillcold_server.api.login import account_problem
+from stillcold_server.api.models.people import NewUser, OneTimePassword, Rights, User
 from stillcold_server.api.routes.parameters import UserInPath
 from stillcold_server.api.services import Served, Services
-from stillcold_server.people.accounts import AccountError, give_password, set_disabled
+from stillcold_server.people.accounts import AccountError, create_user, set_disabled, set_password, set_rights
+from stillcold_server.people.passwords import hash_password, one_time_password
 from stillcold_server.store import schema
-from stillcold_server.store.database import read, write
+from stillcold_server.store.database import read
 
 router = APIRouter(tags=["users"])
 
 
 @router.get("/users")
-def users(services: Served, _: Admin) -> list[User]:
+def users(services: Served, _: SecurityAdmin) -> list[User]:
     """All accounts."""
     return list_users(services)
 
 
 @router.post("/users", status_code=status.HTTP_201_CREATED)
-def create(services: Served, _: Admin, given: NewUser) -> OneTimePassword:
+def create(services: Served, who: SecurityAdmin, given: NewUser) -> OneTimePassword:
     """Make an account with a one-time password."""
-    return OneTimePassword(name=given.name, one_time_password=make_user(services, given.name, given.role))
+    with managing(services, who, "user.create", given.name, note=" ".join(given.roles)) as connection:
+        password = create_user(connection, given.name, given.roles)
+    return OneTimePassword(name=given.name, one_time_password=password)
+
+
+@router.post("/users/{name}/rights", status_code=status.HTTP_204_NO_CONTENT)
+def rights(services: Served, who: SecurityAdmin, name: UserInPath, given: Rights) -> None:
+    """Give an account other roles; ends its sessions."""
+    with managing(services, who, "user.rights", name, note=" ".join(given.roles)) as connection:
+        set_rights(connection, name, given.roles)
 
 
 @router.post("/users/{name}/password")
-def new_password(services: Served, _: Admin, name: UserInPath) -> OneTimePassword:
+def new_password(services: Served, who: SecurityAdmin, name: UserInPath) -> OneTimePassword:
     """Give a one-time password to somebody who has lost theirs; ends their sessions."""
-    try:
-        return OneTimePassword(name=name, one_time_password=give_password(services.engine, name))
-    except AccountError as error:
-        raise account_problem(error) from error
+    password = one_time_password()
+    hashed = hash_password(password)  # slow: before the write lock
+    with managing(services, who, "user.password", name) as connection:
+        set_password(connection, name, hashed, must_change=True)
+    return OneTimePassword(name=name, one_time_password=password)
 
 
 @router.post("/users/{name}/disable", status_code=status.HTTP_204_NO_CONTENT)
-def disable(services: Served, _: Admin, name: UserInPath) -> None:
+def disable(services: Served, who: SecurityAdmin, name: UserInPath) -> None:
     """Close an account; ends its sessions."""
-    change(services, name, disabled=True)
+    with managing(services, who, "user.disable", name) as connection:
+        set_disabled(connection, name, True)
 
 
 @router.post("/users/{name}/enable", status_code=status.HTTP_204_NO_CONTENT)
-def enable(services: Served, _: Admin, name: UserInPath) -> None:
+def enable(services: Served, who: SecurityAdmin, name: UserInPath) -> None:
     """Open an account again."""
-    change(services, name, disabled=False)
+    with managing(services, who, "user.enable", name) as connection:
+        set_disabled(connection, name, False)
 
 
 def list_users(services: Services) -> list[User]:
     """All accounts, by name."""
     u = schema.user.c
     with read(services.engine) as connection:
-        rows = connection.execute(select(u.name, u.role, u.must_change, u.disabled, u.created_at).order_by(u.name))
+        rows = connection.execute(select(u.name, u.roles, u.must_change, u.disabled, u.created_at).order_by(u.name))
         return [User(**row._mapping) for row in rows]
 
 
-def change(services: Services, name: str, *, disabled: bool) -> None:
-    """Close or open an account.
+@contextmanager
+def managing(services: Services, who: Caller, action: str, name: str, *, note: str = "") -> Iterator[Connection]:
+    """A transaction that changes an account.
 
     Raises
     ------
     Problem
+        With the reason why it cannot be changed so.
     """
-    with write(services.engine) as connection:
-        try:
-            set_disabled(connection, name, disabled)
-        except AccountError as error:
-            raise account_problem(error) from error
+    try:
+        with services.acting(who, action, name, note=note) as connection:
+            yield connection
+    except AccountError as error:
+        raise account_problem(error) from error

@@ -1,5 +1,14 @@
 """The console's pages, by what they are about."""
 
-from stillcold_server.console.routes import account, alerts, gateways, jobs, lines, system, users
+from stillcold_server.console.routes import account, alerts, audit, gateways, jobs, lines, system, users
 
-ROUTERS = (account.router, alerts.router, lines.router, gateways.router, system.router, jobs.router, users.router)
+ROUTERS = (
+    account.router,
+    alerts.router,
+    lines.router,
+    gateways.router,
+    system.router,
+    jobs.router,
+    users.router,
+    audit.router,
+)

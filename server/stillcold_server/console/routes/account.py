@@ -3,17 +3,18 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
-from stillcold_server.api.guard import COOKIE, Anyone, check_same_origin, set_cookie
+from stillcold_server.api.guard import COOKIE, Anyone, address_of, check_same_origin, set_cookie
 from stillcold_server.api.login import log_in
 from stillcold_server.api.problems import Problem
+from stillcold_server.api.refusals import note_refusal
+from stillcold_server.api.routes.account import change_own_password, end_session
 from stillcold_server.api.services import Served
+from stillcold_server.console.navigation import first_page
 from stillcold_server.console.pages import LANGUAGE_COOKIE, View, go, safe_next
 from stillcold_server.language.texts import Language
-from stillcold_server.people.accounts import AccountError, change_password
-from stillcold_server.people.sessions import close_session
-from stillcold_server.store.database import write
+from stillcold_server.people.accounts import AccountError
 
 router = APIRouter(include_in_schema=False)
 _YEAR = 365 * 86400
@@ -21,9 +22,9 @@ Typed = Annotated[str, Form(max_length=1000)]
 
 
 @router.get("/")
-def home() -> Response:
-    """The alerts are the first thing to look at."""
-    return RedirectResponse("/alerts", status_code=303)
+def home(request: Request, who: Anyone) -> Response:
+    """The first page that somebody may see; of an officer, the alerts."""
+    return go(first_page(who.account), request)
 
 
 @router.get("/login")
@@ -44,7 +45,7 @@ def login(
     """Begin a session in this browser."""
     check_same_origin(request, services)
     try:
-        token = log_in(services, name.strip(), password, request.client.host if request.client else "")
+        token = log_in(services, name.strip(), password, address_of(request))
     except Problem as problem:
         page = console.page(request, "login.html", status=problem.status, next=safe_next(next), said=problem.word)
         page.headers.update(problem.headers)
@@ -57,8 +58,7 @@ def login(
 @router.post("/logout")
 def logout(request: Request, services: Served, who: Anyone) -> Response:
     """End the session."""
-    with write(services.engine) as connection:
-        close_session(connection, who.token)
+    end_session(services, who)
     answer = go("/login", request)
     answer.delete_cookie(COOKIE)
     return answer
@@ -78,8 +78,9 @@ def password(
     if new != again:
         return console.page(request, "password.html", who=who, status=422, said="differ")
     try:
-        change_password(services.engine, who.name, old, new)
+        change_own_password(services, who, old, new)
     except AccountError as error:
+        note_refusal(services, who, "password", who.name, error.reason)
         return console.page(request, "password.html", who=who, status=422, said=error.reason)
     return go("/login?changed=true", request)
 

@@ -1,26 +1,24 @@
 """The list of alerts, one alert, and acting on an incident."""
 
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from stillcold_server.alerts.lifecycle import NotAllowed
-from stillcold_server.api.guard import Officer, Viewer
+from stillcold_server.api.guard import Actor, Watcher
 from stillcold_server.api.models.alerts import Shelving
 from stillcold_server.api.models.base import Note, Reasoned
-from stillcold_server.api.problems import Problem, not_found
+from stillcold_server.api.problems import not_found
 from stillcold_server.api.read.alerts import list_alerts, load_alert
-from stillcold_server.api.routes.alerts import shelve_alert, unshelve_alert
+from stillcold_server.api.routes.alerts import changing, shelve_alert, unshelve_alert
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery
-from stillcold_server.api.services import Served, Services
+from stillcold_server.api.services import Served
 from stillcold_server.console.charts import chart_of_alert, neighbours
 from stillcold_server.console.heats import figures_of, heats_of, weights_of
 from stillcold_server.console.incidents import Incident, acknowledge_all, group, load_incident, reset_all
 from stillcold_server.console.pages import View, go, safe_next
-from stillcold_server.store.database import read, write
+from stillcold_server.store.database import read
 
 router = APIRouter(include_in_schema=False)
 _CLOSED = 60
@@ -29,7 +27,7 @@ _HOUR = 3_600_000  # ms
 
 
 @router.get("/alerts")
-def alerts(request: Request, console: View, services: Served, who: Viewer, line: IdInQuery = None) -> Response:
+def alerts(request: Request, console: View, services: Served, who: Watcher, line: IdInQuery = None) -> Response:
     """What waits, what is in hand, what was closed lately."""
     with read(services.engine) as connection:
         standing = list_alerts(connection, open=True, line=line, limit=_MOST)
@@ -49,7 +47,7 @@ def alerts(request: Request, console: View, services: Served, who: Viewer, line:
 
 
 @router.get("/alerts/{id}")
-def alert(request: Request, console: View, services: Served, who: Viewer, id: IdInPath) -> Response:  # noqa: A002
+def alert(request: Request, console: View, services: Served, who: Watcher, id: IdInPath) -> Response:  # noqa: A002
     """One alert: what happened, the curves around it, what was done."""
     with read(services.engine) as connection:
         found = load_alert(connection, id)
@@ -74,71 +72,61 @@ def alert(request: Request, console: View, services: Served, who: Viewer, id: Id
 def shelve(
     request: Request,
     services: Served,
-    who: Officer,
+    who: Actor,
     id: IdInPath,  # noqa: A002
     reason: Annotated[Reasoned, Form()],
     hours: Annotated[int, Form(ge=1, le=24)],
 ) -> Response:
     """Put an alarm aside for some hours."""
     shelve_alert(services, who, id, Shelving(reason=reason, until=services.now() + hours * _HOUR))
-    return go(safe_next(request.query_params.get("next", "")), request)
+    return go(safe_next(request.query_params.get("next", ""), "/alerts"), request)
 
 
 @router.post("/alerts/{id}/unshelve")
 def unshelve(
     request: Request,
     services: Served,
-    who: Officer,
+    who: Actor,
     id: IdInPath,  # noqa: A002
     given: Annotated[Note, Form()],
 ) -> Response:
     """Take an alarm off the shelf before its time."""
     unshelve_alert(services, who, id, given)
-    return go(safe_next(request.query_params.get("next", "")), request)
+    return go(safe_next(request.query_params.get("next", ""), "/alerts"), request)
 
 
 @router.post("/incidents/{id}/acknowledge")
 def acknowledge(
     request: Request,
     services: Served,
-    who: Officer,
+    who: Actor,
     id: IdInPath,  # noqa: A002
     given: Annotated[Note, Form()],
 ) -> Response:
     """Take up everything that waits in an incident."""
-
-    def act(connection: Connection, incident: Incident) -> None:
-        acknowledge_all(connection, incident, actor=who.name, note=given.note.strip(), now=services.now())
-
-    return _act(request, services, id, act)
+    note = given.note.strip()
+    with changing(services, who, "incident.acknowledge", id, note=note) as connection:
+        acknowledge_all(connection, _incident(connection, id), actor=who.name, note=note, now=services.now())
+    return go(safe_next(request.query_params.get("next", ""), "/alerts"), request)
 
 
 @router.post("/incidents/{id}/reset")
 def reset(
     request: Request,
     services: Served,
-    who: Officer,
+    who: Actor,
     id: IdInPath,  # noqa: A002
     given: Annotated[Note, Form()],
 ) -> Response:
     """Close an incident that is over."""
+    note = given.note.strip()
+    with changing(services, who, "incident.reset", id, note=note) as connection:
+        reset_all(connection, _incident(connection, id), actor=who.name, note=note, now=services.now())
+    return go(safe_next(request.query_params.get("next", ""), "/alerts"), request)
 
-    def act(connection: Connection, incident: Incident) -> None:
-        reset_all(connection, incident, actor=who.name, note=given.note.strip(), now=services.now())
 
-    return _act(request, services, id, act)
-
-
-def _act(
-    request: Request, services: Services, incident_id: str, act: Callable[[Connection, Incident], None]
-) -> Response:
-    with write(services.engine) as connection:
-        incident = load_incident(connection, incident_id)
-        if incident is None:
-            raise not_found("incident", incident_id)
-        try:
-            act(connection, incident)
-        except NotAllowed as error:
-            raise Problem(409, error.reason, str(error)) from error
-    services.hub.publish("alerts")
-    return go(safe_next(request.query_params.get("next", "")), request)
+def _incident(connection: Connection, incident_id: str) -> Incident:
+    incident = load_incident(connection, incident_id)
+    if incident is None:
+        raise not_found("incident", incident_id)
+    return incident

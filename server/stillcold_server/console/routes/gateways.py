@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from stillcold_core.files import BadFile
-from stillcold_server.api.guard import Caller, Officer
+from stillcold_server.api.guard import Caller, SystemAdmin
 from stillcold_server.api.models.base import Reason
 from stillcold_server.api.models.identity import Invitation
 from stillcold_server.api.routes import identity
@@ -21,19 +21,19 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/gateways")
-def gateways(request: Request, console: View, services: Served, who: Officer) -> Response:
+def gateways(request: Request, console: View, services: Served, who: SystemAdmin) -> Response:
     """Who waits, and every gateway."""
     return _page(request, console, services, who)
 
 
 @router.post("/gateways/{id}/invite")
-def invite(request: Request, console: View, services: Served, who: Officer, id: IdInPath) -> Response:  # noqa: A002
+def invite(request: Request, console: View, services: Served, who: SystemAdmin, id: IdInPath) -> Response:  # noqa: A002
     """Make a one-time code and show it once."""
     return _page(request, console, services, who, identity.invite(services, who, id))
 
 
 @router.post("/enrolments/{number}/approve")
-def approve(request: Request, services: Served, who: Officer, number: NumberInPath) -> Response:
+def approve(request: Request, services: Served, who: SystemAdmin, number: NumberInPath) -> Response:
     """Believe a gateway whose fingerprint the installer has read."""
     identity.approve(services, who, number)
     return go("/gateways", request)
@@ -41,7 +41,7 @@ def approve(request: Request, services: Served, who: Officer, number: NumberInPa
 
 @router.post("/enrolments/{number}/refuse")
 def refuse(
-    request: Request, services: Served, who: Officer, number: NumberInPath, given: Annotated[Reason, Form()]
+    request: Request, services: Served, who: SystemAdmin, number: NumberInPath, given: Annotated[Reason, Form()]
 ) -> Response:
     """Turn a gateway down."""
     identity.refuse(services, who, number, given)
@@ -52,7 +52,7 @@ def refuse(
 def revoke(
     request: Request,
     services: Served,
-    who: Officer,
+    who: SystemAdmin,
     id: IdInPath,  # noqa: A002
     given: Annotated[Reason, Form()],
 ) -> Response:

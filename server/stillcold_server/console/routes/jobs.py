@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from stillcold_server.api.guard import Admin
+from stillcold_server.api.guard import SystemAdmin
 from stillcold_server.api.read.jobs import list_jobs
 from stillcold_server.api.routes.jobs import put_in_line
 from stillcold_server.api.routes.parameters import JobInPath
@@ -15,7 +15,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/system/jobs")
-def jobs(request: Request, console: View, services: Served, who: Admin) -> Response:
+def jobs(request: Request, console: View, services: Served, who: SystemAdmin) -> Response:
     """Every job with its next and its last run."""
     with read(services.engine) as connection:
         found = list_jobs(connection)
@@ -23,7 +23,7 @@ def jobs(request: Request, console: View, services: Served, who: Admin) -> Respo
 
 
 @router.post("/system/jobs/{name}/run")
-def run(request: Request, services: Served, _: Admin, name: JobInPath) -> Response:
+def run(request: Request, services: Served, who: SystemAdmin, name: JobInPath) -> Response:
     """Have a job done at once."""
-    put_in_line(services, name)
+    put_in_line(services, who, name)
     return go("/system/jobs", request)

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from stillcold_core.registry import Role
 from stillcold_server.alerts.lifecycle import OPEN
-from stillcold_server.api.guard import Viewer
+from stillcold_server.api.guard import Watcher
 from stillcold_server.api.models.alerts import Alert
 from stillcold_server.api.models.registry import Line, Point
 from stillcold_server.api.problems import not_found
@@ -29,7 +29,7 @@ _ALERTS = 60
 
 
 @router.get("/lines")
-def lines(request: Request, console: View, services: Served, who: Viewer) -> Response:
+def lines(request: Request, console: View, services: Served, who: Watcher) -> Response:
     """All lines, those that need somebody first."""
     with read(services.engine) as connection:
         found = list_lines(connection, services.now())
@@ -37,7 +37,7 @@ def lines(request: Request, console: View, services: Served, who: Viewer) -> Res
 
 
 @router.get("/lines/{id}")
-def line(request: Request, console: View, services: Served, who: Viewer, id: IdInPath) -> Response:  # noqa: A002
+def line(request: Request, console: View, services: Served, who: Watcher, id: IdInPath) -> Response:  # noqa: A002
     """One line with the curves of the last hours."""
     with read(services.engine) as connection:
         found = list_lines(connection, services.now(), line=id)

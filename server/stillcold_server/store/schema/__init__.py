@@ -10,6 +10,7 @@ from stillcold_server.store.schema.alerts import (
     out_of_service,
     shelf,
 )
+from stillcold_server.store.schema.audit import audit_checkpoint, audit_entry, audit_head
 from stillcold_server.store.schema.columns import metadata
 from stillcold_server.store.schema.detection import detector_state, line_status
 from stillcold_server.store.schema.evidence import (
@@ -34,6 +35,9 @@ __all__ = [
     "ahead",
     "alert",
     "alert_journal",
+    "audit_checkpoint",
+    "audit_entry",
+    "audit_head",
     "batch",
     "batch_point",
     "certificate",

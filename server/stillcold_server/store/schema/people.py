@@ -1,15 +1,16 @@
 """Tables of accounts and sessions."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, LargeBinary, Table
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, LargeBinary, Table
 
 from stillcold_server.store.schema.columns import metadata, text, time
 
 user = Table(
     "user_account", metadata,
-    text("name", primary_key=True), text("role"), text("password_hash"),
+    text("name", primary_key=True), text("password_hash"),
     Column("must_change", Boolean, nullable=False), Column("disabled", Boolean, nullable=False), time("created_at"),
+    Column("roles", JSON, nullable=False, server_default="[]"), Column("districts", JSON(none_as_null=True)),
 )  # fmt: skip
-"""``role``: viewer, officer or admin."""
+"""``roles``: see people/rights.py. ``districts``: ids of those that the account is limited to; null where it is not."""
 
 session = Table(
     "login_session", metadata,
