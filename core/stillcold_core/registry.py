@@ -1,4 +1,4 @@
-"""The registry: districts, enterprises, sites, lines, points, gateways and permits, as ``registry.toml`` holds them."""
+"""The registry, as ``registry.toml`` holds it: districts, enterprises, sites, lines, points, gateways and more."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from stillcold_core.evidence.keys import parse_public_key
 from stillcold_core.files import Step, TomlFile, repeated
+from stillcold_core.life import SEALED, TERMS, Stage, Standard, later
 
 Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 OFFICE = "stillcold-"
@@ -18,6 +19,7 @@ OFFICE = "stillcold-"
 Time = Annotated[datetime, Meta(tz=True)]
 LineState = Literal["sealed", "permitted"]
 Measure = Literal["power_cut", "water_cut", "power_unit_removed", "sealed"]
+SealState = Literal["applied", "broken", "replaced", "removed"]
 Role = Literal["feeder", "incomer", "water", "contacts"]
 
 
@@ -65,6 +67,8 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     sealed_at: Time | None = None
     measures: tuple[Measure, ...] = ()
     dismantle_by: date | None = None
+    stage: Stage | None = None
+    """Of its life. None: a permitted line that nobody has identified, or a sealed one in the stage ``sealed``."""
 
 
 class Gateway(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -83,6 +87,53 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     line: Id
     role: Role
     gateway: Id | None = None
+
+
+class Meter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The meter at a point, with its newest certificate of calibration (检定证书)."""
+
+    id: Id
+    point: Id
+    model: str = ""
+    serial: str = ""
+    certificate: str = ""
+    """Its number."""
+    laboratory: str = ""
+    issued: date | None = None
+    expires: date | None = None
+
+
+class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A numbered seal (封条, 铅封) on a line's equipment."""
+
+    id: Id
+    line: Id
+    place: str
+    applied_at: Time
+    applied_by: str
+    state: SealState = "applied"
+    ended_at: Time | None = None
+    """When it was found broken, replaced, or taken off."""
+    ended_by: str = ""
+    replaced_by: Id | None = None
+    photo: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """SHA-256 of a picture among the ledger's documents."""
+
+
+class Identification(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Which of the five standards a line falls short of, whose bureau leads, and by when it is to be rectified."""
+
+    line: Id
+    standard: Standard
+    bureau: str
+    identified_on: date
+    rectify_by: date | None = None
+    extended_to: date | None = None
+
+    @property
+    def due(self) -> date | None:
+        """When the clock runs out."""
+        return self.extended_to or self.rectify_by
 
 
 _EARLY = 900.0
@@ -127,6 +178,9 @@ class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     permit: tuple[Permit, ...] = ()
     district: tuple[District, ...] = ()
     enterprise: tuple[Enterprise, ...] = ()
+    meter: tuple[Meter, ...] = ()
+    seal: tuple[Seal, ...] = ()
+    identification: tuple[Identification, ...] = ()
 
     def permitted(self, line: str, kind: str, began: float) -> bool:
         """Whether what was found on a line, of a kind and from a moment on (UTC seconds), was approved."""
@@ -183,19 +237,56 @@ def problems(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
     for i, permit in enumerate(registry.permit):
         if permit.end <= permit.start:
             yield ["permit", i, "to"], f"must be later than `from` ({permit.start.astimezone(UTC).isoformat()})"
+    yield from _out_of_order(registry)
+
+
+def _out_of_order(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
+    """Stages, dates and terms of the ledger that contradict each other."""
+    for i, line in enumerate(registry.line):
+        if line.stage is not None and (line.stage in SEALED) != (line.state == "sealed"):
+            yield ["line", i, "stage"], f"must fit `state` ({line.state}); sealed are {', '.join(sorted(SEALED))}"
+    for i, meter in enumerate(registry.meter):
+        if meter.issued and meter.expires and meter.expires <= meter.issued:
+            yield ["meter", i, "expires"], f"must be later than `issued` ({meter.issued})"
+    for i, seal in enumerate(registry.seal):
+        if (seal.ended_at is None) != (seal.state == "applied"):
+            yield ["seal", i, "ended_at"], "must be there when, and only when, `state` is not applied"
+        elif seal.ended_at is not None and seal.ended_at < seal.applied_at:
+            yield ["seal", i, "ended_at"], "must not be earlier than `applied_at`"
+    for i, found in enumerate(registry.identification):
+        for field, expected in _over_term(found):
+            yield ["identification", i, field], expected
+
+
+def _over_term(found: Identification) -> Iterator[tuple[str, str]]:
+    term = TERMS[found.standard]
+    if found.rectify_by is None:
+        if found.extended_to is not None:
+            yield "extended_to", "must be empty without `rectify_by`"
+        return
+    latest = later(found.rectify_by, term.extension)
+    if found.rectify_by <= found.identified_on:
+        yield "rectify_by", f"must be later than `identified_on` ({found.identified_on})"
+    if found.extended_to is not None and not term.extension:
+        yield "extended_to", f"must be empty: the standard {found.standard} knows no extension"
+    elif found.extended_to is not None and not found.rectify_by < found.extended_to <= latest:
+        yield "extended_to", f"must be later than `rectify_by`, by {term.extension} months at most (until {latest})"
 
 
 def _repeated(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
-    tables: dict[str, Sequence[District | Enterprise | Site | Line | Gateway | Point]] = {
+    tables: dict[str, Sequence[District | Enterprise | Site | Line | Gateway | Point | Meter | Seal]] = {
         "district": registry.district,
         "enterprise": registry.enterprise,
         "site": registry.site,
         "line": registry.line,
         "gateway": registry.gateway,
         "point": registry.point,
+        "meter": registry.meter,
+        "seal": registry.seal,
     }
     for name, entries in tables.items():
         yield from repeated(name, "id", (entry.id for entry in entries))
+    yield from repeated("identification", "standard", ((x.line, x.standard) for x in registry.identification))
 
 
 def _dangling(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
@@ -205,8 +296,13 @@ def _dangling(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
         "site": {s.id for s in registry.site},
         "line": {x.id for x in registry.line},
         "gateway": {g.id for g in registry.gateway},
+        "point": {p.id for p in registry.point},
+        "seal": {s.id for s in registry.seal},
     }
     references: list[tuple[str, int, str, str | None]] = [
+        *(("meter", i, "point", m.point) for i, m in enumerate(registry.meter)),
+        *(("seal", i, "line", s.line) for i, s in enumerate(registry.seal)),
+        *(("identification", i, "line", x.line) for i, x in enumerate(registry.identification)),
         *(("site", i, "district", s.district) for i, s in enumerate(registry.site)),
         *(("site", i, "enterprise", s.enterprise) for i, s in enumerate(registry.site)),
         *(("line", i, "site", x.site) for i, x in enumerate(registry.line)),
@@ -217,4 +313,7 @@ def _dangling(registry: Registry) -> Iterator[tuple[Sequence[Step], str]]:
     ]
     for table, i, field, target in references:
         if target is not None and target not in known[field]:
-            yield [table, i, field], f"must be the id of a [[{field}]] in this file"
+            yield [table, i, field], f"must be the id of a [[{field}]] that is known"
+    for i, seal in enumerate(registry.seal):
+        if seal.replaced_by is not None and seal.replaced_by not in known["seal"]:
+            yield ["seal", i, "replaced_by"], "must be the id of a [[seal]] that is known"

@@ -1,4 +1,4 @@
-"""``stillcold-server``: run, migrate, scan, create-user, import-registry, request-replay; and groups of commands."""
+"""``stillcold-server``: run, migrate, scan, create-user, request-replay; and groups of commands."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ from stillcold_server.jobs.commands import jobs
 from stillcold_server.options import FILE, commanding, config_option, plain_errors, prepared
 from stillcold_server.people.accounts import AccountError, create_user
 from stillcold_server.people.rights import ROLES
-from stillcold_server.registry.ledger import import_registry
+from stillcold_server.registry.commands import registry
 from stillcold_server.store import schema
 from stillcold_server.store.database import open_database
 from stillcold_server.store.migrate import migrate
@@ -55,21 +55,6 @@ def migrate_command(config_file: Path) -> None:
     """Bring the database to the form that this version needs."""
     migrate(open_database(load_config(config_file).database))
     click.echo("database is up to date")
-
-
-@main.command("import-registry")
-@click.argument("registry_file", type=FILE)
-@config_option
-@plain_errors
-def import_registry_command(registry_file: Path, config_file: Path) -> None:
-    """Put the sites, lines, gateways, points and permits of a registry file into the database."""
-    registry = load_registry(registry_file)
-    with commanding(prepared(load_config(config_file)), "registry.import", registry_file.name) as connection:
-        import_registry(connection, registry)
-    click.echo(
-        f"imported {len(registry.site)} sites, {len(registry.line)} lines, {len(registry.gateway)} gateways, "
-        f"{len(registry.point)} points, {len(registry.permit)} permits"
-    )
 
 
 @main.command("request-replay")
@@ -171,5 +156,6 @@ def _progress_bar(stage: str, amount: int) -> Iterator[Callable[[int], None]]:
 for _command in COMMANDS:
     main.add_command(_command)
 main.add_command(evidence)
+main.add_command(registry)
 main.add_command(jobs)
 main.add_command(audit)

@@ -18,7 +18,7 @@ from stillcold_core.files import BadFile
 from stillcold_server.audit.chain import acting
 from stillcold_server.config import Config
 from stillcold_server.identity.enrolments import NotDone
-from stillcold_server.registry.ledger import KeyOfAnother
+from stillcold_server.registry.ledger import NotImported
 from stillcold_server.store.database import open_database
 from stillcold_server.store.migrate import NotMigrated, prepare
 
@@ -37,7 +37,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (BadFile, NotMigrated, NotDone, KeyOfAnother) as error:
+        except (BadFile, NotMigrated, NotDone, NotImported) as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
         except BrokenProcessPool:

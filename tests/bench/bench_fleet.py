@@ -44,7 +44,7 @@ def test_gateways(tmp_path: Path, mosquitto: Mosquitto, server: Process, gateway
     )
     save_registry(registry_of(fleet), tmp_path / "registry.toml")
     program = Path(sys.executable).with_name("stillcold-server")
-    run([program, "import-registry", tmp_path / "registry.toml", "-c", tmp_path / "server.toml"])
+    run([program, "registry", "import", tmp_path / "registry.toml", "-c", tmp_path / "server.toml"])
     server.start()
     http = int((tmp_path / "server.toml").read_text().rsplit("=", 1)[1])
     wait_for(lambda: accepts(http), seconds=30)

@@ -66,7 +66,7 @@ def _server(folder: Path, broker: int, hook: str) -> Process:
     )
     save_registry(registry, folder / "registry.toml")
     config = write_server(folder, tables={"mqtt": {"port": broker}}, http=free_port(), hook=hook)
-    run([program("stillcold-server"), "import-registry", folder / "registry.toml", "-c", config])
+    run([program("stillcold-server"), "registry", "import", folder / "registry.toml", "-c", config])
     return Process([str(program("stillcold-server")), "run", "-c", str(config)], folder / "server.log")
 
 

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ from stillcold_core.contract.losses import Gap
 from stillcold_core.contract.steps import Step
 from stillcold_core.detect.findings import Finding
 from stillcold_core.evidence.bundle.tables import write_tables
-from stillcold_core.registry import Gateway, Registry
+from stillcold_core.registry import Gateway, Meter, Registry
 from stillcold_server.alerts.lifecycle import record
 from stillcold_server.evidence.export import NothingStored
 from stillcold_server.evidence.selection import NoReceipt
@@ -53,6 +54,21 @@ def test_both_verifiers_pass_a_bundle(house: House, gateway: SignedGateway, key:
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == files_of(bundle)
+
+
+@pytest.mark.requirement("evidence.calibration")
+def test_the_calibration_that_the_ledger_has_is_in_the_bundle(house: House, gateway: SignedGateway) -> None:
+    """The newest certificate of the point's meters; a meter without one is none."""
+    meters = (Meter("m-0", "p1"), Meter("m-1", "p1", certificate="JL-1"), Meter("m-2", "p1", certificate="JL-2"))
+    meters = (*meters[:2], msgspec.structs.replace(meters[2], issued=date(2026, 1, 1)))
+    with write(house.engine) as connection:
+        import_registry(connection, Registry(meter=meters))
+    house.ten_minutes(gateway)
+    bundle = house.bundle(2, 6)
+    report = house.verified(bundle)
+    assert (report.of("calibration").verdict, report.good) == ("PASS", True)
+    (record,) = json.loads(files_of(bundle)["calibration.json"]).values()
+    assert record == {"id": "m-2", "point": "p1", "certificate": "JL-2", "issued": "2026-01-01"}
 
 
 @pytest.mark.requirement("evidence.bundle")

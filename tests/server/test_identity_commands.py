@@ -28,7 +28,7 @@ class Desk:
             f'database = "sqlite:///{folder / "server.db"}"\n[ca]\nfolder = "ca"\nbroker_folder = "broker"\n'
         )
         (folder / "registry.toml").write_text('[[gateway]]\nid = "gw-1"\n')
-        self.run("import-registry", folder / "registry.toml")
+        self.run("registry", "import", folder / "registry.toml")
 
     def run(self, *words: object, answer: str = "") -> Result:
         return CliRunner().invoke(main, [*map(str, words), "--config", str(self.file)], input=answer)

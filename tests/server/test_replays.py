@@ -83,7 +83,7 @@ def command(tmp_path: Path, *arguments: str) -> Result:
         f'[[site]]\nid = "s"\nname = "S"\n\n[[gateway]]\nid = "gw-1"\nsite = "s"\npublic_key = "{key}"\n'
     )
     runner = CliRunner()
-    assert runner.invoke(main, ["import-registry", str(registry), "-c", str(config)]).exit_code == 0
+    assert runner.invoke(main, ["registry", "import", str(registry), "-c", str(config)]).exit_code == 0
     return runner.invoke(main, ["request-replay", "-c", str(config), *arguments])
 
 

@@ -112,4 +112,4 @@ class House:
         self._server = write_server(
             self.folder, tables={"mqtt": self.broker.login("stillcold-server")}, http=self._http, hook=hook
         )
-        run([program("stillcold-server"), "import-registry", self.folder / "registry.toml", "-c", self._server])
+        run([program("stillcold-server"), "registry", "import", self.folder / "registry.toml", "-c", self._server])

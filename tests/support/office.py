@@ -43,7 +43,7 @@ class Office:
         )
         gateways = "".join(f'[[gateway]]\nid = "{name}"\n\n' for name in ("gw-1", "gw-2"))
         (folder / "registry.toml").write_text(gateways)
-        self.run("import-registry", folder / "registry.toml")
+        self.run("registry", "import", folder / "registry.toml")
         said = self.run("ca", "init", "--host", "localhost", "--host", "127.0.0.1", "--root-key", folder / "root.key")
         assert "its root, SHA-256: " in said.output
         self.engine = open_database(load_server_config(self.file).database)

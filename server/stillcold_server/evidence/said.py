@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, or_, select
@@ -33,7 +35,7 @@ def statements_of(connection: Connection, period: Period, runs: Sequence[Run]) -
         ALERTS: _alerts(connection, period, gateways),
         ENROLMENTS: _json(history_of(connection, gateways)),
         NOTES: _json(_notes(connection, runs)),
-        CALIBRATION: _json({p.id: None for p in registry.points_of(period.line)}),  # the registry has no records yet
+        CALIBRATION: _json({p.id: _calibration(registry, p.id) for p in registry.points_of(period.line)}),
         RULES: _json(_rules()),
         README: (Path(__file__).parent / "README.txt").read_bytes(),
     }
@@ -56,7 +58,17 @@ def _extract(registry: Registry, line: str, gateways: set[str]) -> Registry:
         gateway=spoken,
         point=points,
         permit=tuple(p for p in registry.permit if p.line == line),
+        meter=tuple(m for m in registry.meter if m.point in {p.id for p in points}),
+        seal=tuple(s for s in registry.seal if s.line == line),
+        identification=tuple(x for x in registry.identification if x.line == line),
     )
+
+
+def _calibration(registry: Registry, point: str) -> object:
+    """The newest certificate of the meters at a point; None where there is none."""
+    certified = [m for m in registry.meter if m.point == point and m.certificate]
+    newest = max(certified, key=lambda m: m.issued or date.min, default=None)
+    return None if newest is None else msgspec.to_builtins(newest)
 
 
 def _alerts(connection: Connection, period: Period, gateways: Collection[str]) -> bytes:

@@ -23,6 +23,7 @@ from stillcold_core.pem import pem_of
 from stillcold_server.identity.authority import CLIENT
 from stillcold_server.identity.broker import BrokerFiles
 from stillcold_server.people.passwords import one_time_password
+from stillcold_server.registry.history import Author
 from stillcold_server.registry.ledger import set_key
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, upsert, write
@@ -130,7 +131,7 @@ def approve(connection: Connection, files: BrokerFiles, enrolment: int, by: str,
     others = (t.gateway == row.gateway) & (t.state == "approved")
     replaced = connection.execute(_decided(others, "revoked", by, "replaced", now)).rowcount
     connection.execute(_decided(t.id == enrolment, "approved", by, "", now))
-    set_key(connection, row.gateway, row.public_key)
+    set_key(connection, row.gateway, row.public_key, Author(by, to_ms(now), "enrolment"))
     if replaced:
         files.publish(connection, now, cut=True)
     return issue(connection, files, row, now)

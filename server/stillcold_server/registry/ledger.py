@@ -1,66 +1,155 @@
-"""The registry in the database: import from and export to ``registry.toml``'s form.
+"""The registry in the database: what it holds, and putting entries in.
 
 ::
 
-    KeyOfAnother (ValueError)      a registry names another key than the one that was approved
+    NotImported (ValueError)       an entry contradicts what the ledger has
+        KeyOfAnother               a registry names another key than the one that was approved
 """
 
-from datetime import UTC, date, datetime
+import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, Row, select, update
+from msgspec.structs import replace
+from sqlalchemy import Connection, select, update
 
-from stillcold_core.registry import District, Enterprise, Gateway, Line, Permit, Point, Registry, Site
+from stillcold_core.life import SEALED, Stage
+from stillcold_core.registry import Gateway, Line, Permit, Registry
+from stillcold_server.registry.history import Author, Change, changes_of, write_changes
+from stillcold_server.registry.kinds import JUDGED_BY, KINDS, Entry, Kind
 from stillcold_server.store import schema
 from stillcold_server.store.database import upsert
 from stillcold_server.store.marks import read_mark, write_mark
 
 _MARK = "registry"
+Refusal = tuple[str, int, str, str]
+"""Of an entry: its table, its place there, the field, and what would be right."""
 
 
-class KeyOfAnother(ValueError):
+class NotImported(ValueError):
+    """An entry contradicts what the ledger has."""
+
+    def __init__(self, kind: str, subject: str, field: str, expected: str) -> None:
+        super().__init__(f"{kind} {subject}: {field} {expected}")
+
+
+class KeyOfAnother(NotImported):
     """A registry names another key for a gateway than the one that an officer has approved."""
 
-    def __init__(self, gateway: str) -> None:
-        super().__init__(
-            f"gateway {gateway}: public_key is not the one that was approved for it; expected none, or that one"
-        )
 
-
-def import_registry(connection: Connection, registry: Registry) -> None:
-    """Put every entry of a registry into the database; an entry with an id that is there already replaces it.
+def import_registry(
+    connection: Connection, registry: Registry, by: str = "stillcold-server", now: int | None = None
+) -> list[Change]:
+    """Put every entry of a registry into the database; an entry with a key that is there already replaces it.
 
     Entries that the registry does not name stay: what has been measured must keep its line. So does the key of a
-    gateway where the registry names none.
+    gateway where the registry names none, and the stage of a line.
+
+    Parameters
+    ----------
+    by : str
+        Who does it, for the history.
+    now : int, optional
+        ms UTC; by default the clock's.
+
+    Returns
+    -------
+    list of Change
+        What is different now.
 
     Raises
     ------
-    KeyOfAnother
-        When it names another key for a gateway than the one that was approved.
+    NotImported, KeyOfAnother
+        At the first entry that :func:`refusals` names.
     """
-    keys = _checked_keys(connection, registry)
-    upsert(connection, schema.district, [msgspec.structs.asdict(d) for d in registry.district])
-    upsert(connection, schema.enterprise, [msgspec.structs.asdict(e) for e in registry.enterprise])
-    upsert(connection, schema.site, [msgspec.structs.asdict(s) for s in registry.site])
-    upsert(connection, schema.line, [_line(x) for x in registry.line])
-    upsert(connection, schema.gateway, [_gateway(g, keys[g.id]) for g in registry.gateway])
-    upsert(
-        connection,
-        schema.point,
-        [{"id": p.id, "line": p.line, "role": p.role, "gateway": p.gateway} for p in registry.point],
+    known = export_registry(connection)
+    for table, i, field, expected in refusals(connection, registry, known):
+        kind, entry = KINDS[table], getattr(registry, table)[i]
+        raise (KeyOfAnother if table == "gateway" else NotImported)(table, kind.key_of(entry), field, expected)
+    author = Author(by, time.time_ns() // 1_000_000 if now is None else now, "import")
+    return put(connection, settled(registry, known), known, author)
+
+
+def put(connection: Connection, registry: Registry, known: Registry, author: Author) -> list[Change]:
+    """Write what is different in a registry from what is known, with its history."""
+    changes = differences(registry, known)
+    for kind in KINDS.values():
+        changed = {c.subject for c in changes if c.kind == kind.name}
+        entries = [e for e in entries_of(registry, kind) if kind.key_of(e) in changed]
+        (_put_permits if kind.name == "permit" else _put_rows)(connection, kind, entries)
+    write_changes(connection, changes, author)
+    touch(connection, changes)
+    return changes
+
+
+def differences(registry: Registry, known: Registry) -> list[Change]:
+    """What putting in a registry changes of what is known."""
+    changes: list[Change] = []
+    for kind in KINDS.values():
+        before = {kind.key_of(e): e for e in entries_of(known, kind)}
+        for entry in entries_of(registry, kind):
+            changes += changes_of(kind, before.get(kind.key_of(entry)), entry)
+    return changes
+
+
+def settled(registry: Registry, known: Registry) -> Registry:
+    """A registry with what it leaves open as it is known: keys of gateways, stages of lines."""
+    keys = {g.id: g.public_key for g in known.gateway}
+    stages = {x.id: x.stage for x in known.line}
+    return replace(
+        registry,
+        gateway=tuple(g if g.public_key else replace(g, public_key=keys.get(g.id, "")) for g in registry.gateway),
+        line=tuple(_staged(x, stages.get(x.id)) for x in registry.line),
     )
-    known = {(p.line, p.from_at, p.to_at) for p in connection.execute(select(schema.permit))}
-    fresh = [p for p in map(_permit, registry.permit) if (p["line"], p["from_at"], p["to_at"]) not in known]
-    if fresh:
-        connection.execute(schema.permit.insert(), fresh)
-    write_mark(connection, _MARK, registry_revision(connection) + 1)
 
 
-def set_key(connection: Connection, gateway: str, public_key: str) -> None:
+def _staged(line: Line, known: Stage | None) -> Line:
+    """``sealed`` is the stage of a sealed line that names none."""
+    return replace(line, stage=None if line.stage == "sealed" else line.stage or known)
+
+
+def refusals(connection: Connection, registry: Registry, known: Registry) -> Iterator[Refusal]:
+    """The entries of a registry that contradict what is known."""
+    yield from _foreign_keys(connection, registry.gateway, known)
+    lines = {x.id: x for x in known.line}
+    for i, line in enumerate(registry.line):
+        if line.id in lines:
+            yield from (("line", i, field, expected) for field, expected in _leaps(lines[line.id], line))
+
+
+def _leaps(before: Line, after: Line) -> Iterator[tuple[str, str]]:
+    """What an import must not do to a life: only its steps lead from one stage to another."""
+    stage = before.stage or ("sealed" if before.state == "sealed" else None)
+    if after.stage is not None and after.stage != stage:
+        yield "stage", f"must be {stage or 'empty'}, as it is; a step of its life changes it"
+    elif after.state != before.state and stage is not None:
+        kept = "sealed" if stage in SEALED else "permitted"
+        yield "state", f"must be {kept}: the line is in the stage {stage}, which a step of its life changes"
+
+
+def _foreign_keys(connection: Connection, gateways: Iterable[Gateway], known: Registry) -> Iterator[Refusal]:
+    e = schema.enrolment.c
+    kept = {g.id: g.public_key for g in known.gateway}
+    approved = set(connection.scalars(select(e.gateway).where(e.state == "approved")))
+    for i, gateway in enumerate(gateways):
+        if gateway.id in approved and gateway.public_key not in ("", kept[gateway.id]):
+            expected = "is not the one that was approved for it; expected none, or that one"
+            yield "gateway", i, "public_key", expected
+
+
+def set_key(connection: Connection, gateway: str, public_key: str, author: Author) -> None:
     """Believe a gateway's signatures with this key, and with no other."""
+    known = connection.scalar(select(schema.gateway.c.public_key).where(schema.gateway.c.id == gateway))
     connection.execute(update(schema.gateway).where(schema.gateway.c.id == gateway).values(public_key=public_key))
-    write_mark(connection, _MARK, registry_revision(connection) + 1)
+    changes = [Change("gateway", gateway, "public_key", known, public_key)]
+    write_changes(connection, changes, author)
+    touch(connection, changes)
+
+
+def touch(connection: Connection, changes: Iterable[Change]) -> None:
+    """Have detection made anew where what it is made of has changed."""
+    if any(c.kind in JUDGED_BY for c in changes):
+        write_mark(connection, _MARK, registry_revision(connection) + 1)
 
 
 def registry_revision(connection: Connection) -> int:
@@ -69,78 +158,49 @@ def registry_revision(connection: Connection) -> int:
 
 
 def export_registry(connection: Connection) -> Registry:
-    """The whole ledger as a registry."""
-
-    def rows(table: Any, order: Any) -> list[Row[Any]]:
-        return list(connection.execute(select(table).order_by(order)))
-
-    return Registry(
-        district=tuple(District(**r._mapping) for r in rows(schema.district, schema.district.c.id)),
-        enterprise=tuple(Enterprise(**r._mapping) for r in rows(schema.enterprise, schema.enterprise.c.id)),
-        site=tuple(Site(**r._mapping) for r in rows(schema.site, schema.site.c.id)),
-        line=tuple(_read_line(r) for r in rows(schema.line, schema.line.c.id)),
-        gateway=tuple(Gateway(r.id, r.public_key, r.site) for r in rows(schema.gateway, schema.gateway.c.id)),
-        point=tuple(Point(r.id, r.line, r.role, r.gateway) for r in rows(schema.point, schema.point.c.id)),
-        permit=tuple(_read_permit(r) for r in rows(schema.permit, schema.permit.c.id)),
-    )
+    """The whole ledger as a registry, with those permits that are approved."""
+    tables: dict[str, Any] = {kind.name: tuple(_entries(connection, kind)) for kind in KINDS.values()}
+    return Registry(**tables)
 
 
 def permits_of(connection: Connection, line: str) -> list[Permit]:
-    """The permits of a line."""
-    return [_read_permit(r) for r in connection.execute(select(schema.permit).where(schema.permit.c.line == line))]
+    """The approved permits of a line."""
+    p = schema.permit.c
+    rows = connection.execute(select(schema.permit).where(p.line == line, p.state == "approved"))
+    return [KINDS["permit"].entry(row) for row in rows]
 
 
-def _line(line: Line) -> dict[str, Any]:
-    return {
-        "id": line.id, "site": line.site, "name": line.name, "state": line.state, "rated_power": line.rated_power,
-        "nominal_voltage": line.nominal_voltage, "sealed_at": line.sealed_at and _ms(line.sealed_at),
-        "measures": list(line.measures), "dismantle_by": line.dismantle_by and line.dismantle_by.isoformat(),
-    }  # fmt: skip
+def entries_of(registry: Registry, kind: Kind) -> tuple[Entry, ...]:
+    """The entries of a table."""
+    entries: tuple[Entry, ...] = getattr(registry, kind.name)
+    return entries
 
 
-def _gateway(gateway: Gateway, public_key: str) -> dict[str, Any]:
-    return {"id": gateway.id, "public_key": public_key, "site": gateway.site}
+def _entries(connection: Connection, kind: Kind) -> Iterator[Entry]:
+    query = select(kind.table).order_by(*kind.table.primary_key)
+    if kind.name == "permit":
+        query = query.where(schema.permit.c.state == "approved")
+    for row in connection.execute(query):
+        entry = kind.entry(row)
+        yield replace(entry, stage=None) if isinstance(entry, Line) and entry.stage == "sealed" else entry
 
 
-def _checked_keys(connection: Connection, registry: Registry) -> dict[str, str]:
-    """By gateway, the key that it is to have."""
-    g, e = schema.gateway.c, schema.enrolment.c
-    kept = {row.id: row.public_key for row in connection.execute(select(g.id, g.public_key))}
-    approved = set(connection.scalars(select(e.gateway).where(e.state == "approved")))
-    for gateway in registry.gateway:
-        if gateway.id in approved and gateway.public_key not in ("", kept[gateway.id]):
-            raise KeyOfAnother(gateway.id)
-    return {gateway.id: gateway.public_key or kept.get(gateway.id, "") for gateway in registry.gateway}
+def _put_rows(connection: Connection, kind: Kind, entries: Iterable[Entry]) -> None:
+    upsert(connection, kind.table, [_row(kind, entry) for entry in entries])
 
 
-def _permit(permit: Permit) -> dict[str, Any]:
-    return {
-        "line": permit.line, "from_at": _ms(permit.start), "to_at": _ms(permit.end), "reason": permit.reason,
-        "approved_by": permit.approved_by,
-    }  # fmt: skip
+def _row(kind: Kind, entry: Entry) -> dict[str, Any]:
+    row = kind.row(entry)
+    if isinstance(entry, Line) and entry.state == "sealed":
+        row["stage"] = entry.stage or "sealed"
+    return row
 
 
-def _read_line(row: Row[Any]) -> Line:
-    return Line(
-        row.id,
-        row.site,
-        row.name,
-        row.state,
-        row.rated_power,
-        row.nominal_voltage,
-        None if row.sealed_at is None else _moment(row.sealed_at),
-        tuple(row.measures),
-        None if row.dismantle_by is None else date.fromisoformat(row.dismantle_by),
-    )
-
-
-def _read_permit(row: Row[Any]) -> Permit:
-    return Permit(row.line, _moment(row.from_at), _moment(row.to_at), row.reason, row.approved_by)
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
+def _put_permits(connection: Connection, kind: Kind, permits: Iterable[Entry]) -> None:
+    """They are named by line and period, not by their number; one that was asked for is approved by this."""
+    p = schema.permit
+    for permit in permits:
+        row = {**kind.row(permit), "state": "approved"}
+        same = (p.c.line == row["line"]) & (p.c.from_at == row["from_at"]) & (p.c.to_at == row["to_at"])
+        if not connection.execute(update(p).where(same).values(row)).rowcount:
+            connection.execute(p.insert(), row)

@@ -126,7 +126,7 @@ class Stage:
         tables = self._office.server_tables() if self._office else {"mqtt": {"port": self._broker}}
         config = write_server(self.folder, tables=tables, http=self.console.port, hook=hook)
         server = program("stillcold-server")
-        run([server, "import-registry", self.folder / "registry.toml", "--config", config])
+        run([server, "registry", "import", self.folder / "registry.toml", "--config", config])
         self._start_broker(config)
         self.screen.print(f"broker: {kind} on 127.0.0.1:{self._broker}")
         log = self.processes.start("server", [server, "run", "--config", config])

@@ -26,7 +26,7 @@ def fleet_commands() -> None:
 @click.argument("fleet_file", type=_FILE)
 @click.argument("registry_file", type=_FILE)
 def registry_command(fleet_file: Path, registry_file: Path) -> None:
-    """Write the registry of FLEET_FILE for `stillcold-server import-registry`."""
+    """Write the registry of FLEET_FILE for `stillcold-server registry import`."""
     fleet = _load(fleet_file)
     save_registry(registry_of(fleet), registry_file)
     click.echo(f"{fleet.gateways} gateways, {fleet.gateways * fleet.points} points written to {registry_file}")

@@ -12,7 +12,7 @@ _SEALED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def registry_of(fleet: FleetFile) -> Registry:
-    """Sites, lines, points and public keys of a fleet, one site a gateway, for ``stillcold-server import-registry``."""
+    """Sites, lines, points and public keys of a fleet, one site a gateway, for ``stillcold-server registry import``."""
     places = [(i, p) for i in range(fleet.gateways) for p in range(fleet.points)]
     return Registry(
         site=tuple(Site(fleet.gateway_id(i), f"Simulated plant {i + 1}") for i in range(fleet.gateways)),

@@ -1,0 +1,1 @@
+"""The forms of file that the ledger is imported from and exported to."""
