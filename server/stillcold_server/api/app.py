@@ -22,7 +22,20 @@ from stillcold_server.api.matrix import rules
 from stillcold_server.api.models.base import ProblemBody
 from stillcold_server.api.problems import Problem, of_http, of_validation, problem_response
 from stillcold_server.api.refusals import note_refused_request
-from stillcold_server.api.routes import account, alarms, alerts, audit, events, health, identity, jobs, ledger, users
+from stillcold_server.api.routes import (
+    account,
+    alarms,
+    alerts,
+    audit,
+    events,
+    health,
+    identity,
+    jobs,
+    ledger,
+    line_ledger,
+    registry_files,
+    users,
+)
 from stillcold_server.api.services import Services, wall_clock
 from stillcold_server.config import Config
 from stillcold_server.console.assets import STATIC
@@ -96,7 +109,20 @@ def create_app(
     )
     app.state.services = Services(engine, config, hub, metrics, now)
     api = APIRouter(prefix=API, responses=_PROBLEMS)
-    for part in (account, ledger, identity, alerts, alarms, events, health, jobs, users, audit):
+    for part in (
+        account,
+        ledger,
+        line_ledger,
+        registry_files,
+        identity,
+        alerts,
+        alarms,
+        events,
+        health,
+        jobs,
+        users,
+        audit,
+    ):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.outside)

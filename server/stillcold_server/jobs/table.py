@@ -7,13 +7,19 @@ from apscheduler.triggers.cron import CronTrigger
 from stillcold_server.jobs.model import Job
 from stillcold_server.jobs.retention import forget
 from stillcold_server.language.words import SHANGHAI
+from stillcold_server.registry.deadlines import remind_job
+from stillcold_server.registry.documents import forget_job
 
 
 def _daily(hour: int, minute: int = 0) -> CronTrigger:
     return CronTrigger(hour=hour, minute=minute, timezone=SHANGHAI)
 
 
-_ALL = (Job("retention", _daily(3, 30), forget),)
+_ALL = (
+    Job("retention", _daily(3, 30), forget),
+    Job("loose_documents", _daily(3, 40), forget_job),
+    Job("reminders", _daily(8), remind_job),
+)
 JOBS: Mapping[str, Job] = {job.name: job for job in _ALL}
 """By name."""
 
