@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 from sqlalchemy import Engine
 
 from stillcold_core.evidence.bundle.trust import trust_text
@@ -13,6 +14,7 @@ from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import write
 from support.evidence import House
 from support.gateway import SignedGateway
+from support.screen import Screen
 from support.story import NOW, feed, restart_story
 from support.web import Web
 
@@ -64,3 +66,12 @@ def restarted(web: Web, gateway: SignedGateway) -> Web:
     """The served application after a restart on line f1."""
     feed(web.engine, gateway, restart_story())
     return web
+
+
+@pytest.fixture
+def screen(chromium: Browser, web: Web) -> Iterator[Screen]:
+    """A desktop's page over the plant, without alerts; nothing may go wrong in it."""
+    screen = Screen(chromium, web, 1280, 800)
+    yield screen
+    screen.page.context.close()
+    assert screen.wrong == []

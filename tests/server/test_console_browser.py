@@ -1,55 +1,17 @@
 """The console in a real browser: live updates, curves, a phone's width."""
 
+import re
 import time
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 from sqlalchemy import Engine
 
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
-from support.browser import page_of
-from support.gateway import DEAD, LIVE, SignedGateway, steady
-from support.story import feed
-from support.web import PASSWORD, Web
-
-
-class Screen:
-    """A page, and everything in it that went wrong."""
-
-    def __init__(self, browser: Browser, web: Web, width: int, height: int) -> None:
-        self.page = page_of(browser, width, height, "zh-CN")
-        self.wrong: list[str] = []
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
-        self.web = web
-
-    def log_in(self, role: str) -> Page:
-        """Log in as a new account of a role, by the form."""
-        self.web.user(role, role)
-        self.page.goto(f"{self.web.url}/")
-        self.page.fill("[name=name]", role)
-        self.page.fill("[name=password]", PASSWORD)
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_url("**/alerts")
-        return self.page
-
-
-@pytest.fixture
-def screen(chromium: Browser, web: Web) -> Iterator[Screen]:
-    """A desktop's page over the plant, without alerts; nothing may go wrong in it."""
-    screen = Screen(chromium, web, 1280, 800)
-    yield screen
-    screen.page.context.close()
-    assert screen.wrong == []
-
-
-def restart_on(web: Web, gateway: SignedGateway, start: float, point: str = "p1") -> None:
-    """A dead line, then one that runs to this moment."""
-    feed(web.engine, gateway, steady(DEAD, start=start, count=30, point=point), web.clock.now)
-    feed(web.engine, gateway, steady(LIVE, start=start + 30, count=20, point=point), web.clock.now)
-    web.hub.publish("alerts")
+from support.gateway import SignedGateway
+from support.screen import Screen, restart_on
+from support.web import Web
 
 
 @pytest.mark.requirement("console.live")
@@ -143,7 +105,7 @@ def test_a_console_that_cannot_hear_says_so_and_catches_up(
     with page.expect_response(lambda r: r.url.endswith("/alerts")):
         web.hub.publish("alerts")  # the stream is open when this arrives
     web.stop()
-    expect(lost).to_be_visible()
+    expect(lost).to_have_text(re.compile(r"^自 \d\d:\d\d:\d\d 起与服务器失去联系"))
     with Web(engine, web.clock.now, web.port) as again:
         restart_on(again, gateway, again.clock.now / 1000 - 60)
         expect(lost).to_be_hidden()

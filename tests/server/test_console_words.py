@@ -102,6 +102,8 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "chain_note.": ("gap", "lost", "unwritten", "fork", "broken", "clock"),
     "nav.": tuple(entry.word for entries in GROUPS.values() for entry in entries),
     "menu.": tuple(GROUPS),
+    "sound.": ("on", "blocked", "silent"),
+    "keys.": ("title", "next", "previous", "open", "acknowledge", "shelve", "help", "enabled", "close"),
     "age.": ("now", "second", "minute", "hour", "day"),
     "duration.": ("second", "minute", "minutes", "hour", "hours", "day"),
     "login.": ("bad_login", "throttled"),

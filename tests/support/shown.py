@@ -119,15 +119,16 @@ def every_page(page: Page, url: str, known: set[str], first: Sequence[str] = ("/
     ahead = list(first)
     while ahead:
         path = ahead.pop(0)
-        if form_of(path) in known:
+        if form_of(path) in known and path not in first:
             continue
         answer = page.goto(url + path)
         if answer is None or answer.status != 200 or not answer.headers["content-type"].startswith("text/html"):
             continue
-        known.add(form_of(path))
-        yield path
         links = page.eval_on_selector_all("a[href]:not([download])", "all => all.map(a => a.getAttribute('href'))")
         ahead += [urlsplit(urljoin(path, link)).path for link in links if link.startswith("/")]
+        if form_of(path) not in known:
+            known.add(form_of(path))
+            yield path
 
 
 def form_of(path: str) -> str:

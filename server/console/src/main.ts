@@ -2,7 +2,9 @@ import "./style.css";
 import "htmx.org";
 import { keepAges } from "./ages";
 import { drawCharts, refreshCharts } from "./charts";
+import { listenToKeys } from "./keys";
 import { follow } from "./live";
+import { soundAlarms } from "./sound";
 
 keepAges();
 drawCharts(document);
@@ -16,4 +18,6 @@ if (document.body.dataset["live"] !== undefined) {
     document.body.dispatchEvent(new CustomEvent("stillcold:changed", { detail: topic }));
     refreshCharts();
   });
+  soundAlarms();
+  listenToKeys();
 }

@@ -20,7 +20,7 @@ let started = false;
 function start(): void {
   started = true;
   listen((message) => {
-    if (message.kind !== "changed") state = message;
+    if (message.kind === "open" || message.kind === "lost") state = message;
     for (const tab of tabs) tab.postMessage(message);
   });
 }

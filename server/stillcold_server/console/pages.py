@@ -10,9 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from stillcold_server.api.guard import Caller
 from stillcold_server.api.moments import to_iso
 from stillcold_server.api.problems import Problem
-from stillcold_server.api.read.alerts import waiting_incidents
 from stillcold_server.api.services import Services, services_of
 from stillcold_server.console.assets import Assets
+from stillcold_server.console.bar import Bar, load_bar
 from stillcold_server.console.navigation import current, menu
 from stillcold_server.console.witnesses import wrong
 from stillcold_server.language import told, words
@@ -67,7 +67,7 @@ class Console:
         inside = who is not None and not who.account.must_change
         values |= {
             "t": texts, "who": who, "now": now,
-            "bar": _waiting(services) if who and inside and who.account.may("watch") else None,
+            "bar": _bar(services) if who and inside and who.account.may("watch") else None,
             "age": lambda ms: words.length((now - ms) / 1000, texts, "age"),
             "duration": lambda seconds: words.length(seconds, texts), "here": local_path(request),
             "live": bool(who and inside and who.account.may("watch", "system")),
@@ -127,6 +127,6 @@ def safe_next(path: str, otherwise: str = "/") -> str:
     return path if ours else otherwise
 
 
-def _waiting(services: Services) -> dict[str, int]:
+def _bar(services: Services) -> Bar:
     with read(services.engine) as connection:
-        return waiting_incidents(connection)
+        return load_bar(connection)
