@@ -11,19 +11,18 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from stillcold_server.language.texts import LANGUAGES
-from stillcold_server.people.rights import ROLES
 from stillcold_server.store.database import open_database
 from stillcold_server.store.migrate import prepare
 from support.browser import browser
-from support.shown import every_page, form_of, furnish
+from support.shown import ACCOUNTS, enter, every_page, form_of, furnish
 from support.story import NOW
-from support.web import PASSWORD, Web
+from support.web import Web
 
 _SCREENS: dict[str, ViewportSize] = {"wide": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 
 
 def main(folder: Path) -> None:
-    """Serve a furnished console and take everything that each role can open and those before it could not."""
+    """Serve a furnished console and take everything that each account can open and those before it could not."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as temporary:
@@ -40,10 +39,9 @@ def main(folder: Path) -> None:
 def _take_all(chromium: Browser, web: Web, folder: Path) -> list[str]:
     known: set[str] = set()
     names = []
-    for role in ROLES:
-        web.user(role, role)
+    for roles in ACCOUNTS:
         page = chromium.new_context(locale="zh-CN", color_scheme="light").new_page()
-        _log_in(page, web, role)
+        enter(page, web, roles)
         for path in every_page(page, web.url, known):
             name = re.sub(r"[^a-z]+", "-", form_of(path).replace("…", "one")).strip("-")
             for language, screen in _looks(page):
@@ -72,14 +70,6 @@ def _settle(page: Page, screen: str) -> None:
     size = _SCREENS[screen]
     height = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
-
-
-def _log_in(page: Page, web: Web, role: str) -> None:
-    page.goto(f"{web.url}/login")
-    page.fill("[name=name]", role)
-    page.fill("[name=password]", PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(lambda url: not url.endswith("/login"))
 
 
 def _index(names: list[str]) -> str:

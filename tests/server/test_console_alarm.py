@@ -5,9 +5,7 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from stillcold_core.detect.findings import Finding
-from stillcold_server.alerts.lifecycle import record
-from stillcold_server.store.database import write
+from support.alerts import found, raise_alert
 from support.gateway import SignedGateway
 from support.screen import Screen, restart_on
 from support.web import Web
@@ -22,7 +20,7 @@ def _plays(page: Page, pattern: str) -> None:
 def test_an_alarm_sounds_in_one_tab_until_it_is_acknowledged(screen: Screen, web: Web, gateway: SignedGateway) -> None:
     """Silence ends with the next alarm; the bar names the gravest on every page."""
     web.clock.now = int(time.time() * 1000)
-    page = screen.log_in("officer")
+    page = screen.log_in("duty_officer")
     _plays(page, "")
     restart_on(web, gateway, web.clock.now / 1000 - 60)
     _plays(page, "critical")
@@ -36,9 +34,7 @@ def test_an_alarm_sounds_in_one_tab_until_it_is_acknowledged(screen: Screen, web
     page.click("#sound")
     _plays(page, "")
     expect(second.locator("#sound")).to_have_attribute("data-state", "silent")
-    finding = Finding("tamper.ct", "warning", "kc-017", "mill", "p2", time.time(), time.time(), "its reason", {})
-    with write(web.engine) as connection:
-        record(connection, finding, web.clock.now + 1000)
+    raise_alert(web.engine, [], web.clock.now + 1000, found(line="mill", point="p2", severity="warning"))
     web.hub.publish("alerts")
     _plays(page, "critical")
 
@@ -48,7 +44,7 @@ def test_an_officer_acknowledges_by_keys(screen: Screen, web: Web, gateway: Sign
     """Only what he has gone to; with the keys switched off nothing happens."""
     web.clock.now = int(time.time() * 1000)
     restart_on(web, gateway, web.clock.now / 1000 - 60)
-    page = screen.log_in("officer")
+    page = screen.log_in("duty_officer")
     page.keyboard.press("?")
     page.locator("#keys input").uncheck()
     page.keyboard.press("Escape")

@@ -14,14 +14,19 @@ from stillcold_core.contract.report import BusReport, GatewayReport
 from stillcold_core.detect.findings import Finding
 from stillcold_core.readings import Absence, Sample, Value
 from stillcold_core.registry import Gateway, Line, Measure, Permit, Point, Registry, Site
-from stillcold_server.alerts.lifecycle import acknowledge, record
+from stillcold_server.alerts.lifecycle import acknowledge
+from stillcold_server.alerts.pipeline import page_by, take
+from stillcold_server.api.guard import COOKIE
 from stillcold_server.ingest.status import note_status
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import write
 from support.found import EVIDENCE, HEATS
 from support.gateway import DEAD, EXPONENTS, SignedGateway, steady
 from support.story import NOW, START, feed, restart_story
+from support.web import Web
 
+ACCOUNTS = ("duty_officer+inspector+bureau_energy+district_lead+system_admin", "security_admin", "audit_admin")
+"""Who together sees everything; administrators are apart."""
 _HOUR = 3600.0
 _ID = re.compile(r"/(lines|alerts|incidents)/[^/]+")
 
@@ -74,7 +79,7 @@ def _further(connection: Connection) -> None:
     ):
         finding = Finding(kind, "critical" if kind.startswith("f") else "warning", "kc-017", line, point, began,
                           began + 5400, "its reason", evidence)  # fmt: skip
-        record(connection, finding, NOW - 60_000)
+        take(connection, finding, NOW - 60_000, page_by(["hook"]))
         if line == "press":
             acknowledge(connection, finding.id, actor="officer", note="已派人到场", now=NOW - 30_000)
     buses = (BusReport("cabinet", 4, 1, True), BusReport("hall", 1, 1, False))
@@ -111,7 +116,14 @@ def _registry(gateway: SignedGateway, silent: SignedGateway) -> Registry:
     )  # fmt: skip
 
 
-def every_page(page: Page, url: str, known: set[str], first: Sequence[str] = ("/alerts",)) -> Iterator[str]:
+def enter(page: Page, web: Web, roles: str) -> None:
+    """Make an account and open its first page."""
+    web.user(roles, roles)
+    page.context.add_cookies([{"name": COOKIE, "value": web.token(roles), "url": web.url}])
+    page.goto(web.url)
+
+
+def every_page(page: Page, url: str, known: set[str], first: Sequence[str] = ("/password",)) -> Iterator[str]:
     """Open every page that links lead to from those on, one of each form; its form is added to ``known``.
 
     Two addresses have one form where only the line or the alert that they are about differs, or the query.

@@ -26,7 +26,7 @@ class Bar:
     """
 
     counts: dict[str, int]
-    first: Row[Any] | None
+    first: Row[*tuple[Any, ...]] | None
     newest: int
 
     @property
