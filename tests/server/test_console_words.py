@@ -10,6 +10,7 @@ from stillcold_agent.counts import REASONS as TROUBLES
 from stillcold_core import detect
 from stillcold_core.detect.presence import Condition
 from stillcold_core.quantities import QUANTITIES
+from stillcold_core.readings import Absence
 from stillcold_core.registry import Measure, Role
 from stillcold_server.alerts.pipeline import HIDES, SHOWS
 from stillcold_server.alerts.stages import FLAGS, SEVERITIES, STAGES
@@ -102,6 +103,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "chain_note.": ("gap", "lost", "unwritten", "fork", "broken", "clock"),
     "nav.": tuple(entry.word for entries in GROUPS.values() for entry in entries),
     "menu.": tuple(GROUPS),
+    "absence.": (*Absence, "no_data"),
     "sound.": ("on", "blocked", "silent"),
     "keys.": ("title", "next", "previous", "open", "acknowledge", "shelve", "help", "enabled", "close"),
     "age.": ("now", "second", "minute", "hour", "day"),

@@ -16,7 +16,7 @@ from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import rollups
 from stillcold_server.store.database import read
-from stillcold_server.store.series import read_series
+from stillcold_server.store.series import Absent, read_series
 from support.gateway import DEAD, EXPONENTS, SignedGateway
 
 START = 1_800_000_000
@@ -111,3 +111,26 @@ def test_days_begin_at_midnight_in_shanghai() -> None:
     (start,) = rollups.starts(np.array([noon]), 86400).tolist()
     assert start == 1_799_942_400_000  # 2027-01-15T00:00:00+08:00
     assert math.isclose((noon - start) / 3_600_000, 16)
+
+
+@pytest.mark.requirement("store.series.absent")
+def test_what_was_not_read_has_a_cause_and_an_end(engine: Engine, plant: Registry, gateway: SignedGateway) -> None:
+    """Up to the next reading, across batches; a quantity that is read more rarely is no absence, nor is half a one."""
+    samples = noisy(30)
+    for i in (7, 8, 9, 10, 11, 28, 29):
+        cause = Absence.TIMEOUT if i < 11 else Absence.BREAKER_OPEN
+        samples[i] = Sample("p1", samples[i].time, dict.fromkeys(DEAD, cause))
+    samples[20] = Sample("p1", samples[20].time, {**DEAD, "active_power": Absence.OUT_OF_RANGE})
+    fill(engine, gateway, samples, size=10)
+    at = START * 1000
+    with read(engine) as connection:
+        found = read_series(connection, "p1", ["active_power", "current_l1"], 0, 2 * at, 1000).absent
+        thinned = read_series(connection, "p1", ["active_power", "current_l1"], 0, 2 * at, 10).absent
+        alone = read_series(connection, "p1", ["active_power"], at + 19_000, at + 22_000, 1000).absent
+    assert found == [
+        Absent(at + 7000, at + 11_000, "timeout"),
+        Absent(at + 11_000, at + 12_000, "breaker_open"),
+        Absent(at + 28_000, at + 29_001, "breaker_open"),
+    ]
+    assert thinned == found
+    assert alone == [Absent(at + 20_000, at + 21_000, "out_of_range")]

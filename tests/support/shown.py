@@ -118,8 +118,9 @@ def _registry(gateway: SignedGateway, silent: SignedGateway) -> Registry:
 
 def enter(page: Page, web: Web, roles: str) -> None:
     """Make an account and open its first page."""
-    web.user(roles, roles)
-    page.context.add_cookies([{"name": COOKIE, "value": web.token(roles), "url": web.url}])
+    name = roles.partition("+")[0]
+    web.user(name, roles)
+    page.context.add_cookies([{"name": COOKIE, "value": web.token(name), "url": web.url}])
     page.goto(web.url)
 
 

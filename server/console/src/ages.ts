@@ -2,12 +2,18 @@
 
 type Words = Record<"now" | "second" | "minute" | "hour" | "day", string>;
 
+const ahead = Number(document.body.dataset["now"]) - Date.now(); // ms that the server's clock is ahead of this machine's
+
+// What the server's clock shows, in ms: nobody looks after the clock of a wall screen.
+export function serverNow(): number {
+  return Date.now() + ahead;
+}
+
 export function keepAges(): void {
   const words = JSON.parse(document.body.dataset["age"] ?? "{}") as Words;
-  const ahead = Number(document.body.dataset["now"]) - Date.now();
   setInterval(() => {
     for (const element of document.querySelectorAll<HTMLTimeElement>("time[data-ago]")) {
-      const text = ago((Date.now() + ahead - Date.parse(element.dateTime)) / 1000, words);
+      const text = ago((serverNow() - Date.parse(element.dateTime)) / 1000, words);
       if (element.textContent !== text) element.textContent = text;
     }
   }, 1000);

@@ -2,50 +2,58 @@
 
 import { LineChart } from "echarts/charts";
 import {
-  GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, TitleComponent, TooltipComponent,
+  DataZoomComponent, GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, TitleComponent,
+  TooltipComponent,
 } from "echarts/components";
 import * as echarts from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
+import { serverNow } from "./ages";
+import { type Hole, holesOf, usualStep, GAP } from "./holes";
 import { type Column, fetchAll, type Series } from "./series";
 
 echarts.use([
-  LineChart, GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, TitleComponent, TooltipComponent,
-  CanvasRenderer,
+  LineChart, DataZoomComponent, GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, TitleComponent,
+  TooltipComponent, CanvasRenderer,
 ]);
 
 type Words = Record<string, string>;
 type Pair = [number, number | null];
 interface Curve { point: string; quantity: string; name: string; ink: string }
 interface Panel { title: string; curves: Curve[]; factor: number; limit: number | null; from_zero: boolean; steps: boolean }
-interface Spec { start: number; end: number; panels: Panel[]; marks: Record<string, number | null>; areas: Pair[] }
+interface Spec { start: number; end: number; panels: Panel[]; marks: Record<string, number | null>; areas: Pair[]; fitted: boolean }
 type Read = Map<string, Series>;
 
 const PAUSE = 5000; // ms between two readings of the same curve
-const GAP = 5; // usual steps after which a curve is broken off instead of drawn through
 const DASHES: Record<string, string> = { l2: "dashed", l3: "dotted" };
-const [ABOVE, TITLE, LEGEND] = [14, 22, 44]; // px: marks' words, a panel's title, legend and times
+const LEFT = 80; // px, for the figures of a register: all panels begin below one another
+const [ABOVE, TITLE, BELOW] = [14, 22, 84]; // px: marks' words, a panel's title, times with slider and legend
 
 export function draw(element: HTMLElement): () => void {
   const words = JSON.parse(element.dataset["words"] ?? "{}") as Words;
+  const causes = JSON.parse(element.dataset["absences"] ?? "{}") as Words;
   const message = document.createElement("p");
   message.className = "hint";
   message.textContent = words["loading"] ?? "";
   const canvas = document.createElement("div");
   element.replaceChildren(canvas, message);
   let said = told(element);
-  canvas.className = `canvas panels-${(JSON.parse(said) as Spec).panels.length}`;
+  canvas.className = "canvas";
   const chart = echarts.init(canvas);
   new ResizeObserver(() => chart.resize()).observe(canvas);
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
   const show = async (): Promise<void> => {
     const spec = JSON.parse(said) as Spec;
-    const [from, to] = spec.end ? [spec.start, spec.end] : [Date.now() + spec.start, Date.now()];
+    const [from, to] = spec.end ? [spec.start, spec.end] : [serverNow() + spec.start, serverNow()];
     try {
       const read = await fetchAll(spec.panels.flatMap((panel) => panel.curves), from, to);
-      const [begin, end] = spec.end ? fitted(read, from, to) : [from, to];
+      const [begin, end] = spec.end && spec.fitted ? fitted(read, from, to) : [from, to];
       const panels = measured(spec.panels, read);
-      chart.setOption(option(spec, words, panels, read, begin, end, canvas.clientHeight), { notMerge: true });
+      canvas.className = `canvas panels-${panels.length}`;
+      chart.resize();
+      const seen = zoomed(chart);
+      chart.setOption(option(spec, words, causes, panels, read, begin, end, canvas.clientHeight), { notMerge: true });
+      if (seen) chart.dispatchAction({ type: "dataZoom", start: seen[0], end: seen[1] });
       message.textContent = remark(words, read);
       element.dataset["drawn"] = String(Math.max(...[...read.values()].map((series) => series.times.length)));
     } catch {
@@ -58,13 +66,19 @@ export function draw(element: HTMLElement): () => void {
   dark.addEventListener("change", () => void show());
   return () => {
     const { end } = JSON.parse(said) as Spec;
-    const closed = end !== 0 && end < Date.now() - 60_000; // nothing more comes
+    const closed = end !== 0 && end < serverNow() - 60_000; // nothing more comes
     const now = told(element);
     if (now === said && (closed || Date.now() - last < PAUSE)) return;
     last = Date.now();
     said = now;
     void show();
   };
+}
+
+// What somebody has zoomed to, in per cent: new samples leave it.
+function zoomed(chart: echarts.ECharts): [number, number] | undefined {
+  const [zoom] = ((chart.getOption() as { dataZoom?: { start: number; end: number }[] } | undefined)?.dataZoom ?? []);
+  return zoom && (zoom.start > 0 || zoom.end < 100) ? [zoom.start, zoom.end] : undefined;
 }
 
 function told(element: HTMLElement): string {
@@ -91,12 +105,12 @@ function column(read: Read, curve: Curve): Column | undefined {
 }
 
 function option(
-  spec: Spec, words: Words, panels: Panel[], read: Read, from: number, to: number, height: number,
+  spec: Spec, words: Words, causes: Words, panels: Panel[], read: Read, from: number, to: number, height: number,
 ): echarts.EChartsCoreOption {
   const ink = style("--ink");
   const faint = style("--rule");
   const axis = { axisLine: { lineStyle: { color: faint } }, axisLabel: { color: ink }, splitLine: { lineStyle: { color: faint } } };
-  const block = (height - ABOVE - LEGEND) / panels.length;
+  const block = (height - ABOVE - BELOW) / panels.length;
   const names = panels.filter((panel) => panel.curves.length > 1).flatMap((panel) => panel.curves.map((curve) => words[curve.name] ?? curve.name));
   return {
     animation: false,
@@ -108,7 +122,7 @@ function option(
     title: panels.map((panel, i) => ({
       text: words[panel.title] ?? "", left: 0, top: i === 0 ? 0 : ABOVE + i * block - 2, padding: 0, textStyle: { color: ink, fontSize: 13 },
     })),
-    grid: panels.map((_, i) => ({ left: 56, right: 16, top: ABOVE + i * block + TITLE, height: block - TITLE - 10 })),
+    grid: panels.map((_, i) => ({ outerBoundsMode: "none", left: LEFT, right: 16, top: ABOVE + i * block + TITLE, height: block - TITLE - 10 })),
     xAxis: panels.map((_, i) => ({
       ...axis, type: "time", gridIndex: i, min: from, max: to, splitLine: { show: false },
       axisLabel: { color: ink, hideOverlap: true, formatter: (value: number) => clock(value), show: i === panels.length - 1 },
@@ -118,11 +132,23 @@ function option(
       ...axis, type: "value", gridIndex: i, splitNumber: 3,
       ...(panel.from_zero ? { min: (v: { min: number }) => Math.min(0, v.min) } : { scale: true }),
     })),
-    series: panels.flatMap((panel, i) => lines(panel, i, read, words, spec)),
+    dataZoom: [
+      // With the control key only: without it a wheel moves the page.
+      { type: "inside", xAxisIndex: "all", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false, preventDefaultMouseMove: false },
+      { type: "slider", xAxisIndex: "all", bottom: 28, height: 18, left: LEFT, right: 16, showDataShadow: false, labelFormatter: (at: number) => clock(at, true), textStyle: { color: ink } },
+    ],
+    series: panels.flatMap((panel, i) => lines(panel, i, read, words, spec, holesIn(panel, read, from, to), causes)),
   };
 }
 
-function lines(panel: Panel, index: number, read: Read, words: Words, spec: Spec): object[] {
+function holesIn(panel: Panel, read: Read, from: number, to: number): Hole[] {
+  const series = read.get(panel.curves[0]?.point ?? "");
+  return series ? holesOf(series, from, Math.min(to, serverNow())) : [];
+}
+
+function lines(
+  panel: Panel, index: number, read: Read, words: Words, spec: Spec, holes: Hole[], causes: Words,
+): object[] {
   const { factor, limit } = panel;
   return panel.curves.flatMap((curve, i) => {
     const values = column(read, curve);
@@ -138,7 +164,7 @@ function lines(panel: Panel, index: number, read: Read, words: Words, spec: Spec
         color: style(`--${curve.ink}`),
         ...(panel.steps ? { step: "end" } : {}),
         lineStyle: { width: 1.6, type: DASHES[curve.ink] ?? "solid" },
-        ...(i === 0 ? { markLine: markLine(index, words, spec.marks, limit === null ? undefined : limit * factor), markArea: markArea(index, spec.areas) } : {}),
+        ...(i === 0 ? { markLine: markLine(index, words, spec.marks, limit === null ? undefined : limit * factor), markArea: markArea(index, spec.areas, holes, causes) } : {}),
       },
     ];
   });
@@ -163,8 +189,7 @@ function band(base: object, curve: Curve, column: Column, times: number[], facto
 
 // A missing stretch is a hole in the curve: nobody has measured there.
 function pairs(times: number[], values: (number | null)[], factor: number): Pair[] {
-  const steps = times.slice(1).map((time, i) => time - (times[i] ?? time)).sort((a, b) => a - b);
-  const usual = steps[Math.floor(steps.length / 2)] ?? 0;
+  const usual = usualStep(times);
   const out: Pair[] = [];
   times.forEach((time, i) => {
     const before = times[i - 1];
@@ -192,12 +217,19 @@ function markLine(panel: number, words: Words, marks: Record<string, number | nu
   return { silent: true, symbol: "none", animation: false, data: [...upright, ...level] };
 }
 
-function markArea(panel: number, areas: Pair[]): object {
+function markArea(panel: number, areas: Pair[], holes: Hole[], causes: Words): object {
+  const label = { show: panel === 0, position: "insideTop", color: style("--ink") };
+  const hole = { color: style("--soft"), opacity: 0.22 };
   return {
     silent: true,
     itemStyle: { color: style("--warning"), opacity: 0.14 },
-    label: { show: panel === 0, position: "insideTop", color: style("--ink"), fontWeight: 700 },
-    data: areas.map(([from, to], i) => [{ name: String(i + 1), xAxis: from }, { xAxis: to }]),
+    label: { ...label, fontWeight: 700 },
+    data: [
+      ...areas.map(([from, to], i) => [{ name: String(i + 1), xAxis: from }, { xAxis: to }]),
+      ...holes.map(({ from, to, cause }) => [
+        { name: causes[cause] ?? cause, xAxis: from, itemStyle: hole, label: { ...label, fontWeight: 400, fontSize: 11 } }, { xAxis: to },
+      ]),
+    ],
   };
 }
 

@@ -7,10 +7,13 @@ export interface Column {
   high: (number | null)[] | null;
 }
 
+export interface Absent { from: string; to: string; cause: string }
+
 export interface Series {
   resolution: number;
   times: string[];
   columns: Record<string, Column>;
+  absent: Absent[];
 }
 
 // What is asked of each point, in one request a point.

@@ -69,6 +69,8 @@ class Chart:
         ms by the key of the word that is written there.
     areas : sequence of (int, int)
         ms, shaded and numbered.
+    fitted : bool
+        Whether it may be cut to the time in which something was read.
     """
 
     start: int
@@ -76,6 +78,7 @@ class Chart:
     panels: Sequence[Panel]
     marks: dict[str, int | None] = field(default_factory=dict)
     areas: Sequence[tuple[int, int]] = ()
+    fitted: bool = True
 
     def spec(self) -> dict[str, Any]:
         """For the script that draws it."""
@@ -89,6 +92,7 @@ class Neighbour:
     point: str
     role: str
     site: str
+    line: str
     line_name: str
 
 
@@ -96,18 +100,24 @@ def neighbours(connection: Connection) -> list[Neighbour]:
     """All points with the site and the name of their line."""
     p, n = schema.point.c, schema.line.c
     rows = connection.execute(
-        select(p.id, p.role, n.site, n.name).join(schema.line, n.id == p.line).order_by(n.site, p.role.desc(), p.id)
+        select(p.id, p.role, n.site, n.id, n.name)
+        .join(schema.line, n.id == p.line)
+        .order_by(n.site, p.role.desc(), p.id)
     )
     return [Neighbour(*row) for row in rows]
 
 
-def chart_of_alert(alert: Alert, points: Iterable[Neighbour]) -> Chart:
-    """What an alert is about, around its time."""
+def chart_of_alert(alert: Alert, points: Iterable[Neighbour], around: int | None = None) -> Chart:
+    """What an alert is about, around its time; ``around`` is ms before and after it."""
     heats = heats_of(alert.evidence)
     before, after = _RESTART if alert.kind.startswith("restart.") else _LONG
+    if around is not None:
+        before = after = around
     last = max([alert.detected, *(h.ended for h in heats)])
     marks = {"began": alert.began, "detected": alert.detected, "ended": alert.ended}
-    return Chart(alert.began - before, last + after, panels_of(alert, list(points)), marks, areas(heats))
+    return Chart(
+        alert.began - before, last + after, panels_of(alert, list(points)), marks, areas(heats), around is None
+    )
 
 
 def chart_of_point(point: Point, hours: float, heats: Iterable[Heat] = ()) -> Chart:
@@ -130,8 +140,13 @@ def panels_of(alert: Alert, points: Sequence[Neighbour]) -> list[Panel]:
         return [_frequencies(at, others[:_OTHERS]), _power(at)]
     if alert.kind in _PANELS:
         return [make(at) for make in _PANELS[alert.kind]]
-    role = next((p.role for p in points if p.point == at), "feeder")
-    return [_limited(panel, alert) for panel in _usual(at, role)]
+    here = next((p for p in points if p.point == at), None)
+    role = here.role if here else "feeder"
+    own = [_limited(panel, alert) for panel in _usual(at, role)]
+    if not here or not alert.kind.startswith("restart."):
+        return own
+    witnesses = [p for p in points if p.line == here.line and p.point != at]
+    return [*own, *_further(at, role), *(panel for p in witnesses for panel in _usual(p.point, p.role))]
 
 
 def _balance(alert: Alert, points: Sequence[Neighbour]) -> list[Panel]:
@@ -165,6 +180,11 @@ def _usual(point: str, role: str) -> list[Panel]:
     return [_currents(point), _voltages(point), _power(point)]
 
 
+def _further(point: str, role: str) -> list[Panel]:
+    """What else a meter tells of a line that should be dead."""
+    return [_distortions(point), _register(point)] if role in _ELECTRICAL else []
+
+
 def _limited(panel: Panel, alert: Alert) -> Panel:
     limit = alert.evidence.get("limit")
     if alert.kind != f"restart.{panel.title}" or not isinstance(limit, int | float):
@@ -194,7 +214,7 @@ def _frequencies(point: str, others: Sequence[str]) -> Panel:
 
 
 def _register(point: str) -> Panel:
-    return _near(_one("energy", "active_energy_import", point, 1e-3))
+    return replace(_near(_one("energy", "active_energy_import", point, 1e-3)), steps=True)
 
 
 def _currents(point: str) -> Panel:

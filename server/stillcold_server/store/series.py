@@ -1,13 +1,13 @@
 """Reading series back: from the stored batches where they are few, from rollups where they are many."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, func, select
 
-from stillcold_core.contract.batch import Block, decode_batch
+from stillcold_core.contract.batch import CAUSES, UNASKED, Block, decode_batch
 from stillcold_core.evidence.envelope import stored_payload
 from stillcold_server.store import rollups
 from stillcold_server.store.schema import batch, batch_point
@@ -15,6 +15,23 @@ from stillcold_server.store.schema import batch, batch_point
 Floats = npt.NDArray[np.float64]
 _MOST_RAW = 20_000
 """Samples that are decoded and thinned; above that a rollup serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A while in which nothing that was asked for was read.
+
+    Attributes
+    ----------
+    start, end : int
+        ms UTC: of the first sample without a number, and of the next one with one.
+    cause : str
+        A word of :class:`~stillcold_core.readings.Absence`.
+    """
+
+    start: int
+    end: int
+    cause: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +46,8 @@ class Series:
         By quantity: the values themselves, or mean, least and largest of each period; NaN where nothing was read.
     resolution : float
         s of a period; 0 for samples as they were read.
+    absent : sequence of Absent
+        In order; none where a rollup serves, which does not keep causes.
     """
 
     times: npt.NDArray[np.int64]
@@ -36,6 +55,7 @@ class Series:
     low: dict[str, Floats]
     high: dict[str, Floats]
     resolution: float
+    absent: Sequence[Absent] = ()
 
 
 def read_series(
@@ -58,10 +78,12 @@ def read_series(
     samples = connection.scalar(select(func.sum(batch_point.c.samples)).where(here)) or 0
     if samples > _MOST_RAW:
         return _from_rollups(connection, point, quantities, start, end, max_points)
-    times, columns = _decoded(_blocks(connection, point, start, end), quantities, start, end)
+    blocks = _blocks(connection, point, start, end)
+    times, columns = _decoded(blocks, quantities, start, end)
+    absent = _absent(blocks, quantities, start, end)
     if len(times) <= max_points:
-        return Series(times, columns, columns, columns, 0.0)
-    return _thinned(times, columns, max(1, -(-(end - start + 1) // max_points)))
+        return Series(times, columns, columns, columns, 0.0, absent)
+    return replace(_thinned(times, columns, max(1, -(-(end - start + 1) // max_points))), absent=absent)
 
 
 def _blocks(connection: Connection, point: str, start: int, end: int) -> list[Block]:
@@ -86,6 +108,31 @@ def _decoded(
         return np.concatenate(parts)[inside][order] if parts else np.empty(0)
 
     return times[inside][order], {name: values(name) for name in quantities}
+
+
+def _absent(blocks: Sequence[Block], quantities: Sequence[str], start: int, end: int) -> list[Absent]:
+    if not blocks:
+        return []
+    times = np.concatenate([b.times for b in blocks])
+    inside = (times >= start) & (times <= end)
+    order = np.argsort(times[inside], kind="stable")
+    times, codes = times[inside][order], np.concatenate([_causes(b, quantities) for b in blocks])[inside][order]
+    begins = np.flatnonzero(np.diff(codes, prepend=0)).tolist()
+    return [
+        Absent(int(times[i]), int(times[j] if j < len(times) else times[-1] + 1), CAUSES[codes[i] - 1].value)
+        for i, j in zip(begins, [*begins[1:], len(times)], strict=False)
+        if codes[i]
+    ]
+
+
+def _causes(block: Block, quantities: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Of each sample, 0 where anything was read or nothing was asked for, else a cause's number."""
+    asked = [block.columns[name].causes for name in quantities if name in block.columns]
+    if not asked:
+        return np.zeros(len(block.times), np.uint8)
+    codes = np.stack(asked)
+    found: npt.NDArray[np.uint8] = np.where(codes == UNASKED, 0, codes).max(axis=0)
+    return np.where((codes == 0).any(axis=0), np.uint8(0), found)
 
 
 def _thinned(times: npt.NDArray[np.int64], columns: dict[str, Floats], width: int) -> Series:

@@ -131,6 +131,16 @@ class Column(Answer):
     high: list[float | None] | None = Field(description="largest of each period; null where the values are as read")
 
 
+class Absent(Answer):
+    """A while in which nothing that was asked for was read."""
+
+    start: Moment = Field(serialization_alias="from")
+    end: Moment = Field(serialization_alias="to")
+    cause: str = Field(
+        description="timeout, exception, bad_reply, out_of_range, not_supported, breaker_open, disconnected"
+    )
+
+
 class Series(Answer):
     """Values of one point over time."""
 
@@ -140,3 +150,4 @@ class Series(Answer):
     resolution: float = Field(description="s of a period; 0 for values as read")
     times: list[Moment]
     columns: dict[str, Column]
+    absent: list[Absent] = Field(description="empty where periods of a minute and longer stand for long times")

@@ -8,7 +8,17 @@ from fastapi import APIRouter, Query
 
 from stillcold_core.quantities import QUANTITIES
 from stillcold_server.api.guard import Watcher
-from stillcold_server.api.models.registry import Column, District, Enterprise, Gateway, Line, Point, Series, Site
+from stillcold_server.api.models.registry import (
+    Absent,
+    Column,
+    District,
+    Enterprise,
+    Gateway,
+    Line,
+    Point,
+    Series,
+    Site,
+)
 from stillcold_server.api.moments import Moment
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.lines import (
@@ -123,6 +133,7 @@ def series_answer(point: str, start: int, end: int, found: store.Series) -> Seri
             )
             for name, values in found.columns.items()
         },
+        absent=[Absent(start=a.start, end=a.end, cause=a.cause) for a in found.absent],
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
@@ -11,6 +11,7 @@ from stillcold_server.api.models.alerts import Shelving
 from stillcold_server.api.models.base import Note, Reasoned
 from stillcold_server.api.problems import not_found
 from stillcold_server.api.read.alerts import list_alerts, load_alert
+from stillcold_server.api.read.lines import list_points
 from stillcold_server.api.routes.alerts import changing, shelve_alert, unshelve_alert
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery
 from stillcold_server.api.services import Served
@@ -18,12 +19,14 @@ from stillcold_server.console.charts import chart_of_alert, neighbours
 from stillcold_server.console.heats import figures_of, heats_of, weights_of
 from stillcold_server.console.incidents import Incident, acknowledge_all, group, load_incident, reset_all
 from stillcold_server.console.pages import View, go, safe_next
+from stillcold_server.console.readings import tables_of
 from stillcold_server.store.database import read
 
 router = APIRouter(include_in_schema=False)
 _CLOSED = 60
 _MOST = 1000
 _HOUR = 3_600_000  # ms
+Around = Annotated[int | None, Query(ge=10, le=604_800, description="s before and after the event")]
 
 
 @router.get("/alerts")
@@ -47,12 +50,20 @@ def alerts(request: Request, console: View, services: Served, who: Watcher, line
 
 
 @router.get("/alerts/{id}")
-def alert(request: Request, console: View, services: Served, who: Watcher, id: IdInPath) -> Response:  # noqa: A002
+def alert(
+    request: Request,
+    console: View,
+    services: Served,
+    who: Watcher,
+    id: IdInPath,  # noqa: A002
+    around: Around = None,
+) -> Response:
     """One alert: what happened, the curves around it, what was done."""
     with read(services.engine) as connection:
         found = load_alert(connection, id)
         incident = load_incident(connection, found.incident) if found else None
         points = neighbours(connection)
+        newest = list_points(connection, point=found.point)[0].sampled_at if found else None
     if found is None or incident is None:
         raise not_found("alert", id)
     return console.page(
@@ -61,11 +72,32 @@ def alert(request: Request, console: View, services: Served, who: Watcher, id: I
         who=who,
         alert=found,
         incident=incident,
-        chart=chart_of_alert(found, points),
+        chart=chart_of_alert(found, points, around and around * 1000),
+        around=around,
+        newest=newest,
         heats=heats_of(found.evidence),
         weights=weights_of(found.evidence),
         figures=figures_of(found.evidence),
     )
+
+
+@router.get("/alerts/{id}/readings")
+def readings(
+    request: Request,
+    console: View,
+    services: Served,
+    who: Watcher,
+    id: IdInPath,  # noqa: A002
+    around: Around = None,
+) -> Response:
+    """The figures behind an alert's curves."""
+    with read(services.engine) as connection:
+        found = load_alert(connection, id)
+        if found is None:
+            raise not_found("alert", id)
+        chart = chart_of_alert(found, neighbours(connection), around and around * 1000)
+        tables = tables_of(connection, chart)
+    return console.page(request, "readings.html", who=who, alert=found, tables=tables, around=around)
 
 
 @router.post("/alerts/{id}/shelve")
