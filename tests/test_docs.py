@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from stillcold_core.profiles import Profile, Register, load_profile, load_profil
 from stillcold_core.profiles.model import UNITS, WORDS, Serial
 from stillcold_core.readings import Absence
 from stillcold_core.registry import load_registry
+from stillcold_server.alerts.channels import Channel
 from stillcold_server.config import Config
 from stillcold_server.config import load_config as load_server_config
 from stillcold_server.detection.scan import scan_files
@@ -42,6 +44,16 @@ def text_of(name: str) -> str:
 def test_every_setting_of_the_server_is_documented_with_its_default() -> None:
     """And the document names no other."""
     assert documented_settings(DOCS / "server-config.md") == settings_of(Config)
+
+
+@pytest.mark.requirement("docs.channels")
+@pytest.mark.parametrize("name", ["channels.md", "channels.zh-CN.md"])
+def test_every_kind_of_channel_is_documented_with_what_delivered_means(name: str) -> None:
+    """And the documents name no other."""
+    kinds = {str(kind.__struct_config__.tag) for kind in typing.get_args(Channel)}
+    table, _, rest = text_of(name).partition("```")
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)) == kinds
+    assert [kind for kind in kinds - {"apprise", "webhook", "mail"} if f"`{kind}`" not in rest] == []
 
 
 def rows_of(text: str) -> dict[str, str]:
@@ -111,7 +123,7 @@ def test_the_commands_of_the_readme_are_targets(name: str) -> None:
 
 
 @pytest.mark.requirement("docs.two-languages")
-@pytest.mark.parametrize("name", ["installer", "officer", "tester", "gateway-image"])
+@pytest.mark.parametrize("name", ["installer", "officer", "tester", "gateway-image", "channels"])
 def test_a_page_has_the_same_commands_in_both_languages(name: str) -> None:
     """And the same files and output."""
     assert blocks_of(text_of(f"{name}.md")) == blocks_of(text_of(f"{name}.zh-CN.md"))

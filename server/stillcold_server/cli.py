@@ -11,6 +11,7 @@ import click
 from sqlalchemy import select
 
 from stillcold_core.registry import load_registry
+from stillcold_server.alerts.commands import channel
 from stillcold_server.audit.commands import audit
 from stillcold_server.config import load_config
 from stillcold_server.detection.scan import scan_files
@@ -156,6 +157,7 @@ def _progress_bar(stage: str, amount: int) -> Iterator[Callable[[int], None]]:
 for _command in COMMANDS:
     main.add_command(_command)
 main.add_command(evidence)
+main.add_command(channel)
 main.add_command(registry)
 main.add_command(jobs)
 main.add_command(audit)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from stillcold_core.files import TomlFile, repeated
+from stillcold_server.alerts.channels import Channel, anchored, faults
 
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -53,18 +54,6 @@ class Influx(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bucket: str = "stillcold"
     org: str = "stillcold"
     token_file: str = ""
-
-
-class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way to tell somebody: ``webhook`` (a JSON POST) or ``apprise`` (mail and others, by an Apprise URL)."""
-
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    kind: Literal["webhook", "apprise"]
-    url: str = ""
-    url_file: str = ""
-    """File that holds the URL, where it carries a password."""
-    secret_file: str = ""
-    """webhook: file with the key of the HMAC-SHA256 signature that each request then carries."""
 
 
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,8 +107,8 @@ def _check_channels(file: TomlFile, channels: tuple[Channel, ...]) -> None:
     for steps, expected in repeated("channel", "id", (c.id for c in channels)):
         raise file.bad(steps, expected)
     for i, channel in enumerate(channels):
-        if bool(channel.url) == bool(channel.url_file):
-            raise file.bad(["channel", i, "url"], "expected exactly one of url and url_file")
+        for inner, expected in faults(channel):
+            raise file.bad(["channel", i, *inner], expected)
 
 
 def _anchored(config: Config, folder: Path) -> Config:
@@ -147,5 +136,5 @@ def _anchored(config: Config, folder: Path) -> Config:
         ca=config.ca and Ca(at(config.ca.folder), at(config.ca.broker_folder)),
         evidence=replace(config.evidence, key_file=at(config.evidence.key_file)),
         influx=config.influx and replace(config.influx, token_file=at(config.influx.token_file)),
-        channel=tuple(replace(c, url_file=at(c.url_file), secret_file=at(c.secret_file)) for c in config.channel),
+        channel=tuple(anchored(c, folder) for c in config.channel),
     )

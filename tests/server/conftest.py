@@ -14,6 +14,7 @@ from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import write
 from support.evidence import House
 from support.gateway import SignedGateway
+from support.messages import Files
 from support.screen import Screen
 from support.story import NOW, feed, restart_story
 from support.web import Web
@@ -75,3 +76,9 @@ def screen(chromium: Browser, web: Web) -> Iterator[Screen]:
     yield screen
     screen.page.context.close()
     assert screen.wrong == []
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """Where a test writes secrets for a channel."""
+    return Files(tmp_path)

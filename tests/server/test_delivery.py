@@ -12,11 +12,11 @@ from sqlalchemy import Engine, select
 from stillcold_core.detect.findings import Finding
 from stillcold_core.files import BadFile
 from stillcold_core.registry import Registry
+from stillcold_server.alerts.channels import AppriseChannel, Channel, WebhookChannel
 from stillcold_server.alerts.delivery import Outbox
 from stillcold_server.alerts.pipeline import page_by, take
 from stillcold_server.alerts.senders import NotDelivered, Sender, make_sender
 from stillcold_server.alerts.stages import JOIN_MS
-from stillcold_server.config import Channel
 from stillcold_server.language.texts import load_texts
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
@@ -62,7 +62,7 @@ def test_a_webhook_gets_the_alert_and_a_signature(
     engine: Engine, plant: Registry, webhook: WebhookReceiver, tmp_path: Path
 ) -> None:
     (tmp_path / "key").write_text("a secret\n")
-    sender = make_sender(Channel("hook", "webhook", url=webhook.url, secret_file=str(tmp_path / "key")))
+    sender = make_sender(webhook.channel(secret_file=str(tmp_path / "key")))
     raise_alert(engine, found(), ["hook"])
     assert outbox(engine, {"hook": sender}).deliver_due("hook", FAR) == 1
     (request,) = webhook.requests
@@ -79,7 +79,7 @@ def test_a_webhook_gets_the_alert_and_a_signature(
 @pytest.mark.requirement("delivery.retry")
 def test_a_refused_delivery_waits_and_is_tried_again(engine: Engine, plant: Registry, webhook: WebhookReceiver) -> None:
     raise_alert(engine, found(), ["hook"])
-    box = outbox(engine, {"hook": make_sender(Channel("hook", "webhook", url=webhook.url))})
+    box = outbox(engine, {"hook": make_sender(webhook.channel())})
     webhook.fail_next(1)
     box.deliver_due("hook", FAR)
     assert [d[:3] for d in deliveries(engine)] == [("hook", "waiting", 1)]
@@ -93,7 +93,7 @@ def test_a_delivery_that_never_succeeds_is_given_up_and_says_so(
 ) -> None:
     webhook.status = 500
     raise_alert(engine, found(), ["hook"])
-    box = outbox(engine, {"hook": make_sender(Channel("hook", "webhook", url=webhook.url))})
+    box = outbox(engine, {"hook": make_sender(webhook.channel())})
     while box.deliver_due("hook", FAR):
         pass
     ((_, state, attempts, detail),) = deliveries(engine)
@@ -112,7 +112,7 @@ def test_a_channel_that_fails_does_not_hold_up_another(
             raise RuntimeError("a library that raises what it likes")
 
     raise_alert(engine, found(), ["broken", "hook"])
-    box = outbox(engine, {"broken": Broken(), "hook": make_sender(Channel("hook", "webhook", url=webhook.url))})
+    box = outbox(engine, {"broken": Broken(), "hook": make_sender(webhook.channel())})
     box.start()
     try:
         webhook.wait_for(1)
@@ -126,7 +126,7 @@ def test_a_channel_that_fails_does_not_hold_up_another(
 @pytest.mark.requirement("delivery.mail")
 def test_mail_goes_through_a_real_mail_server(engine: Engine, plant: Registry, mail_server: MailServer) -> None:
     url = f"mailto://127.0.0.1:{mail_server.port}/?from=stillcold@example.org&to=duty@example.org&mode=insecure"
-    box = outbox(engine, {"mail": make_sender(Channel("mail", "apprise", url=url))})
+    box = outbox(engine, {"mail": make_sender(AppriseChannel("mail", url=url))})
     raise_alert(engine, found(), ["mail"])
     box.deliver_due("mail", FAR)
     (message,) = mail_server.wait_for(1)
@@ -139,7 +139,7 @@ def test_mail_goes_through_a_real_mail_server(engine: Engine, plant: Registry, m
 def test_mail_that_is_refused_is_not_delivered(engine: Engine, plant: Registry, mail_server: MailServer) -> None:
     mail_server.refusal = "451 try later"
     url = f"mailto://127.0.0.1:{mail_server.port}/?from=stillcold@example.org&to=duty@example.org&mode=insecure"
-    sender = make_sender(Channel("mail", "apprise", url=url))
+    sender = make_sender(AppriseChannel("mail", url=url))
     with pytest.raises(NotDelivered):
         sender.send({"title": "t", "text": "x"})
 
@@ -156,11 +156,11 @@ def test_one_message_an_incident_until_some_time_has_passed(engine: Engine, plan
 @pytest.mark.parametrize(
     ("channel", "expected"),
     [
-        (Channel("x", "webhook", url="ftp://example.org"), "http or https"),
-        (Channel("x", "apprise", url="nonsense://"), "Apprise knows"),
-        (Channel("x", "apprise", url="dingtalk://secret-token/138"), "cannot tell whether"),
-        (Channel("x", "apprise", url="wecombot://secret-token"), "cannot tell whether"),
-        (Channel("x", "webhook", url_file="/nowhere"), "cannot be read"),
+        (WebhookChannel("x", url="ftp://example.org"), "http or https"),
+        (AppriseChannel("x", url="nonsense://"), "Apprise knows"),
+        (AppriseChannel("x", url="dingtalk://secret-token/138"), "cannot tell whether"),
+        (AppriseChannel("x", url="wecombot://secret-token"), "cannot tell whether"),
+        (WebhookChannel("x", url_file="/nowhere"), "cannot be read"),
     ],
 )
 def test_a_channel_that_cannot_work_is_refused_and_its_secret_kept(channel: Channel, expected: str) -> None:

@@ -9,7 +9,6 @@ from stillcold_core.registry import Registry
 from stillcold_server.alerts import claims
 from stillcold_server.alerts.delivery import Outbox
 from stillcold_server.alerts.senders import make_sender
-from stillcold_server.config import Channel
 from stillcold_server.language.texts import load_texts
 from stillcold_server.metrics import Metrics
 from stillcold_server.store.database import read, write
@@ -21,9 +20,7 @@ FAR = 10**15
 
 
 def outbox(engine: Engine, webhook: WebhookReceiver) -> Outbox:
-    return Outbox(
-        engine, {"hook": make_sender(Channel("hook", "webhook", url=webhook.url))}, Metrics(), texts=load_texts()["zh"]
-    )
+    return Outbox(engine, {"hook": make_sender(webhook.channel())}, Metrics(), texts=load_texts()["zh"])
 
 
 def row(engine: Engine) -> Row[Any]:
@@ -80,9 +77,7 @@ def test_what_a_crash_has_cut_off_is_sent_again_under_the_same_key(
             self._senders[row.channel].send(self._message(row) or {})
             raise Killed
 
-    dying = Dying(
-        engine, {"hook": make_sender(Channel("hook", "webhook", url=webhook.url))}, Metrics(), texts=load_texts()["zh"]
-    )
+    dying = Dying(engine, {"hook": make_sender(webhook.channel())}, Metrics(), texts=load_texts()["zh"])
     with pytest.raises(Killed):
         dying.deliver_due("hook", FAR)
     box = outbox(engine, webhook)

@@ -1,6 +1,7 @@
 """A web-hook receiver that remembers what it got, and can fail."""
 
 import json
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from stillcold_server.alerts.channels import WebhookChannel
+from support.authority import Certificate
 from support.waiting import LONG, wait_for
 
 
@@ -29,25 +32,36 @@ class Request:
 
 
 class WebhookReceiver:
-    """An HTTP server on loopback that answers every POST with ``status`` and ``body``.
+    """An HTTP server on loopback that answers every request with ``status``, ``headers`` and ``body``.
 
     Attributes
     ----------
     url : str
         Where to send to.
+    port : int
+        Where it listens.
     requests : list of Request
         Everything that came, refused ones included.
-    status, body : int, bytes
+    status, body, headers : int, bytes, dict of str
         The answer; set them to make it fail.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Certificate | None = None) -> None:
         self.requests: list[Request] = []
-        self.status, self.body = 200, b"{}"
+        self.status, self.body, self.headers = 200, b"{}", dict[str, str]()
         self._failures: list[int] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        if certificate:
+            tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            tls.load_cert_chain(certificate.cert_file, certificate.key_file)
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hook"
+        self.port = int(self._server.server_address[1])
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}/hook"
+
+    def channel(self, name: str = "hook", **settings: Any) -> WebhookChannel:
+        """The channel that leads here, which must be allowed: it is no public address."""
+        return WebhookChannel(name, url=self.url, allow=("127.0.0.1",), **settings)
 
     def fail_next(self, count: int, status: int = 503) -> None:
         """Answer the next ``count`` requests with ``status``."""
@@ -67,9 +81,13 @@ class WebhookReceiver:
         self._server.server_close()
         self._thread.join()
 
+    def answer(self, _request: Request) -> tuple[int, bytes]:
+        """Status and body for a request; imitations of real services say more."""
+        return self.status, self.body
+
     def _answer(self, request: Request) -> tuple[int, bytes]:
         self.requests.append(request)
-        return (self._failures.pop(0), b"") if self._failures else (self.status, self.body)
+        return (self._failures.pop(0), b"") if self._failures else self.answer(request)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self
@@ -78,11 +96,15 @@ class WebhookReceiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                status, answer = receiver._answer(Request("POST", self.path, headers, body))
+                status, answer = receiver._answer(Request(self.command, self.path, headers, body))
                 self.send_response(status)
+                for name, value in receiver.headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
+
+            do_GET = do_POST  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 """Keep the test's output quiet."""

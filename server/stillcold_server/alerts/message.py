@@ -12,6 +12,8 @@ from stillcold_server.language.words import local_time
 from stillcold_server.store import schema
 
 Message = Mapping[str, Any]
+"""Has at least ``id``, ``key`` (the same at each try), ``title`` and ``text`` (lines); for templates also
+``site_name``, ``line_name``, ``what``, ``since`` and ``url``, as far as there is any."""
 
 
 def message_of(connection: Connection, alert: str, texts: Texts, public_url: str) -> Message:
@@ -36,7 +38,27 @@ def message_of(connection: Connection, alert: str, texts: Texts, public_url: str
     url = f"{public_url.rstrip('/')}/alerts/{row.id}" if public_url else ""
     kind = texts.known(f"kind.{row.kind}", row.kind)
     title = texts("message.title", site=row.site_name, line=row.line_name, kind=kind)
-    return {**_fields(row), "url": url, "title": title, "text": _text(row, texts, url)}
+    said = {"what": kind, "since": local_time(row.began), "url": url, "title": title, "text": _text(row, texts, url)}
+    return {**_fields(row), **said}
+
+
+def trial_of(texts: Texts, public_url: str, now: int) -> Message:
+    """A message that says of itself that it is a trial, with every field that a channel may put into a template.
+
+    Parameters
+    ----------
+    now : int
+        ms
+    """
+    site, line, what_ = texts("trial.site"), texts("trial.line"), texts("trial.what")
+    since, url = local_time(now), public_url
+    text = [texts("trial.text"), texts("message.began", time=since), url]
+    return {
+        "id": f"trial-{now}", "key": f"trial-{now}", "kind": "trial",
+        "site_name": site, "line_name": line, "what": what_, "since": since,
+        "url": url, "title": texts("message.title", site=site, line=line, kind=what_),
+        "text": "\n".join(t for t in text if t),
+    }  # fmt: skip
 
 
 def _text(row: Row[Any], texts: Texts, url: str) -> str:

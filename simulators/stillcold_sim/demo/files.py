@@ -92,7 +92,7 @@ def write_server(folder: Path, *, tables: Mapping[str, object], http: int, hook:
         "database": f"sqlite:///{folder / 'stillcold.db'}",
         **tables,
         "http": {"port": http, "public_url": f"http://127.0.0.1:{http}"},
-        "channel": [{"id": "duty-phone", "kind": "webhook", "url": hook}],
+        "channel": [{"id": "duty-phone", "kind": "webhook", "url": hook, "allow": ["127.0.0.1"]}],
     }
     path = folder / "server.toml"
     path.write_text(tomli_w.dumps(config), encoding="utf-8")

@@ -2,19 +2,39 @@
 
 import apprise
 
+from stillcold_server.alerts.channels import AppriseChannel
 from stillcold_server.alerts.message import Message
 from stillcold_server.alerts.senders.base import NotDelivered
+from stillcold_server.alerts.senders.settings import bad, secret_of
 
-STATUS_ONLY = ("wecombot", "dingtalk", "feishu", "lark", "bark", "barks", "schan", "wecom")
-"""Apprise takes HTTP status 200 for delivered there, and these services answer 200 with an error in the body."""
+_STATUS_ONLY = {
+    "wecombot": "wecom-robot", "wecom": "wecom-app", "dingtalk": "dingtalk", "feishu": "feishu", "lark": "feishu",
+    "bark": "webhook", "barks": "webhook", "schan": "webhook",
+}  # fmt: skip
+"""Apprise takes HTTP status 200 for delivered there, and these services answer 200 with an error in the body: the
+kind of channel that reads it."""
 
 
 class AppriseSender:
-    """One service of the Apprise library, with the recipients that its URL names."""
+    """One service of the Apprise library, with the recipients that its URL names.
+
+    Raises
+    ------
+    BadFile
+        When the URL is none that Apprise knows, or of a service of which it cannot tell that a message was taken.
+    """
 
     addressed = False
 
-    def __init__(self, service: apprise.NotifyBase) -> None:
+    def __init__(self, channel: AppriseChannel) -> None:
+        url = channel.url or secret_of(channel, channel.url_file)
+        scheme = url.split(":", 1)[0].lower()
+        if scheme in _STATUS_ONLY:
+            better = _STATUS_ONLY[scheme]
+            raise bad(channel, "url", f'{scheme} cannot tell whether a message was taken; use kind = "{better}"')
+        service = apprise.Apprise.instantiate(url)
+        if not isinstance(service, apprise.NotifyBase):
+            raise bad(channel, "url", "expected a URL that Apprise knows, e.g. mailtos://user:password@host?to=…")
         self._service = service
 
     def send(self, message: Message, address: str = "") -> str:  # noqa: ARG002

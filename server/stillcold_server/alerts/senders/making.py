@@ -1,46 +1,42 @@
 """From a configured channel to its sender."""
 
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import apprise
-import httpx
-
-from stillcold_core.files import BadFile
-from stillcold_server.alerts.senders.apprise_sender import STATUS_ONLY, AppriseSender
+from stillcold_server.alerts import channels
+from stillcold_server.alerts.senders.aliyun import AliyunSms, AliyunVoice
+from stillcold_server.alerts.senders.apprise_sender import AppriseSender
 from stillcold_server.alerts.senders.base import Sender
-from stillcold_server.alerts.senders.webhook import Webhook
-from stillcold_server.config import Channel
+from stillcold_server.alerts.senders.gateway import Gateway
+from stillcold_server.alerts.senders.mail import Mail
+from stillcold_server.alerts.senders.push import Push
+from stillcold_server.alerts.senders.robots import DingtalkRobot, FeishuRobot, WecomRobot
+from stillcold_server.alerts.senders.tencent import TencentSms
+from stillcold_server.alerts.senders.webhook import WebhookSender
+from stillcold_server.alerts.senders.wecom_app import WecomApp
+
+_MAKERS: Mapping[type[channels.Channel], Callable[[Any], Sender]] = {
+    channels.WebhookChannel: WebhookSender,
+    channels.GatewayChannel: Gateway,
+    channels.WecomRobotChannel: WecomRobot,
+    channels.WecomAppChannel: WecomApp,
+    channels.DingtalkChannel: DingtalkRobot,
+    channels.FeishuChannel: FeishuRobot,
+    channels.AliyunSmsChannel: AliyunSms,
+    channels.AliyunVoiceChannel: AliyunVoice,
+    channels.TencentSmsChannel: TencentSms,
+    channels.MailChannel: Mail,
+    channels.PushChannel: Push,
+    channels.AppriseChannel: AppriseSender,
+}
 
 
-def make_sender(channel: Channel) -> Sender:
+def make_sender(channel: channels.Channel) -> Sender:
     """The sender of a configured channel.
 
     Raises
     ------
     BadFile
-        When a file it names is missing, or its URL is none that can be used.
+        When a file it names is missing, or a setting is none that can be used.
     """
-    url = channel.url or _secret(channel, channel.url_file)
-    if channel.kind == "webhook":
-        if httpx.URL(url).scheme not in ("http", "https"):
-            raise _bad(channel, "url", "expected an http or https URL")
-        return Webhook(url, _secret(channel, channel.secret_file).encode() if channel.secret_file else b"")
-    scheme = url.split(":", 1)[0].lower()
-    if scheme in STATUS_ONLY:
-        raise _bad(channel, "url", f"{scheme} cannot tell whether a message was taken; use a webhook")
-    service = apprise.Apprise.instantiate(url)
-    if service is None:
-        raise _bad(channel, "url", "expected a URL that Apprise knows, e.g. mailtos://user:password@host?to=…")
-    return AppriseSender(service)
-
-
-def _secret(channel: Channel, path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise BadFile(path, f"cannot be read ({error.strerror}); channel {channel.id!r} needs it") from error
-
-
-def _bad(channel: Channel, field: str, expected: str) -> BadFile:
-    # The URL may carry a password: the message does not repeat it.
-    return BadFile("server configuration", expected, field=f"channel {channel.id!r}.{field}")
+    return _MAKERS[type(channel)](channel)
