@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from stillcold_agent.batcher import Batcher, Collected
 from stillcold_agent.boot import now
@@ -15,7 +16,6 @@ from stillcold_agent.clock import Clock
 from stillcold_agent.config import Config, listen_address
 from stillcold_agent.counts import Counts
 from stillcold_agent.edge import Verdict, Watch
-from stillcold_agent.enrolment.renewal import Renewal
 from stillcold_agent.identity import load_or_make_key
 from stillcold_agent.journal.entries import Bounds
 from stillcold_agent.journal.keeper import Keeper
@@ -83,7 +83,7 @@ class Agent:
         self._keeper = Keeper(
             sealer,
             self._journal,
-            on_kept=self._uplink.notify,
+            on_kept=self._uplink.offer,
             on_failure=self._fail_from_thread,
             counts=self._counts,
         )
@@ -97,7 +97,7 @@ class Agent:
         self._outputs = Outputs(config.local, config.gateway, meters.values(), self._journal.count_pending, counts)
         self._systemd = Systemd(os.environ, self._counts)
         self._listeners = _listeners(config, self._observer, self._counts)
-        self._renewals = [Renewal(config, counts)] if config.enrolment.url else []
+        self._renewals = _renewals(config, counts)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set: sinks start before sources, and stop after them.
@@ -172,6 +172,10 @@ class Agent:
             failure.get_loop().call_soon_threadsafe(functools.partial(_set_failure, failure, error))
 
 
+class _Runs(Protocol):
+    async def run(self) -> None: ...
+
+
 async def _until(stop: asyncio.Event) -> None:
     await stop.wait()
 
@@ -193,6 +197,14 @@ def _pollers(config: Config, meters: list[Meter], take: Callable[[Sample], None]
         if mine:
             pollers.append(Poller(Bus(settings, mine), mine, take, counts))
     return pollers
+
+
+def _renewals(config: Config, counts: Counts) -> list[_Runs]:
+    if not config.enrolment.url:
+        return []
+    from stillcold_agent.enrolment.renewal import Renewal  # noqa: PLC0415  # reading certificates takes 2 MB
+
+    return [Renewal(config, counts)]
 
 
 def _listeners(config: Config, observer: Observer, counts: Counts) -> list[Listener]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from stillcold_agent.compact import compact
 from stillcold_agent.config import Batch
 from stillcold_agent.edge import Verdict
 from stillcold_core.contract.steps import MOST_STEPS, Step
@@ -108,7 +109,7 @@ class Batcher:
             return None
         if not self._samples:
             self._deadline, self._reason = monotonic + self._periods.quiet, "quiet"
-        self._samples.setdefault(samples[-1].point, []).extend(samples)
+        self._samples.setdefault(samples[-1].point, []).extend(samples if verdict.deciding else map(compact, samples))
         self._values += sum(len(s.values) for s in samples)
         if verdict.deciding:
             return self._close_one(samples[-1].point)

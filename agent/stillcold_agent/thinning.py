@@ -6,6 +6,7 @@ leaves its deadband, the seconds before it are kept too.
 
 from collections import deque
 
+from stillcold_agent.compact import compact
 from stillcold_agent.deadbands import Quiet
 from stillcold_agent.edge import Verdict
 from stillcold_core.detect.cadence import REMEMBERED, longest_between
@@ -58,7 +59,7 @@ class Thinner:
         elif sample.monotonic < self._full_until or self._due(kept, sample):
             out = [sample]
         else:
-            self._waiting.append(sample)
+            self._waiting.append(compact(sample))
             return []
         self._waiting.clear()
         for each in out:

@@ -14,7 +14,7 @@ from stillcold_agent.batcher import Collected, Importance
 from stillcold_agent.boot import Moment, boot_id, clock_is_synchronised, now
 from stillcold_agent.counts import Counts
 from stillcold_agent.journal import keeper as module
-from stillcold_agent.journal.entries import Bounds, Entry
+from stillcold_agent.journal.entries import Bounds, Entry, Kept
 from stillcold_agent.journal.gaps import Loss
 from stillcold_agent.journal.keeper import Keeper
 from stillcold_agent.journal.sealing import Sealer
@@ -41,7 +41,7 @@ def keeper_of(
 ) -> tuple[Keeper, threading.Event]:
     kept, one = threading.Event(), meter(profile)
     sealer = Sealer("gw-1", KEY, {one.point: one})
-    return Keeper(sealer, journal, on_kept=kept.set, on_failure=on_failure, counts=counts), kept
+    return Keeper(sealer, journal, on_kept=lambda _: kept.set(), on_failure=on_failure, counts=counts), kept
 
 
 def collected(profile: Profile, *moments: float) -> Collected:
@@ -181,7 +181,7 @@ def test_what_the_disk_refuses_until_the_agent_stops_is_said_in_the_next_run(
     """What finds no room as a batch finds it as a record of its loss."""
     refused, append = threading.Event(), Journal.append
 
-    def full(self: Journal, entries: Sequence[Entry], losses: Sequence[Loss] = ()) -> list[int]:
+    def full(self: Journal, entries: Sequence[Entry], losses: Sequence[Loss] = ()) -> list[Kept]:
         if entries:
             refused.set()
             raise sqlite3.OperationalError("database or disk is full")

@@ -53,8 +53,7 @@ class Line:
     def add(self, count: int) -> None:
         """Journal batches, and say so."""
         for _ in range(count):
-            self.journal.append([entry(signed)])
-        self.uplink.notify()
+            self.uplink.offer(self.journal.append([entry(signed)]))
 
     def wait_until_empty(self) -> None:
         """Wait until everything is acknowledged."""
@@ -194,18 +193,32 @@ def test_what_the_server_asks_for_is_sent_again(tmp_path: Path, mosquitto: Mosqu
         assert one.counts.totals() == {"replay_malformed": 1, "replayed": 3}
 
 
+@pytest.mark.requirement("agent.uplink.fresh")
+def test_a_batch_that_was_just_committed_leaves_while_the_journal_is_busy(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """With the next commit, or with what the server said of others."""
+    with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=LONG) as one:
+        one.add(1)
+        one.wait_until_empty()
+        kept = one.journal.append([entry(signed)] * 2)
+        with one.journal._lock:
+            one.uplink.offer(kept)
+            far.wait_for_batches(3)
+        one.wait_until_empty()
+        assert far.sequences == [1, 2, 3]
+
+
 @pytest.mark.requirement("agent.uplink.ahead")
 def test_what_decides_a_restart_does_not_wait_for_the_backlog(tmp_path: Path, mosquitto: Mosquitto) -> None:
     """A copy leaves at once, once a connection, and the batch in its place; without a backlog there is no copy."""
     with acker(mosquitto) as far, line(tmp_path, mosquitto.port, patience=LONG) as one:
-        one.journal.append([entry(signed, Importance.DECIDING)])
-        one.uplink.notify()
+        one.uplink.offer(one.journal.append([entry(signed, Importance.DECIDING)]))
         one.wait_until_empty()
         far.reply = lambda _batch, _envelope: None
         one.add(2 * WINDOW)
         far.wait_for_batches(1 + WINDOW)
-        one.journal.append([entry(signed, Importance.LIVE), *[entry(signed, Importance.DECIDING)] * 2])
-        one.uplink.notify()
+        one.uplink.offer(
+            one.journal.append([entry(signed, Importance.LIVE), *[entry(signed, Importance.DECIDING)] * 2])
+        )
         wait_for(lambda: len(far.ahead) == 2)
         assert [b.sequence for b in far.ahead] == [2 * WINDOW + 3, 2 * WINDOW + 4]
         assert far.sequences == list(range(1, WINDOW + 2))

@@ -52,13 +52,14 @@ def work(folder: Path, batches: int, chance: random.Random) -> dict[str, int]:
         size, together = chance.randint(100, 6000), chance.randint(1, 4)
         loss = [Loss("disk_error", done, done + 1, (f"p{losses}",))] if chance.random() < 0.05 else []
         try:
-            made = journal.append([entry(functools.partial(envelope, size=size))] * together, loss)
+            kept = journal.append([entry(functools.partial(envelope, size=size))] * together, loss)
         except sqlite3.Error:
             counts.add("journal_error")
             continue
         done, losses = done + together, losses + len(loss)
-        kept = {k.sequence: digest(k.envelope) for k in journal.pending(10**6) if k.sequence in made}
-        marks.add(appended={s: kept[s].hex() for s in made}, losses=losses)
+        made = {k.sequence for k in kept}
+        read = {k.sequence: digest(k.envelope) for k in journal.pending(10**6) if k.sequence in made}
+        marks.add(appended={s: read[s].hex() for s in made}, losses=losses)
         if chance.random() < 0.3:
             settle(journal, marks, counts, chance)
     journal.close()

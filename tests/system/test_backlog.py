@@ -51,8 +51,7 @@ class Line1:
             )
             return self.gateway.seal(encode_batch(batch))
 
-        self.journal.append([entry(make, importance)])
-        self.uplink.notify()
+        self.uplink.offer(self.journal.append([entry(make, importance)]))
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from stillcold_agent.batcher import Collected, joined
 from stillcold_agent.counts import Counts
+from stillcold_agent.journal.entries import Kept
 from stillcold_agent.journal.gaps import Loss
 from stillcold_agent.journal.sealing import Sealer, loss_of
 from stillcold_agent.journal.store import Journal
@@ -33,7 +34,7 @@ class Keeper:
     journal : Journal
         Keeps them.
     on_kept : callable
-        Called after each commit.
+        Gets the batches of each commit.
     on_failure : callable
         Gets the error that nobody foresaw and that has ended the thread.
     counts : Counts
@@ -47,7 +48,7 @@ class Keeper:
         sealer: Sealer,
         journal: Journal,
         *,
-        on_kept: Callable[[], None],
+        on_kept: Callable[[Sequence[Kept]], None],
         on_failure: Callable[[BaseException], None],
         counts: Counts,
     ) -> None:
@@ -135,16 +136,16 @@ class Keeper:
         with self._changed:
             loss, self._loss = self._loss, None
         try:
-            sequences = self._journal.append([self._sealer.entry(c) for c in group], [loss] if loss else [])
+            kept = self._journal.append([self._sealer.entry(c) for c in group], [loss] if loss else [])
         except sqlite3.Error:
             self._counts.add("journal_error")
             log.exception("the journal cannot be written")
             with self._changed:
                 self._loss = loss.joined(self._loss) if loss and self._loss else loss or self._loss
             return False
-        for sequence, collected in zip(sequences, group, strict=True):
-            log.debug("batch %d closed (%s)", sequence, collected.reason)
-        self._on_kept()
+        for batch, collected in zip(kept, group, strict=True):
+            log.debug("batch %d closed (%s)", batch.sequence, collected.reason)
+        self._on_kept(kept)
         return True
 
     def _expire(self) -> None:

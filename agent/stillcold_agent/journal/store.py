@@ -124,8 +124,8 @@ class Journal:
         """8 random bytes that name this journal."""
         return self._epoch
 
-    def append(self, entries: Sequence[Entry], losses: Sequence[Loss] = ()) -> list[int]:
-        """Add batches, all or none, and give their sequences once they are on the disk.
+    def append(self, entries: Sequence[Entry], losses: Sequence[Loss] = ()) -> list[Kept]:
+        """Add batches, all or none, and give them once they are on the disk.
 
         Parameters
         ----------
@@ -321,7 +321,7 @@ class Journal:
     def _count(self) -> _Totals:
         return _Totals(*self._db.execute(_TOTALS, {"pending": PENDING}).fetchone())
 
-    def _add(self, entry: Entry) -> int:
+    def _add(self, entry: Entry) -> Kept:
         sequence, previous = self._db.execute("SELECT sequence + 1, hash FROM chain").fetchone()
         envelope = entry.make(Link(self._epoch, sequence, previous, to_tell(self._db)))
         note_told(self._db, sequence)
@@ -333,7 +333,7 @@ class Journal:
         self._db.execute("UPDATE chain SET sequence = ?, hash = ?", (sequence, hash_))
         self._totals.pending += 1
         self._totals.pending_bytes += len(envelope)
-        return int(sequence)
+        return Kept(sequence, envelope)
 
     def _make_room(self, size: int) -> None:
         while self._totals.pending_bytes + self._totals.other_bytes + size > self._bounds.max_bytes:

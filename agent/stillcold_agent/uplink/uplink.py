@@ -5,7 +5,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from stillcold_agent.journal.entries import Kept
 from stillcold_agent.journal.store import Journal
 from stillcold_agent.threads import reporting
 from stillcold_agent.uplink.client import make_client
+from stillcold_agent.uplink.fresh import Fresh
 from stillcold_agent.uplink.pace import Pace
 from stillcold_agent.uplink.stats import UplinkStats
 from stillcold_core.contract.messages import (
@@ -106,6 +107,9 @@ class Uplink:
         self._epoch = journal.epoch
         self._pace = Pace(config.drain_rate, WINDOW)
         self._receipts: set[int] = set()
+        self._fresh = Fresh(WINDOW)
+        self._tail: int | None = None
+        """Up to where everything was published on this connection; None where that is not known."""
         self._client = make_client(config, gateway)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
@@ -120,8 +124,9 @@ class Uplink:
         self._client.loop_start()
         self._thread.start()
 
-    def notify(self) -> None:
-        """The journal has something new."""
+    def offer(self, kept: Sequence[Kept]) -> None:
+        """Say what the journal has just committed."""
+        self._fresh.offer(kept)
         self._wake.set()
 
     def report(self, report: GatewayReport) -> None:
@@ -216,16 +221,19 @@ class Uplink:
             self._epoch = self._journal.epoch
             self._forget_sent()
             self._publish_status("online")
+        if connected:
+            self._fill()  # first: what the server says waits for a commit that may be on its way
         self._take_messages()
         if connected:
             self._send_again()
             self._fill()
-            self._send_ahead()
+            if self._tail is None:
+                self._send_ahead()
 
     def _forget_sent(self) -> None:
         self._window.clear()
         self._receipts.clear()
-        self._ahead = 0
+        self._ahead, self._tail = 0, None
 
     def _take_messages(self) -> None:
         acks: list[Acknowledgement] = []
@@ -253,6 +261,7 @@ class Uplink:
                 self._receipts.discard(sent.mid)
 
     def _replay(self, request: ReplayRequest) -> None:
+        self._tail = None
         log.warning("the server asks for batches again: %d are sent", self._journal.replay(request))
 
     def _send_again(self) -> None:
@@ -265,11 +274,21 @@ class Uplink:
                 self._receipts.discard(sent.mid)
 
     def _fill(self) -> None:
+        """Publish what waits, as far as the window and the pace allow."""
+        if self._tail is not None and self._tail >= self._fresh.newest:
+            return
         room = min(WINDOW - len(self._window), self._pace.available(time.monotonic()))
-        for kept in self._journal.pending(room, self._window):
+        waiting = self._fresh.after(self._tail, room) if self._tail is not None else []
+        all_of_it = bool(waiting)
+        if not waiting and room > 0:
+            waiting = self._journal.pending(room, self._window)
+            all_of_it = len(waiting) < room
+        for kept in waiting:
             if not self._publish(kept):
-                return
+                all_of_it = False
+                break
             self._pace.take()
+        self._tail = max(self._window) if all_of_it and self._window else None
 
     def _send_ahead(self) -> None:
         """Copies of what an officer waits for, where a backlog stands before it."""
