@@ -1,5 +1,7 @@
 """The far end: one subscriber that writes down what comes, and answers where the contestant needs an answer."""
 
+import queue
+import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -46,17 +48,26 @@ class FarEnd:
         self._client.on_connect = lambda client, *_: client.subscribe("#", 1)
         self._client.on_message = self._take
         self._client.connect("127.0.0.1", port)
+        self._unanswered: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._answer, name="far-end")
 
     def __enter__(self) -> Self:
         self._client.loop_start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._unanswered.put(None)
+        self._thread.join()
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _take(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        topic, payload = message.topic, bytes(message.payload)
-        self.messages.append(Message(time.monotonic_ns(), topic, payload))
-        if answer := self._reply(topic, payload):
-            client.publish(*answer, qos=1)
+    def _take(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        # A message must not wait for its time until those before it are answered.
+        self.messages.append(Message(time.monotonic_ns(), message.topic, bytes(message.payload)))
+        self._unanswered.put(self.messages[-1])
+
+    def _answer(self) -> None:
+        while message := self._unanswered.get():
+            if answer := self._reply(message.topic, message.payload):
+                self._client.publish(*answer, qos=1)

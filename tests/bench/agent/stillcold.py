@@ -3,6 +3,9 @@
 import tomllib
 from collections.abc import Iterator, Sequence
 
+import cbor2
+import zstandard
+
 from bench.agent.contestant import ROOT, Contestant, Job, Reading, environment_with
 from bench.agent.plant import METERS, NUMBERS
 from stillcold_core.contract.batch import decode_batch
@@ -58,8 +61,8 @@ class Stillcold(Contestant):
         """What a server says of a batch that it has on disk."""
         if topic != batch_topic(GATEWAY):
             return None
-        batch = decode_batch(stored_payload(payload))
-        return ack_topic(GATEWAY), encode_ack(Acknowledgement(batch.epoch, {batch.sequence: digest(payload)}))
+        batch = cbor2.loads(zstandard.decompress(stored_payload(payload)))
+        return ack_topic(GATEWAY), encode_ack(Acknowledgement(batch["epoch"], {batch["sequence"]: digest(payload)}))
 
 
 def _profile() -> str:
