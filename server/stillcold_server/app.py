@@ -34,6 +34,7 @@ from stillcold_server.language.texts import load_texts
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
 from stillcold_server.people.accounts import ensure_first_admin
+from stillcold_server.silence.listening import Listening
 from stillcold_server.store import rollups
 from stillcold_server.store.database import open_database, write
 from stillcold_server.store.migrate import prepare
@@ -89,6 +90,7 @@ class Server:
             on_ahead=self._judge_ahead,
             metrics=self.metrics,
         )
+        self.listening = Listening(self.engine, config.mqtt.client_id, lambda: self.subscriber.connected, _now)
         self.upkeep = Upkeep(self.engine, config.ca) if config.ca else None
         self.jobs = Runner(JobContext(self.engine, config, _now, self._told), self.metrics)
         self.replays = Replays(self.engine, self.subscriber.ask, _now)
@@ -113,6 +115,7 @@ class Server:
                 *self.followers,
                 self.jobs,
                 self.subscriber,
+                self.listening,
                 self.replays,
             ]
             for part in parts:

@@ -52,6 +52,7 @@ KINDS = (
         f"tamper.{k}"
         for k in ("frozen", "rollback", "replay", "ct", "ratio", "balance", "meter_changed", "genset", "clock", "clone")
     ),
+    *("silence.gateway", "silence.point", "quality.outage"),
 )
 """Of the design's list, those that something says."""
 WEIGHTS = {
@@ -212,7 +213,7 @@ def test_every_finding_is_told_in_a_sentence_of_its_own_figures(kind: str, langu
 @pytest.mark.requirement("console.languages")
 def test_the_examples_are_what_the_detectors_say() -> None:
     """Their kinds are all that there are, and their figures stand in the detectors' sources."""
-    sources = [*DETECT.rglob("*.py"), SERVER / "ingest" / "clones.py"]
+    sources = [*DETECT.rglob("*.py"), SERVER / "ingest" / "clones.py", *(SERVER / "silence").glob("*.py")]
     source = "\n".join(f.read_text(encoding="utf-8") for f in sources)
     assert set(EVIDENCE) == set(KINDS)
     names = {n for found in EVIDENCE.values() for e in found for n in e}

@@ -66,6 +66,9 @@ EVIDENCE: Mapping[str, Sequence[Evidence]] = {
     ],
     "tamper.genset": [{"frequency": 50.41, "grid": 50.02, "off": 0.39, "score": 61.0}],
     "tamper.clock": [{"seconds": -3600.0}],
+    "silence.gateway": [{"gateway": "gw-1", "heartbeat": 60.0, "quiet": 151.0}],
+    "silence.point": [{"gateway": "gw-1", "quiet": 304.0}],
+    "quality.outage": [{"silent_sites": 5, "district_sites": 7}, {"voltage": 0.4}],
     "tamper.clone": [
         {"gateway": "gw-1", "epoch": "65706f63682d2d31", "sequence": 412, "stored": "5f" * 32, "refused": "a3" * 32},
         {

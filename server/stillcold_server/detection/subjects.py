@@ -88,7 +88,7 @@ def subjects_of(
 
 
 def said_by(finding: Finding) -> Key:
-    """Which subject's detector says what is found; a clone no detector says, but ingest."""
+    """Which subject's detector says what is found; a clone no detector says, but ingest, nor a silence."""
     family = finding.kind.split(".", maxsplit=1)[0]
     if family == "tamper":
         among = {
@@ -97,6 +97,8 @@ def said_by(finding: Finding) -> Key:
             "tamper.clone": ("ingest", finding.site),
         }
         return among.get(finding.kind, (point.DETECTOR.name, finding.point))
+    if family in ("silence", "quality"):
+        return family, finding.point
     if family == "furnace":
         return furnace.DETECTOR.name, finding.point
     return restart.DETECTOR.name, finding.line

@@ -20,8 +20,9 @@ from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.evidence.keys import format_public_key
 from stillcold_server.alerts.lifecycle import going_on
 from stillcold_server.ingest.verify import Verified
+from stillcold_server.registry.places import places_of_gateways
 from stillcold_server.store.database import upsert
-from stillcold_server.store.schema import batch, journal_epoch, line, point
+from stillcold_server.store.schema import batch, journal_epoch
 
 KIND = "tamper.clone"
 _FRESH = 120_000  # ms by which the newest sample of a batch may differ from the server's clock, to be called live
@@ -81,12 +82,10 @@ def _told(
     connection: Connection, gateway: str, epochs: Sequence[bytes], reason: str, heads: Mapping[str, Any], now: int
 ) -> Iterator[Finding]:
     """It stands on the first sealed line that the gateway speaks for, at the server's time: theirs may be anything."""
-    lines = select(line.c.site, point.c.line, point.c.id).join_from(point, line, point.c.line == line.c.id)
-    spoken_for = lines.where(point.c.gateway == gateway).order_by(line.c.state != "sealed", line.c.id, point.c.id)
-    place = connection.execute(spoken_for.limit(1)).first()
+    place = places_of_gateways(connection).get(gateway)
     if place is not None:
         at, evidence = now / 1000, {"gateway": gateway, **heads}
-        finding = Finding(KIND, "critical", place.site, place.line, place.id, at, at, reason, evidence)
+        finding = Finding(KIND, "critical", place.site, place.line, place.point, at, at, reason, evidence)
         connection.execute(update(journal_epoch).where(_named(gateway, epochs)).values(alert=finding.id))
         yield finding
 

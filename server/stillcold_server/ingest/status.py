@@ -1,5 +1,6 @@
 """What a gateway says of itself, beside its gateway in the ledger."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -7,6 +8,13 @@ from sqlalchemy import Connection, update
 
 from stillcold_core.contract.messages import Status
 from stillcold_server.store import schema
+
+
+def note_heard(connection: Connection, gateways: Collection[str], now: int) -> None:
+    """Keep that new batches of gateways came, each with its signature; ``now`` in ms."""
+    g = schema.gateway
+    if gateways:
+        connection.execute(update(g).where(g.c.id.in_(gateways)).values(heard_at=now))
 
 
 def note_status(connection: Connection, gateway: str, status: Status, now: int) -> None:

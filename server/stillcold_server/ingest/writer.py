@@ -14,6 +14,7 @@ from stillcold_server.ingest.clocks import note_steps
 from stillcold_server.ingest.clones import follow_epoch, note_fork
 from stillcold_server.ingest.keys import Keys
 from stillcold_server.ingest.losses import close_notes, note_losses
+from stillcold_server.ingest.status import note_heard
 from stillcold_server.ingest.verify import Refused, Verified, verify
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
@@ -71,10 +72,13 @@ class Writer:
         checked = [verify(payload, gateway, keys.of) for gateway, payload in messages]
         refused = [(c.reason, c.gateway if c.gateway in keys else STRANGER) for c in checked if isinstance(c, Refused)]
         replies: dict[tuple[str, bytes], _Reply] = {}
+        heard = set[str]()
         with write(self._engine) as connection:
             for verified in (c for c in checked if isinstance(c, Verified)):
                 chain = (verified.batch.gateway, verified.batch.epoch)
-                self._store(connection, verified, now, replies.setdefault(chain, _Reply()), refused)
+                if self._store(connection, verified, now, replies.setdefault(chain, _Reply()), refused):
+                    heard.add(verified.batch.gateway)
+            note_heard(connection, heard, now)
             extend(connection)
             count_refusals(connection, refused, now)
         for reason, _ in refused:
@@ -86,9 +90,11 @@ class Writer:
 
     def _store(
         self, connection: Connection, verified: Verified, now: int, reply: _Reply, refused: list[tuple[str, str]]
-    ) -> None:
+    ) -> bool:
+        """Store one, if it is new."""
         sequence = verified.batch.sequence
-        match place(connection, verified, now):
+        found = place(connection, verified, now)
+        match found:
             case "fork":
                 reply.refused[sequence] = "fork"
                 refused.append(("fork", verified.batch.gateway))
@@ -104,6 +110,7 @@ class Writer:
                 self._tell(connection, follow_epoch(connection, verified, now))
                 reply.stored[sequence] = verified.hash
                 self._metrics.stored(sum(len(b.times) for b in verified.batch.blocks))
+        return found == "new"
 
     def _tell(self, connection: Connection, findings: Iterable[Finding]) -> None:
         for finding in findings:

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 from stillcold_server.jobs.model import Job
 from stillcold_server.jobs.retention import forget
+from stillcold_server.jobs.silence import check_silence
 from stillcold_server.language.words import SHANGHAI
 from stillcold_server.registry.deadlines import remind_job
 from stillcold_server.registry.documents import forget_job
@@ -19,6 +21,7 @@ _ALL = (
     Job("retention", _daily(3, 30), forget),
     Job("loose_documents", _daily(3, 40), forget_job),
     Job("reminders", _daily(8), remind_job),
+    Job("silence", IntervalTrigger(seconds=15), check_silence),
 )
 JOBS: Mapping[str, Job] = {job.name: job for job in _ALL}
 """By name."""

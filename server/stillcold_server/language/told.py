@@ -112,6 +112,8 @@ _FORMS: dict[str, Form] = {
     **_each(lambda value, _: f"{value:g}", ("ct_ratio", "pt_ratio")),
     "distortion_ratio": _digits(2, "VA/W"),
     **_each(_digits(1), ("score", "evidence")),
+    **_each(lambda value, _: f"{value:.0f}", ("silent_sites", "district_sites")),
+    **_each(length, ("quiet", "heartbeat")),
     "hours": lambda value, texts: length(value * 3600, texts),
     "seconds": lambda value, texts: ("−" if value < 0 else "") + length(abs(value), texts),
 }  # fmt: skip

@@ -25,6 +25,15 @@ class Refusal(Answer):
     last_at: Moment
 
 
+class Listener(Answer):
+    """A server's connection to the broker."""
+
+    server: str = Field(description="the name of its session")
+    since: Moment
+    seen: Moment = Field(description="when it has last said that it listens")
+    listens: bool = Field(description="now")
+
+
 class ChainNote(Answer):
     """Something wrong in a gateway's chain of batches: an open gap, what the gateway says it has lost, a fork,
     a broken link or a clock that was set."""
@@ -44,6 +53,7 @@ class Health(Answer):
     database: Literal["ok"]
     version: str
     now: Moment
+    listeners: list[Listener] = Field(description="while none listens, no gateway is called silent")
     followers: list[Follower]
     gateways: list[Gateway]
     refusals: list[Refusal]

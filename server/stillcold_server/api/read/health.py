@@ -4,10 +4,11 @@ from importlib.metadata import version
 
 from sqlalchemy import Connection, func, select
 
-from stillcold_server.api.models.health import ChainNote, Follower, Health, Refusal
+from stillcold_server.api.models.health import ChainNote, Follower, Health, Listener, Refusal
 from stillcold_server.api.read.lines import list_gateways
 from stillcold_server.followers import lag
 from stillcold_server.jobs.runs import failing
+from stillcold_server.silence.listening import FRESH_MS
 from stillcold_server.store import schema
 
 _ALWAYS = ("detection", "rollup")
@@ -20,6 +21,7 @@ def load_health(connection: Connection, now: int) -> Health:
         database="ok",
         version=version("stillcold-server"),
         now=now,
+        listeners=_listeners(connection, now),
         followers=[Follower(name=name, behind=behind) for name, behind in lags(connection).items()],
         gateways=list_gateways(connection),
         refusals=_refusals(connection),
@@ -34,6 +36,12 @@ def lags(connection: Connection) -> dict[str, int]:
     """Stored batches that each follower has still to do."""
     names = {*_ALWAYS, *connection.scalars(select(schema.cursor.c.name))}
     return {name: lag(connection, name) for name in sorted(names)}
+
+
+def _listeners(connection: Connection, now: int) -> list[Listener]:
+    t = schema.listener
+    rows = connection.execute(select(t).order_by(t.c.server))
+    return [Listener(**row._mapping, listens=row.seen > now - FRESH_MS) for row in rows]
 
 
 def _refusals(connection: Connection) -> list[Refusal]:

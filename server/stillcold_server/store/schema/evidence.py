@@ -93,3 +93,9 @@ rollup = Table(
     text("point", primary_key=True), Column("resolution", Integer, primary_key=True),
     Column("start", BigInteger, primary_key=True), Column("columns", LargeBinary, nullable=False),
 )  # fmt: skip
+
+listener = Table(
+    "listener", metadata,
+    text("server", primary_key=True), time("since"), time("seen"),
+)  # fmt: skip
+"""Servers by the name of their session at the broker: since when each has listened, and when it said so last."""

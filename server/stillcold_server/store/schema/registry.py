@@ -35,10 +35,10 @@ gateway = Table(
     text("id", primary_key=True), text("public_key"), Column("site", ForeignKey("site.id")),
     text("status", nullable=True), time("status_at", nullable=True),
     Column("heartbeat", Float, nullable=False, server_default="60"),
-    Column("report", JSON, nullable=True),
+    Column("report", JSON, nullable=True), time("heard_at", nullable=True),
 )  # fmt: skip
 """``heartbeat``: s; a gateway that is online sends a batch at least so often. ``report``: the last one in its
-status, with the agent's ``version`` and since when it runs."""
+status, with the agent's ``version`` and since when it runs. ``heard_at``: when its last new batch came."""
 
 point = Table(
     "point", metadata,
