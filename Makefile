@@ -11,11 +11,11 @@ ifdef SSL_CERT_FILE
 export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
 endif
 
-.PHONY: help demo setup test check fuzz tamper mutate-safety bench bench-detect bench-agent picture screenshots rights agent-alone clean
+.PHONY: help demo setup test test-postgresql check fuzz tamper mutate-safety bench bench-detect bench-agent picture screenshots rights agent-alone clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(UV) ## Play the story on this machine and open the console; ARGS=--once plays it at speed and checks it
 	$(UV) sync --quiet --frozen --inexact --no-dev --group demo
@@ -28,6 +28,9 @@ test: setup ## Everything that must hold: make check, then all tests; ARGS go to
 	sh tools/install_test_programs.sh
 	$(MAKE) --no-print-directory check
 	$(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+test-postgresql: setup ## The server's tests with every database on PostgreSQL; ARGS go to pytest
+	STILLCOLD_TEST_DATABASE=postgresql $(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests/server $(ARGS)
 
 check: setup ## Lint, format, types, import arrows, examples in docstrings
 	$(RUN) ruff check --quiet

@@ -1,5 +1,6 @@
 """Fixtures for every room."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,13 @@ from stillcold_server.store.migrate import prepare
 from support import Authority, MailServer, Mosquitto, VictoriaMetrics, WebhookReceiver
 from support.alone import turn
 from support.browser import browser
+from support.postgres import DIALECTS, fresh_database, running_server
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what touches the store on both databases, where the module says so."""
+    if getattr(metafunc.module, "BOTH_DATABASES", False) and "dialect" in metafunc.fixturenames:
+        metafunc.parametrize("dialect", DIALECTS)
 
 
 @pytest.fixture(autouse=True)
@@ -72,10 +80,28 @@ def mail_server() -> Iterator[MailServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a PostgreSQL server."""
+    with running_server() as url:
+        yield url
+
+
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def dialect() -> str:
+    """The kind of database that ``engine`` is; in a module that says ``BOTH_DATABASES = True``, one and the other."""
+    return os.environ.get("STILLCOLD_TEST_DATABASE", DIALECTS[0])
+
+
+@pytest.fixture
+def engine(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An empty database with all tables."""
-    engine = open_database(f"sqlite:///{tmp_path / 'server.db'}")
-    prepare(engine)
-    yield engine
-    engine.dispose()
+    with contextlib.ExitStack() as stack:
+        if dialect == "postgresql":
+            url = stack.enter_context(fresh_database(request.getfixturevalue("postgres")))
+        else:
+            url = f"sqlite:///{tmp_path / 'server.db'}"
+        engine = open_database(url)
+        stack.callback(engine.dispose)
+        prepare(engine)
+        yield engine

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Real parts that the tests run against. Tests skip, and say so, where one is missing.
 set -eu
-packages="mosquitto mosquitto-clients victoria-metrics chromium fonts-noto-cjk mbpoll gcc libc6-dev nftables iproute2 chrony udev rauc squashfs-tools dbus openssl xxd zstd"
+packages="mosquitto mosquitto-clients victoria-metrics chromium fonts-noto-cjk mbpoll gcc libc6-dev nftables iproute2 chrony udev rauc squashfs-tools dbus openssl xxd zstd postgresql"
 missing=""
 for package in $packages; do
     dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q "ok installed" || missing="$missing $package"

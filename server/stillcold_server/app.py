@@ -37,6 +37,7 @@ from stillcold_server.people.accounts import ensure_first_admin
 from stillcold_server.silence.listening import Listening
 from stillcold_server.store import rollups
 from stillcold_server.store.database import open_database, write
+from stillcold_server.store.lease import Lease, new_owner
 from stillcold_server.store.migrate import prepare
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Server:
         self.outbox = Outbox(self.engine, senders, self.metrics, texts=texts, public_url=config.http.public_url)
         self._page = page_by(self.outbox.channels)
         self.compiling = Compiling(Path(config.cache_dir) if config.cache_dir else None)
+        self._owner = new_owner()
         self.followers = self._make_followers()
         self._ahead = Ahead(self._found)
         self.subscriber = Subscriber(
@@ -93,7 +95,7 @@ class Server:
         self.listening = Listening(self.engine, config.mqtt.client_id, lambda: self.subscriber.connected, _now)
         self.upkeep = Upkeep(self.engine, config.ca) if config.ca else None
         self.jobs = Runner(JobContext(self.engine, config, _now, self._told), self.metrics)
-        self.replays = Replays(self.engine, self.subscriber.ask, _now)
+        self.replays = Replays(self.engine, self.subscriber.ask, _now, self._lease("replays"))
 
     def first_password(self) -> str | None:
         """One-time password of the first security administrator, when there is no user yet."""
@@ -123,10 +125,16 @@ class Server:
                 stack.callback(part.stop)
             yield
 
+    def _lease(self, name: str) -> Lease:
+        """For what one of several servers on one database does."""
+        return Lease(name, self._owner)
+
     def _make_followers(self) -> list[Follower]:
         return [
-            Detection(self.engine, self._found, before=self.compiling.take).follower(after=self._judged),
-            Follower("rollup", self.engine, handle=rollups.handle),
+            Detection(self.engine, self._found, before=self.compiling.take).follower(
+                after=self._judged, lease=self._lease("detection"), watched=self._told
+            ),
+            Follower("rollup", self.engine, handle=rollups.handle, lease=self._lease("rollup")),
             *self._mirrors(),
         ]
 
@@ -135,7 +143,7 @@ class Server:
             return []
         from stillcold_server.mirror import make_mirror  # noqa: PLC0415  # its library takes a second to load
 
-        return [make_mirror(self.engine, self.config.influx)]
+        return [make_mirror(self.engine, self.config.influx, self._lease("mirror"))]
 
     def _found(self, connection: Connection, finding: Finding) -> None:
         """A finding becomes an alert and its deliveries in the transaction that moves detection's cursor."""
@@ -157,9 +165,10 @@ class Server:
         self.hub.publish("lines")
 
     def _told(self) -> None:
-        """A job has said something."""
+        """A job, or another server, has said something."""
         self.outbox.ring()
         self.hub.publish("alerts")
+        self.hub.publish("lines")
 
     def _stored(self) -> None:
         for follower in self.followers:

@@ -1,7 +1,7 @@
 """Followers: each reads the stored batches in order behind a durable cursor of its own and does one thing with them.
 
 Detection, rollups and the Influx mirror are followers. A follower's rows and its cursor are committed together, so
-after a crash it goes on exactly where it was.
+after a crash it goes on exactly where it was. Of several servers on one database one does a follower's work, by lease.
 """
 
 import logging
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy.exc import OperationalError
 
 from stillcold_core.contract.batch import Batch, decode_batch
 from stillcold_core.evidence.envelope import stored_payload
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, upsert, write
+from stillcold_server.store.lease import Lease, LeaseLost
 
 log = logging.getLogger(__name__)
 _TOGETHER = 50
@@ -51,6 +53,10 @@ class Follower:
         Called when that is committed.
     closed : callable, optional
         Called when the follower has stopped.
+    lease : Lease, optional
+        Where several servers may follow: the one that has it does.
+    watched : callable, optional
+        Called when another server has moved the cursor.
     """
 
     def __init__(
@@ -62,10 +68,13 @@ class Follower:
         handle: Callable[[Connection, Sequence[Stored]], None] | None = None,
         after: Callable[[], None] | None = None,
         closed: Callable[[], None] | None = None,
+        lease: Lease | None = None,
+        watched: Callable[[], None] | None = None,
     ) -> None:
         self.name, self._engine = name, engine
         self._prepare, self._handle, self._after = prepare, handle, after
-        self._closed = closed
+        self._closed, self._lease, self._watched = closed, lease, watched
+        self._seen = 0  # where the cursor was when another server followed
         self._bell = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -86,6 +95,14 @@ class Follower:
             self._thread.join()
         if self._closed:
             self._closed()
+        if self._lease:
+            self._give_up(self._lease)
+
+    def _give_up(self, lease: Lease) -> None:
+        try:
+            lease.give_up(self._engine)
+        except OperationalError as error:  # it ends by itself
+            log.warning("%s: cannot say that it has stopped: %s", self.name, error.orig)
 
     def catch_up(self) -> int:
         """Do all that is stored and not done yet; the number of batches done."""
@@ -98,12 +115,24 @@ class Follower:
         while not self._stopping.is_set():
             self._bell.clear()
             try:
-                self.catch_up()
+                if self._lease is None or self._lease.mine(self._engine):
+                    self.catch_up()
+                else:
+                    self._watch()
+            except LeaseLost as error:
+                log.warning("%s: %s", self.name, error)
             except Exception:
                 # The cursor has not moved: the same batches are tried again, and its lag shows that something is wrong.
                 log.exception("%s: failed, trying again", self.name)
                 self._stopping.wait(_RETRY)
             self._bell.wait(_IDLE)
+
+    def _watch(self) -> None:
+        with read(self._engine) as connection:
+            at = position(connection, self.name)
+        if at != self._seen and self._watched:
+            self._watched()
+        self._seen = at
 
     def _next(self) -> int:
         with read(self._engine) as connection:
@@ -113,6 +142,8 @@ class Follower:
         if self._prepare:
             self._prepare(batches)
         with write(self._engine) as connection:
+            if self._lease:
+                self._lease.keep(connection)
             if self._handle:
                 self._handle(connection, batches)
             upsert(connection, schema.cursor, [{"name": self.name, "position": batches[-1].id}])

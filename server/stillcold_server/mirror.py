@@ -16,12 +16,13 @@ from stillcold_server.config import Influx
 from stillcold_server.followers import Follower, Stored
 from stillcold_server.registry.ledger import export_registry
 from stillcold_server.store.database import read
+from stillcold_server.store.lease import Lease
 
 MEASUREMENT = "reading"
 CURSOR = "mirror"
 
 
-def make_mirror(engine: Engine, config: Influx) -> Follower:
+def make_mirror(engine: Engine, config: Influx, lease: Lease | None = None) -> Follower:
     """The mirror's follower.
 
     A write that the server refuses or does not answer raises, so the cursor stays and the follower tries again.
@@ -35,7 +36,7 @@ def make_mirror(engine: Engine, config: Influx) -> Follower:
         if lines:
             writer.write(config.bucket, config.org, lines)
 
-    return Follower(CURSOR, engine, prepare=prepare, closed=client.close)
+    return Follower(CURSOR, engine, prepare=prepare, closed=client.close, lease=lease)
 
 
 def lines_of(batches: Sequence[Stored], tags: Mapping[str, str]) -> Iterator[str]:

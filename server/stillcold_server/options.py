@@ -3,9 +3,9 @@
 import getpass
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -76,3 +76,13 @@ def own_name() -> str:
 def commanding(engine: Engine, action: str, subject: str, *, note: str = "") -> AbstractContextManager[Connection]:
     """A transaction that writes, with its entry in the audit log."""
     return acting(engine, Commander(own_name()), action, subject, note=note, now=time.time_ns() // 1_000_000)
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Engine]:
+    """:func:`prepared`, until the end of a block."""
+    engine = prepared(config)
+    try:
+        yield engine
+    finally:
+        engine.dispose()

@@ -30,6 +30,7 @@ from support.process import Process
 from support.waiting import wait_for
 from support.web import Web, get, problem
 
+BOTH_DATABASES = True
 MINUTE = 60_000
 Work = Callable[[JobContext, int], str]
 

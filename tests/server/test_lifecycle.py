@@ -13,6 +13,8 @@ from stillcold_server.alerts.lifecycle import NotAllowed, UnknownAlert, acknowle
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
 
+BOTH_DATABASES = True
+
 FOUND = Finding("restart.power", "critical", "kc-017", "f1", "p1", 100.0, 106.0, "active_power 9 kW", {"limit": 7500.0})
 SAID = Finding("quality.future", "info", "kc-017", "f1", "p1", 100.0, 106.0, "…", {})
 

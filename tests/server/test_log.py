@@ -15,6 +15,8 @@ from stillcold_server.store import schema
 from stillcold_server.store.database import open_database, read, write
 from support.gateway import DEAD, SignedGateway, steady
 
+BOTH_DATABASES = True
+
 NOW = 1_800_000_100_000
 
 

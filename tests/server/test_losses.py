@@ -12,6 +12,8 @@ from stillcold_server.store import schema
 from stillcold_server.store.database import read
 from support.gateway import DEAD, SignedGateway, steady
 
+BOTH_DATABASES = True
+
 NOW = 1_800_000_100_000
 Note = tuple[str, int, int, bool]
 

@@ -1,5 +1,6 @@
 """Migrations give the tables that the code uses, and a foreign database is refused."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -12,16 +13,49 @@ from stillcold_core.registry import Registry
 from stillcold_server.followers import position
 from stillcold_server.store.database import open_database, read, write
 from stillcold_server.store.marks import read_mark
-from stillcold_server.store.migrate import NotMigrated, migrate, prepare
+from stillcold_server.store.migrate import NotMigrated, migrate, prepare, revisions
 from stillcold_server.store.schema import detector_state, metadata
 from support.gateway import SignedGateway
+from support.postgres import DIALECTS
+from support.seeds import Content, content, seed
 from support.story import feed, restart_story
 
 
 @pytest.mark.requirement("store.migrations")
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_migrations_make_exactly_the_tables_of_the_code(engine: Engine) -> None:
     with read(engine) as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+@pytest.mark.requirement("store.both")
+@pytest.mark.requirement("store.migrations.both-ways")
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_step_up_down_and_up_again_keeps_every_row(engine: Engine) -> None:
+    """Of every table, with rows in each: those of the version before are the same after up and down, those of the
+    version itself after down and up.
+    """
+    migrate(engine, "base")
+    steps = [s.revision for s in reversed(list(revisions()))]
+    migrate(engine, steps[0])
+    for before, after in pairwise(steps):
+        with write(engine) as connection:
+            seed(connection)
+        old = rows(engine)
+        assert all(old.values())
+        migrate(engine, after)
+        new = rows(engine)
+        migrate(engine, before)
+        assert rows(engine) == old, f"{after} up and down"
+        migrate(engine, after)
+        assert rows(engine) == new, f"{after} down and up"
+    with read(engine) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def rows(engine: Engine) -> Content:
+    with read(engine) as connection:
+        return content(connection)
 
 
 def test_down_and_up_again(engine: Engine) -> None:

@@ -19,6 +19,8 @@ from stillcold_server.people.throttle import LoginThrottle, Throttle
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
 
+BOTH_DATABASES = True
+
 GOOD = "three cold lines"
 
 

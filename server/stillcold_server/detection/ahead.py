@@ -27,6 +27,7 @@ from stillcold_server.ingest.keys import Keys
 from stillcold_server.ingest.verify import Refused, Verified, verify
 from stillcold_server.registry.ledger import export_registry, registry_revision
 from stillcold_server.store import schema
+from stillcold_server.store.database import upsert
 from stillcold_server.store.refusals import STRANGER, count_refusals
 
 log = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ def _note(connection: Connection, finding: Finding) -> None:
     row = {
         "alert": finding.id, "line": finding.line, "point": finding.point, "detected": round(finding.detected * 1000),
     }  # fmt: skip
-    connection.execute(schema.ahead.insert(), row)
+    upsert(connection, schema.ahead, [row])  # another server on the same database may have judged it too
 
 
 def _judged_until(state: RestartState, point: str) -> float:

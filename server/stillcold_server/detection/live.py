@@ -28,6 +28,7 @@ from stillcold_server.detection.subjects import Key, Subject, said_by, subjects_
 from stillcold_server.followers import Follower, Stored, position
 from stillcold_server.registry.ledger import export_registry, registry_revision
 from stillcold_server.store.database import read, upsert, write
+from stillcold_server.store.lease import Lease
 from stillcold_server.store.refusals import count_refusals
 from stillcold_server.store.schema import line_status
 
@@ -101,11 +102,18 @@ class Detection:
         self._memory: _Memory | None = None
         self._written_at, self._due = clock(), 0.0
 
-    def follower(self, after: Callable[[], None] | None = None) -> Follower:
-        """The follower that does it; ``after`` is called when something was committed."""
+    def follower(
+        self,
+        after: Callable[[], None] | None = None,
+        *,
+        lease: Lease | None = None,
+        watched: Callable[[], None] | None = None,
+    ) -> Follower:
+        """The follower that does it; see there."""
         return Follower(
-            NAME, self._engine, prepare=self.prepare, handle=self.handle, after=after, closed=self.checkpoint
-        )
+            NAME, self._engine,
+            prepare=self.prepare, handle=self.handle, after=after, closed=self.checkpoint, lease=lease, watched=watched,
+        )  # fmt: skip
 
     def prepare(self, batches: Sequence[Stored]) -> None:
         """Judge the batches in memory."""

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from stillcold_core.contract.messages import MOST_RANGES, ReplayRequest
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
+from stillcold_server.store.lease import Lease
 
 log = logging.getLogger(__name__)
 _IDLE = 2.0  # s between looks at the table
@@ -60,10 +61,18 @@ class Replays:
         Publishes a request to a gateway; whether the broker took it.
     now : callable
         ms
+    lease : Lease, optional
+        Where several servers may ask: the one that has it does.
     """
 
-    def __init__(self, engine: Engine, ask: Callable[[str, ReplayRequest], bool], now: Callable[[], int]) -> None:
-        self._engine, self._ask, self._now = engine, ask, now
+    def __init__(
+        self,
+        engine: Engine,
+        ask: Callable[[str, ReplayRequest], bool],
+        now: Callable[[], int],
+        lease: Lease | None = None,
+    ) -> None:
+        self._engine, self._ask, self._now, self._lease = engine, ask, now, lease
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="replays", daemon=True)
 
@@ -78,7 +87,10 @@ class Replays:
 
     def send(self) -> None:
         """Ask every gateway that is online for what is still to be asked of it."""
-        for (gateway, epoch), rows in self._waiting().items():
+        waiting = self._waiting()
+        if not waiting or not (self._lease is None or self._lease.mine(self._engine)):
+            return
+        for (gateway, epoch), rows in waiting.items():
             for i in range(0, len(rows), MOST_RANGES):
                 some = rows[i : i + MOST_RANGES]
                 if self._ask(gateway, ReplayRequest(epoch, [(first, until) for _, first, until in some])):

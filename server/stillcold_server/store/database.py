@@ -6,9 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 
+_WRITERS = 0x5354494C4C  # of the advisory lock that whoever writes to PostgreSQL takes
+_OPTIONS = (
+    "synchronous_commit=on",  # a commit that has returned is on disk
+    "lock_timeout=30000",  # ms that a writer waits for another, as in SQLite
+    "idle_in_transaction_session_timeout=60000",  # ms until a server that is frozen loses the lock
+    "timezone=UTC",
+)
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000")
 
 
@@ -18,15 +25,21 @@ def open_database(url: str) -> Engine:
     Parameters
     ----------
     url : str
-        ``sqlite:///path`` or ``postgresql+psycopg://…``. SQLite is opened with a write-ahead log and
-        ``synchronous=FULL``: a commit that has returned survives a power cut.
+        ``sqlite:///path`` or ``postgresql+psycopg://…``. In both a commit that has returned survives a power cut:
+        SQLite is opened with a write-ahead log and ``synchronous=FULL``, PostgreSQL with ``synchronous_commit=on``.
     """
-    engine = create_engine(url, json_serializer=_dumps)
-    if engine.dialect.name == "sqlite":
-        if engine.url.database:
-            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        engine = create_engine(address, json_serializer=_dumps)
+        if address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "begin", _begin_sqlite)
+    else:
+        options = " ".join(f"-c {option}" for option in _OPTIONS)
+        asked = {"options": options, "connect_timeout": 10}
+        engine = create_engine(address, json_serializer=_dumps, pool_pre_ping=True, connect_args=asked)
+        event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -34,8 +47,8 @@ def open_database(url: str) -> Engine:
 def write(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes; it commits at the end.
 
-    In SQLite it takes the write lock at once: a transaction that reads first and writes later fails when another one
-    has written in between.
+    It takes the lock of all writers at once, so that what it reads stays as it is until it has written, and ids are
+    seen in the order in which they were given: one transaction at a time writes, in SQLite and in PostgreSQL.
     """
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
@@ -62,11 +75,11 @@ def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]])
     connection.execute(statement, rows)
 
 
-def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-    """Insert those rows whose primary key is not there yet; how many these were."""
-    statement, keys = _insert(connection, table)
-    missing = statement.on_conflict_do_nothing(index_elements=keys)
-    return sum(connection.execute(missing, row).rowcount for row in rows)
+def insert_missing(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert those rows whose primary key is not there yet."""
+    if rows:
+        statement, _ = _insert(connection, table)
+        connection.execute(statement.on_conflict_do_nothing(), rows)
 
 
 def _insert(connection: Connection, table: Table) -> tuple[Any, list[str]]:
@@ -81,9 +94,19 @@ def _prepare(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if _writes(connection):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("writes", False))
 
 
 def _dumps(value: object) -> str:

@@ -5,12 +5,13 @@
     NotMigrated (Exception)     the database has another form; the message says what to do
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Engine, inspect
 
 from stillcold_server.store.database import read, write
@@ -51,6 +52,11 @@ def prepare(engine: Engine) -> None:
             f"the database is at revision {current or 'none'}, this version needs {head}: "
             "make a backup, then run `stillcold-server migrate`"
         )
+
+
+def revisions() -> Iterator[Script]:
+    """Every version that a database may have, the newest first."""
+    return ScriptDirectory.from_config(_config()).walk_revisions()
 
 
 def _config() -> Config:
