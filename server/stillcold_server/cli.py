@@ -13,6 +13,7 @@ from sqlalchemy import select
 from stillcold_core.registry import load_registry
 from stillcold_server.alerts.commands import channel
 from stillcold_server.audit.commands import audit
+from stillcold_server.backup import commands as backup
 from stillcold_server.config import load_config
 from stillcold_server.detection.scan import scan_files
 from stillcold_server.evidence.commands import evidence
@@ -154,7 +155,7 @@ def _progress_bar(stage: str, amount: int) -> Iterator[Callable[[int], None]]:
         yield bar.update
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *backup.COMMANDS):
     main.add_command(_command)
 main.add_command(evidence)
 main.add_command(channel)

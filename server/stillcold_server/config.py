@@ -11,6 +11,7 @@ from stillcold_core.files import TomlFile, repeated
 from stillcold_server.alerts.channels import Channel, anchored, faults
 
 Seconds = Annotated[float, Meta(gt=0)]
+Days = Annotated[int, Meta(ge=184, le=36600)]
 
 
 class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +66,25 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Key that signs checkpoints and bundles."""
 
 
+class Backup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The copy of the database that is made every night."""
+
+    folder: str
+    """Better on another disk."""
+    keep: Annotated[int, Meta(ge=1, le=1000)] = 14
+    """How many; older ones are deleted."""
+
+
+class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how many days what can be made again, or is no evidence, is kept."""
+
+    minute_rollups_days: Days = 400
+    quarter_hour_rollups_days: Days = 3660
+    deliveries_days: Days = 400
+    """The log of messages to officers: at least six months."""
+    job_runs_days: Annotated[int, Meta(ge=1, le=3660)] = 30
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the server is told."""
 
@@ -77,6 +97,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     http: Http = Http()
     ca: Ca | None = None
     evidence: Evidence = Evidence()
+    backup: Backup | None = None
+    keep: Keep = Keep()
     influx: Influx | None = None
     channel: tuple[Channel, ...] = ()
 
@@ -135,6 +157,7 @@ def _anchored(config: Config, folder: Path) -> Config:
         ),
         ca=config.ca and Ca(at(config.ca.folder), at(config.ca.broker_folder)),
         evidence=replace(config.evidence, key_file=at(config.evidence.key_file)),
+        backup=config.backup and replace(config.backup, folder=at(config.backup.folder)),
         influx=config.influx and replace(config.influx, token_file=at(config.influx.token_file)),
         channel=tuple(anchored(c, folder) for c in config.channel),
     )

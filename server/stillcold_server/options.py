@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from stillcold_core.files import BadFile
 from stillcold_server.audit.chain import acting
+from stillcold_server.backup.copies import BackupFailed
 from stillcold_server.config import Config
 from stillcold_server.identity.enrolments import NotDone
 from stillcold_server.registry.ledger import NotImported
@@ -37,7 +38,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (BadFile, NotMigrated, NotDone, NotImported) as error:
+        except (BackupFailed, BadFile, NotMigrated, NotDone, NotImported) as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
         except BrokenProcessPool:

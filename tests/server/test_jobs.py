@@ -11,10 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger
 from click.testing import CliRunner
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, select, update
 
 from stillcold_server.cli import main
 from stillcold_server.config import Config
@@ -24,9 +25,10 @@ from stillcold_server.jobs.runs import LEASE, enqueue, failing, take
 from stillcold_server.jobs.table import JOBS
 from stillcold_server.metrics import Metrics
 from stillcold_server.store.database import read, write
-from stillcold_server.store.schema import job_run, scheduler_job, session, user
+from stillcold_server.store.schema import delivery, job_run, rollup, scheduler_job, session
 from support import job_worker
 from support.process import Process
+from support.seeds import content, seed
 from support.waiting import wait_for
 from support.web import Web, get, problem
 
@@ -209,22 +211,24 @@ def test_a_job_that_is_gone_or_has_another_time_is_scheduled_anew(engine: Engine
 
 @pytest.mark.requirement("jobs.kept")
 def test_what_has_been_kept_long_enough_is_deleted(engine: Engine) -> None:
+    """Two rows of every table, of which one is old where there is a time for it."""
     now = wall()
-    context = JobContext(engine, Config(), lambda: now)
-    row = {"state": "done", "attempts": 1, "try_at": 0, "detail": "", "job": "tick"}
     with write(engine) as connection:
-        account = {"roles": [], "password_hash": "", "must_change": False, "disabled": False, "created_at": 0}
-        connection.execute(insert(user), {"name": "li", **account})
-        for number, end in enumerate((now - 1, now + 1000)):
-            values = {"token_hash": bytes([number]) * 32, "user": "li", "created_at": 0, "expires_at": end}
-            connection.execute(insert(session), values)
-        for days in (29, 31):
-            ended = now - days * 86_400_000
-            connection.execute(insert(job_run), {**row, "due_at": ended, "ended_at": ended})
-    assert JOBS["retention"].work(context, now) == "deleted 1 ended sessions, 1 runs of jobs"
+        seed(connection)
+        connection.execute(update(session).where(session.c.expires_at == 2).values(expires_at=now + 1000))
+        for start, resolution in ((1, 60), (2, 900)):
+            connection.execute(update(rollup).where(rollup.c.start == start).values(resolution=resolution))
+        connection.execute(update(delivery).values(state="delivered"))
+        connection.execute(update(delivery).where(delivery.c.id == 2).values(created_at=now))
+        connection.execute(update(job_run).where(job_run.c.due_at == 2).values(ended_at=now))
+        before = content(connection)
+    said = JOBS["retention"].work(JobContext(engine, Config(), lambda: now), now)
+    kinds = ("ended sessions", "minutes of rollups", "quarters of rollups", "deliveries", "runs of jobs")
+    assert said == f"deleted: {', '.join(f'{kind} 1' for kind in kinds)}"
     with read(engine) as connection:
-        assert connection.scalars(select(session.c.expires_at)).all() == [now + 1000]
-    assert [r.due_at for r in runs(engine)] == [now - 29 * 86_400_000]
+        after = content(connection)
+    gone = {name: len(before[name]) - len(rows) for name, rows in after.items() if rows != before[name]}
+    assert gone == {"login_session": 1, "rollup": 2, "delivery": 1, "delivery_try": 1, "job_run": 1}
 
 
 @pytest.mark.requirement("jobs.shown")
@@ -243,16 +247,20 @@ def test_jobs_are_shown_and_done_by_command(engine: Engine, tmp_path: Path) -> N
     assert (said.exit_code, said.output) == (1, "Error: retention is going on already\n")
 
 
+def shown_of(client: httpx.Client) -> Any:
+    return next(job for job in get(client, "/jobs") if job["name"] == "retention")
+
+
 @pytest.mark.requirement("jobs.shown")
 def test_jobs_are_shown_and_put_in_line_over_http(web: Web) -> None:
     admin, other = web.program("system_admin"), web.program("duty_officer")
     assert other.get("/api/v1/jobs").status_code == 403
-    assert get(admin, "/jobs")[0] == {"name": "retention", "next_at": None, "last_done_at": None, "last": None}
+    assert shown_of(admin) == {"name": "retention", "next_at": None, "last_done_at": None, "last": None}
     assert problem(admin.post("/api/v1/jobs/nothing/run"))[:2] == (404, "not_found")
     assert admin.post("/api/v1/jobs/retention/run").status_code == 202
     with running(runner(web.engine, JOBS["retention"], ahead=web.clock.now - wall())):
-        wait_for(lambda: get(admin, "/jobs")[0]["last_done_at"], what="the job")
-    shown = get(admin, "/jobs")[0]
+        wait_for(lambda: shown_of(admin)["last_done_at"], what="the job")
+    shown = shown_of(admin)
     assert shown["next_at"] is not None
     assert (shown["last"]["state"], shown["last"]["attempts"]) == ("done", 1)
     assert "stillcold_job_done_timestamp_seconds" in web.client().get("/metrics").text

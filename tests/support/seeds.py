@@ -1,6 +1,6 @@
 """Rows for every table of a database, whatever its version: made of what the database itself says of its columns."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,6 +8,7 @@ from sqlalchemy import JSON, Column, Connection, MetaData, Table, select, types
 
 ROWS = 2
 _KNOWN: Mapping[tuple[str, str], object] = {
+    ("user_account", "role"): "admin",
     ("line_status", "state"): msgspec.msgpack.encode({"version": 1, "points": {}}),
 }
 """What must have a form that a migration can read."""
@@ -21,18 +22,18 @@ def tables_of(connection: Connection) -> list[Table]:
     return [t for t in found.sorted_tables if t.name != "alembic_version"]
 
 
-def seed(connection: Connection, but: Collection[str] = ()) -> None:
-    """Put rows into every table that has none, except some."""
-    for table in tables_of(connection):
-        if table.name not in but and not connection.execute(select(table).limit(1)).all():
+def seed(connection: Connection, tables: Sequence[Table] | None = None) -> None:
+    """Put rows into every table that has none."""
+    for table in tables_of(connection) if tables is None else tables:
+        if not connection.execute(select(table).limit(1)).all():
             for number in range(1, ROWS + 1):
                 connection.execute(table.insert(), {c.name: _value(connection, c, number) for c in table.columns})
 
 
-def content(connection: Connection) -> Content:
+def content(connection: Connection, tables: Sequence[Table] | None = None) -> Content:
     """All rows of all tables."""
     found: Content = {}
-    for table in tables_of(connection):
+    for table in tables_of(connection) if tables is None else tables:
         rows = connection.execute(select(table).order_by(*table.primary_key.columns))
         found[table.name] = [dict(row._mapping) for row in rows]
     return found

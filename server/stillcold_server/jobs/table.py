@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from stillcold_server.backup.job import nightly
 from stillcold_server.jobs.model import Job
 from stillcold_server.jobs.retention import forget
 from stillcold_server.jobs.silence import check_silence
@@ -18,6 +19,7 @@ def _daily(hour: int, minute: int = 0) -> CronTrigger:
 
 
 _ALL = (
+    Job("backup", _daily(2, 30), nightly),
     Job("retention", _daily(3, 30), forget),
     Job("loose_documents", _daily(3, 40), forget_job),
     Job("reminders", _daily(8), remind_job),

@@ -1,0 +1,1 @@
+"""Copies of the database that can be trusted, and putting one back."""
