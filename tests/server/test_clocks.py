@@ -7,6 +7,7 @@ from stillcold_core.contract.steps import Step
 from stillcold_server.api.read.health import load_health
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
+from stillcold_server.people.scope import EVERYWHERE
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
 from support.gateway import DEAD, SignedGateway, steady
@@ -24,7 +25,7 @@ def test_a_clock_that_was_set_is_noted(engine: Engine, gateway: SignedGateway) -
     for envelope in (small, large, large):
         writer.take([("gw-1", envelope)], NOW)
     with read(engine) as connection:
-        (note,) = load_health(connection, NOW).chain_notes
+        (note,) = load_health(connection, NOW, EVERYWHERE).chain_notes
     assert (note.kind, note.sequence, note.detail) == ("clock", 2, "back 7200 s, forward 7200.5 s")
 
 
@@ -45,4 +46,4 @@ def test_a_batch_that_comes_back_after_a_loss_is_stored_though_its_clock_is_note
     (ack,) = writer.take([("gw-1", envelope)], NOW)["gw-1"]
     assert ack.stored.keys() == {1}
     with read(engine) as connection:
-        assert [n.kind for n in load_health(connection, NOW).chain_notes] == ["clock"]
+        assert [n.kind for n in load_health(connection, NOW, EVERYWHERE).chain_notes] == ["clock"]

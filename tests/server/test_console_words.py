@@ -120,6 +120,8 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         "name",
         "last_admin",
         "apart",
+        "district",
+        "unlimited",
         "unknown_user",
         "code",
         "unknown_gateway",

@@ -8,6 +8,7 @@ from stillcold_core.registry import Registry
 from stillcold_server.api.read.health import load_health
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
+from stillcold_server.people.scope import EVERYWHERE
 from stillcold_server.store import schema
 from stillcold_server.store.database import read
 from support.gateway import DEAD, SignedGateway, steady
@@ -48,7 +49,7 @@ def test_a_gap_that_the_gateway_explains_is_closed(engine: Engine, writer: Write
     take(writer, envelopes[0], envelopes[4])
     assert notes(engine) == [("gap", 2, 4, True), ("lost", 2, 4, False)]
     with read(engine) as connection:
-        (note,) = load_health(connection, NOW).chain_notes
+        (note,) = load_health(connection, NOW, EVERYWHERE).chain_notes
     assert (note.kind, note.sequence, note.until) == ("lost", 2, 4)
     assert note.detail == "full, 2027-01-15T08:00:10.000Z to 2027-01-15T08:00:39.000Z, p1 p2"
 
@@ -98,5 +99,5 @@ def test_a_loss_without_sequence_and_one_of_an_earlier_journal_are_noted(
     take(writer, gateway.batch(steady(DEAD), gaps=gaps))
     assert notes(engine) == [("gap", 1, 2, False), ("unwritten", 1, 1, False), ("lost", 1, 70, False)]
     with read(engine) as connection:
-        epochs = [n.epoch for n in load_health(connection, NOW).chain_notes]
+        epochs = [n.epoch for n in load_health(connection, NOW, EVERYWHERE).chain_notes]
     assert epochs == [b"epoch--0".hex(), b"epoch--1".hex(), b"epoch--1".hex()]

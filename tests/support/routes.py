@@ -22,9 +22,9 @@ def routes(web: Web) -> Iterator[Rule]:
     return (rule for rule in rules(web.app) if rule.path not in _STREAMS)
 
 
-def call(client: httpx.Client, rule: Rule) -> httpx.Response:
-    """Call a route about things that there are not."""
-    path = re.sub(r"\{(\w+)\}", lambda m: _VALUES.get(m[1], "nothing"), rule.path)
+def call(client: httpx.Client, rule: Rule, **named: str) -> httpx.Response:
+    """Call a route about things that there are not, or about those that are named."""
+    path = re.sub(r"\{(\w+)\}", lambda m: named.get(m[1], _VALUES.get(m[1], "nothing")), rule.path)
     if rule.method == "GET":
         return client.get(path)
     return client.request(rule.method, path, json={} if path.startswith("/api/") else None)

@@ -66,9 +66,10 @@ class Web:
         self._thread = threading.Thread(target=self.server.run, args=([self._socket],), daemon=True)
         self._clients: list[httpx.Client] = []
 
-    def user(self, name: str, roles: str) -> None:
+    def user(self, name: str, roles: str, *districts: str) -> None:
         """Make an account with :data:`PASSWORD`; several roles stand with ``+`` between them."""
         row = {"name": name, "roles": roles.split("+"), "password_hash": _hashed(), "must_change": False}
+        row |= {"districts": list(districts) or None}
         with write(self.engine) as connection:
             connection.execute(schema.user.insert(), row | {"disabled": False, "created_at": self.clock.now})
 

@@ -1,6 +1,7 @@
 """Who is calling, what they may do, and that no other site speaks in their name."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -8,14 +9,16 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Response
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from stillcold_server.api.problems import Problem
+from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.services import Served, Services
 from stillcold_server.people.accounts import Account
 from stillcold_server.people.rights import Permission
+from stillcold_server.people.scope import KINDS, Scope
 from stillcold_server.people.sessions import find_session
 from stillcold_server.store.database import read
 
 COOKIE = "stillcold_session"
+_THING = re.compile(rf"/({'|'.join(KINDS)})/{{(\w+)}}")
 SAFE = ("GET", "HEAD", "OPTIONS")
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 _Cookie = Annotated[str | None, Depends(APIKeyCookie(name=COOKIE, auto_error=False))]
@@ -34,6 +37,11 @@ class Caller:
     def name(self) -> str:
         """Of the account."""
         return self.account.name
+
+    @property
+    def scope(self) -> Scope:
+        """What the account sees."""
+        return Scope(self.account.districts)
 
 
 def caller(request: Request, services: Served, bearer: _Bearer, cookie: _Cookie) -> Caller:
@@ -67,19 +75,61 @@ Anyone = Annotated[Caller, Depends(caller)]
 """Logged in, even with a password that must be changed."""
 
 
+def scope_of(who: Anyone) -> Scope:
+    """What the caller sees."""
+    return who.scope
+
+
+InScope = Annotated[Scope, Depends(scope_of)]
+"""A route that takes it shows nothing beyond it. One that does not, and whose path names no thing of a district, is
+closed to accounts that are limited to districts."""
+
+
 class Needs:
     """Lets those pass who have one of some permissions and whose password is their own."""
 
     def __init__(self, *permissions: Permission) -> None:
         self.permissions = permissions
 
-    def __call__(self, who: Anyone) -> Caller:
+    def __call__(self, who: Anyone, request: Request, services: Served) -> Caller:
         if who.account.must_change:
             raise Problem(403, "password_change_required", "change the password first: POST /api/v1/password")
+        self.check(who)
+        if who.account.districts is not None:
+            _check_scope(request, services, who.scope)
+        return who
+
+    def check(self, who: Caller) -> None:
+        """Refuse who has none of the permissions.
+
+        Raises
+        ------
+        Problem
+            403 ``role``.
+        """
         if not who.account.may(*self.permissions):
             had = ", ".join(who.account.roles) or "no role"
             raise Problem(403, "role", f"needs the permission {' or '.join(self.permissions)}; {who.name} has {had}")
-        return who
+
+
+def _check_scope(request: Request, services: Services, scope: Scope) -> None:
+    """Let an account that is limited to districts see what is in them.
+
+    Raises
+    ------
+    Problem
+        404 for a thing of another district, as for one that there is not; 403 for a route that knows no districts.
+    """
+    route = request.scope["route"]
+    named = _THING.search(route.path)
+    if named is None:
+        if scope_of not in {inner.call for inner in route.dependant.dependencies}:
+            raise Problem(403, "district", "this is not divided by districts, and the account is limited to some")
+        return
+    kind, key = named[1], request.path_params[named[2]]
+    with read(services.engine) as connection:
+        if not scope.covers(connection, kind, str(key)):
+            raise not_found(kind.removesuffix("s"), str(key))
 
 
 Watcher = Annotated[Caller, Depends(Needs("watch"))]
@@ -112,7 +162,7 @@ def _scraper(request: Request, services: Served, bearer: _Bearer, cookie: _Cooki
     Problem
     """
     if request.client is None or not _is_loopback(request.client.host):
-        Needs("watch", "system")(caller(request, services, bearer, cookie))
+        Needs("watch", "system")(caller(request, services, bearer, cookie), request, services)
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,7 +12,7 @@ from stillcold_server.people.sessions import open_session
 from stillcold_server.store.database import read, write
 
 log = logging.getLogger(__name__)
-_STATUS = {"exists": 409, "last_admin": 409, "apart": 409, "unknown_user": 404, "wrong_password": 403}
+_STATUS = {"exists": 409, "last_admin": 409, "apart": 409, "unlimited": 409, "unknown_user": 404, "wrong_password": 403}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, case, func, select
 from stillcold_server.alerts.lifecycle import WAITING
 from stillcold_server.alerts.stages import SEVERITIES
 from stillcold_server.api.read.alerts import waiting_incidents
+from stillcold_server.people.scope import Scope
 from stillcold_server.store import schema
 
 
@@ -40,11 +41,11 @@ class Bar:
         return next((s for s in SEVERITIES if self.counts[s]), "")
 
 
-def load_bar(connection: Connection) -> Bar:
+def load_bar(connection: Connection, scope: Scope) -> Bar:
     """The bar as it is now."""
     a, s, n = schema.alert.c, schema.site.c, schema.line.c
     rank = case({severity: i for i, severity in enumerate(SEVERITIES)}, value=a.severity)
-    waits = a.state.in_(WAITING) & (a.stage == "")
+    waits = a.state.in_(WAITING) & (a.stage == "") & scope.site(a.site)
     first = connection.execute(
         select(a.id, a.kind, a.began, s.name.label("site_name"), n.name.label("line_name"))
         .join(schema.site, s.id == a.site)
@@ -54,4 +55,4 @@ def load_bar(connection: Connection) -> Bar:
         .limit(1)
     ).one_or_none()
     newest = connection.scalar(select(func.max(a.announced_at)).where(waits))
-    return Bar(waiting_incidents(connection), first, newest or 0)
+    return Bar(waiting_incidents(connection, scope), first, newest or 0)

@@ -9,6 +9,7 @@ from stillcold_server.alerts.lifecycle import WAITING, acknowledge, reset
 from stillcold_server.alerts.stages import SEVERITIES
 from stillcold_server.api.models.alerts import Alert, AlertState
 from stillcold_server.api.read.alerts import list_alerts
+from stillcold_server.people.scope import Scope
 
 _WORST: tuple[AlertState, ...] = ("unacknowledged", "returned", "acknowledged", "latched", "normal")
 _ALL = 1000
@@ -89,9 +90,9 @@ def group(alerts: Iterable[Alert]) -> list[Incident]:
     return sorted(incidents, key=lambda i: (SEVERITIES.index(i.head.severity), -i.head.detected))
 
 
-def load_incident(connection: Connection, incident: str) -> Incident | None:
+def load_incident(connection: Connection, scope: Scope, incident: str) -> Incident | None:
     """One incident with all its alerts."""
-    alerts = list_alerts(connection, incident=incident, limit=_ALL)
+    alerts = list_alerts(connection, scope, incident=incident, limit=_ALL)
     return group(alerts)[0] if alerts else None
 
 

@@ -17,6 +17,7 @@ from stillcold_server.console.navigation import current, menu
 from stillcold_server.console.witnesses import wrong
 from stillcold_server.language import told, words
 from stillcold_server.language.texts import LANGUAGES, Language, Texts, load_texts
+from stillcold_server.people.scope import Scope
 from stillcold_server.store.database import read
 
 LANGUAGE_COOKIE = "stillcold_language"
@@ -67,7 +68,7 @@ class Console:
         inside = who is not None and not who.account.must_change
         values |= {
             "t": texts, "who": who, "now": now,
-            "bar": _bar(services) if who and inside and who.account.may("watch") else None,
+            "bar": _bar(services, who.scope) if who and inside and who.account.may("watch") else None,
             "age": lambda ms: words.length((now - ms) / 1000, texts, "age"),
             "duration": lambda seconds: words.length(seconds, texts), "here": local_path(request),
             "live": bool(who and inside and who.account.may("watch", "system")),
@@ -127,6 +128,6 @@ def safe_next(path: str, otherwise: str = "/") -> str:
     return path if ours else otherwise
 
 
-def _bar(services: Services) -> Bar:
+def _bar(services: Services, scope: Scope) -> Bar:
     with read(services.engine) as connection:
-        return load_bar(connection)
+        return load_bar(connection, scope)

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from stillcold_server.people.passwords import hash_password, matches, one_time_password, weakness
-from stillcold_server.people.rights import ROLES, Permission, Role, clash, permissions_of
-from stillcold_server.store.schema import session, user
+from stillcold_server.people.rights import ADMINISTRATORS, ROLES, Permission, Role, clash, permissions_of
+from stillcold_server.store.schema import district, session, user
 
 FIRST_ADMIN = "admin"
 _LONGEST_NAME = 64
@@ -27,8 +27,8 @@ class AccountError(ValueError):
     Parameters
     ----------
     reason : str
-        ``name``, ``role``, ``apart``, ``exists``, ``unknown_user``, ``last_admin``, ``wrong_password``,
-        ``unchanged``, or a reason of :func:`~stillcold_server.people.passwords.weakness`.
+        ``name``, ``role``, ``apart``, ``district``, ``unlimited``, ``exists``, ``unknown_user``, ``last_admin``,
+        ``wrong_password``, ``unchanged``, or a reason of :func:`~stillcold_server.people.passwords.weakness`.
     message : str
         What is wrong.
     """
@@ -93,7 +93,7 @@ def create_user(
     """
     if not usable_name(name):
         raise AccountError("name", f"expected 1 to {_LONGEST_NAME} printable characters without a slash, got {name!r}")
-    _check_roles(roles)
+    _check_rights(connection, roles, districts)
     if connection.scalar(select(user.c.name).where(user.c.name == name)) is not None:
         raise AccountError("exists", f"there is a user {name!r} already")
     if password is not None:
@@ -118,7 +118,7 @@ def set_rights(
         When it is unknown, a role is unknown or not to be held with another, or no security administrator would be
         left.
     """
-    _check_roles(roles)
+    _check_rights(connection, roles, districts)
     row = _known(connection, name)
     if "security_admin" in row.roles and "security_admin" not in roles:
         _check_not_last(connection, name)
@@ -218,12 +218,19 @@ def _known(connection: Connection, name: str) -> Row[Any]:
     return row
 
 
-def _check_roles(roles: Collection[str]) -> None:
+def _check_rights(connection: Connection, roles: Collection[str], districts: Collection[str] | None) -> None:
     reason = clash(roles)
     if reason == "role":
         raise AccountError("role", f"expected roles of {', '.join(ROLES)}; got {', '.join(roles)}")
     if reason:
         raise AccountError(reason, "system, security and audit administration are apart, and an auditor does no more")
+    if districts is None:
+        return
+    if set(roles) & set(ADMINISTRATORS):
+        raise AccountError("unlimited", "what an administrator does is not divided by districts")
+    known = set(connection.execute(select(district.c.id)).scalars())
+    if not districts or not set(districts) <= known:
+        raise AccountError("district", f"expected districts of {', '.join(sorted(known))}; got {', '.join(districts)}")
 
 
 def _check_not_last(connection: Connection, name: str) -> None:

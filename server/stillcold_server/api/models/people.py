@@ -32,6 +32,7 @@ class PasswordChange(Request):
     new: Annotated[str, Field(max_length=1000)]
 
 
+IdText = Annotated[str, Field(min_length=1, max_length=256)]
 Roles = Annotated[list[Role], Field(max_length=20)]
 
 
@@ -39,6 +40,9 @@ class Rights(Request):
     """What an account may do."""
 
     roles: Roles
+    districts: Annotated[list[IdText] | None, Field(max_length=1000)] = Field(
+        default=None, description="ids of the districts that the account is limited to; null for all"
+    )
 
 
 class NewUser(Rights):
@@ -52,6 +56,7 @@ class User(Answer):
 
     name: str
     roles: list[Role]
+    districts: list[str] | None
     must_change: bool
     disabled: bool
     created_at: Moment

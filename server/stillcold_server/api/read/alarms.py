@@ -7,14 +7,15 @@ from sqlalchemy import Connection, func, select
 from stillcold_server.alerts.pipeline import HIDES
 from stillcold_server.alerts.stages import STAGES, Stage
 from stillcold_server.api.models.alerts import AlertStage, StageCount, Unserviced
+from stillcold_server.people.scope import Scope
 from stillcold_server.store import schema
 
 Counts = Counter[tuple[str, str]]
 
 
-def list_stages(connection: Connection, since: int) -> list[AlertStage]:
+def list_stages(connection: Connection, since: int, scope: Scope) -> list[AlertStage]:
     """Every stage in order; what it has held back from ``since`` (ms) on, and what it hides now."""
-    hidden, lately = _hidden(connection), _journaled(connection, since)
+    hidden, lately = _hidden(connection, scope), _journaled(connection, since, scope)
     return [
         AlertStage(
             name=stage.name,
@@ -28,10 +29,11 @@ def list_stages(connection: Connection, since: int) -> list[AlertStage]:
     ]
 
 
-def list_unserviced(connection: Connection, now: int) -> list[Unserviced]:
+def list_unserviced(connection: Connection, now: int, scope: Scope) -> list[Unserviced]:
     """What is out of service at ``now`` (ms), the oldest first."""
     t = schema.out_of_service
-    rows = connection.execute(select(t).where(t.c.ended_at.is_(None), t.c.until > now).order_by(t.c.id))
+    shown = t.c.ended_at.is_(None) & (t.c.until > now) & scope.line(t.c.line)
+    rows = connection.execute(select(t).where(shown).order_by(t.c.id))
     return [Unserviced(number=row.id, **row._mapping) for row in rows]
 
 
@@ -39,14 +41,16 @@ def _transition(stage: Stage) -> str:
     return stage.name if stage.flag is None else HIDES[stage.flag]
 
 
-def _hidden(connection: Connection) -> Counts:
+def _hidden(connection: Connection, scope: Scope) -> Counts:
     a = schema.alert.c
-    query = select(a.stage, a.held_why, func.count()).where(a.stage != "", a.state != "normal")
+    query = select(a.stage, a.held_why, func.count()).where(a.stage != "", a.state != "normal", scope.site(a.site))
     return Counter({(stage, why): n for stage, why, n in connection.execute(query.group_by(a.stage, a.held_why))})
 
 
-def _journaled(connection: Connection, since: int) -> Counts:
+def _journaled(connection: Connection, since: int, scope: Scope) -> Counts:
     j = schema.alert_journal.c
     names = {_transition(stage) for stage in STAGES}
-    query = select(j.transition, j.reason, func.count()).where(j.at >= since, j.transition.in_(names))
+    query = select(j.transition, j.reason, func.count()).where(
+        j.at >= since, j.transition.in_(names), scope.alert(j.alert)
+    )
     return Counter({(step, why): n for step, why, n in connection.execute(query.group_by(j.transition, j.reason))})

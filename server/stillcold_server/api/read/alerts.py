@@ -7,11 +7,13 @@ from sqlalchemy import Connection, Row, Select, func, select
 from stillcold_server.alerts.lifecycle import OPEN, WAITING
 from stillcold_server.alerts.stages import FLAG_OF, SEVERITIES
 from stillcold_server.api.models.alerts import Alert, AlertDetail, Delivery, JournalEntry
+from stillcold_server.people.scope import Scope
 from stillcold_server.store import schema
 
 
 def list_alerts(
     connection: Connection,
+    scope: Scope,
     *,
     open: bool | None = None,  # noqa: A002  # the name in the query
     line: str | None = None,
@@ -31,7 +33,7 @@ def list_alerts(
         Most alerts in the answer.
     """
     a = schema.alert.c
-    query = _named().order_by(a.detected.desc(), a.id).limit(limit)
+    query = _named().where(scope.site(a.site)).order_by(a.detected.desc(), a.id).limit(limit)
     if open is not None:
         query = query.where(a.state.in_(OPEN) if open else a.state.not_in(OPEN))
     for column, wanted in ((a.line, line), (a.kind, kind), (a.incident, incident)):
@@ -64,10 +66,11 @@ def load_alert(connection: Connection, alert_id: str) -> AlertDetail | None:
     )
 
 
-def waiting_incidents(connection: Connection) -> dict[str, int]:
+def waiting_incidents(connection: Connection, scope: Scope) -> dict[str, int]:
     """Incidents that are shown and that nobody has taken up, by the highest severity among their waiting alerts."""
     a = schema.alert.c
-    rows = connection.execute(select(a.incident, a.severity).where(a.state.in_(WAITING), a.stage == "").distinct())
+    shown = a.state.in_(WAITING) & (a.stage == "") & scope.site(a.site)
+    rows = connection.execute(select(a.incident, a.severity).where(shown).distinct())
     highest: dict[str, int] = {}
     for incident, severity in rows:
         rank = SEVERITIES.index(severity)

@@ -8,6 +8,7 @@ from stillcold_server.api.models.health import ChainNote, Follower, Health, List
 from stillcold_server.api.read.lines import list_gateways
 from stillcold_server.followers import lag
 from stillcold_server.jobs.runs import failing
+from stillcold_server.people.scope import Scope
 from stillcold_server.silence.listening import FRESH_MS
 from stillcold_server.store import schema
 
@@ -15,7 +16,7 @@ _ALWAYS = ("detection", "rollup")
 _MOST_NOTES = 100
 
 
-def load_health(connection: Connection, now: int) -> Health:
+def load_health(connection: Connection, now: int, scope: Scope) -> Health:
     """Everything that an operator must see at a glance; ``now`` in ms."""
     return Health(
         database="ok",
@@ -23,9 +24,9 @@ def load_health(connection: Connection, now: int) -> Health:
         now=now,
         listeners=_listeners(connection, now),
         followers=[Follower(name=name, behind=behind) for name, behind in lags(connection).items()],
-        gateways=list_gateways(connection),
-        refusals=_refusals(connection),
-        chain_notes=_chain_notes(connection),
+        gateways=list_gateways(connection, scope),
+        refusals=_refusals(connection, scope),
+        chain_notes=_chain_notes(connection, scope),
         deliveries_waiting=_deliveries(connection, "waiting"),
         deliveries_failed=_deliveries(connection, "failed"),
         jobs_failing=failing(connection),
@@ -44,15 +45,16 @@ def _listeners(connection: Connection, now: int) -> list[Listener]:
     return [Listener(**row._mapping, listens=row.seen > now - FRESH_MS) for row in rows]
 
 
-def _refusals(connection: Connection) -> list[Refusal]:
+def _refusals(connection: Connection, scope: Scope) -> list[Refusal]:
     t = schema.refusal
-    rows = connection.execute(select(t).order_by(t.c.reason, t.c.gateway))
+    rows = connection.execute(select(t).where(scope.gateway(t.c.gateway)).order_by(t.c.reason, t.c.gateway))
     return [Refusal(**row._mapping) for row in rows]
 
 
-def _chain_notes(connection: Connection) -> list[ChainNote]:
+def _chain_notes(connection: Connection, scope: Scope) -> list[ChainNote]:
     t = schema.chain_note
-    rows = connection.execute(select(t).where(t.c.closed_at.is_(None)).order_by(t.c.id.desc()).limit(_MOST_NOTES))
+    shown = t.c.closed_at.is_(None) & scope.gateway(t.c.gateway)
+    rows = connection.execute(select(t).where(shown).order_by(t.c.id.desc()).limit(_MOST_NOTES))
     return [
         ChainNote(
             gateway=row.gateway, epoch=row.epoch.hex(), kind=row.kind, sequence=row.sequence, until=row.until,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from stillcold_server.api.models import ledger as models
+from stillcold_server.people.scope import EVERYWHERE, Scope
 from stillcold_server.registry import deadlines, documents, life, permits
 from stillcold_server.registry.history import Change, read_changes
 from stillcold_server.registry.sheets import CellError
@@ -36,37 +37,47 @@ def line_ledger(connection: Connection, line: str, now: int) -> models.LineLedge
         ],
         seals=_seals(connection, line),
         meters=_meters(connection, line),
-        permits=list_permits(connection, line),
+        permits=list_permits(connection, EVERYWHERE, line),
         documents=_documents(connection, line),
         steps=[_taken(step) for step in life.steps_of(connection, line)],
-        deadlines=[d for d in list_deadlines(connection, now) if d.line == line],
+        deadlines=[d for d in list_deadlines(connection, now, EVERYWHERE) if d.line == line],
     )  # fmt: skip
 
 
-def list_permits(connection: Connection, line: str | None = None, state: str | None = None) -> list[models.Permit]:
+def list_permits(
+    connection: Connection, scope: Scope, line: str | None = None, state: str | None = None
+) -> list[models.Permit]:
     """Permits in every state."""
+    seen = scope.lines(connection)
     return [
         models.Permit(
             id=p.id, line=p.line, start=p.from_at, end=p.to_at, reason=p.reason, state=p.state, asked_by=p.asked_by,
             asked_at=p.asked_at, decided_by=p.approved_by, decided_at=p.decided_at, note=p.note,
         )
         for p in permits.permits(connection, line, state=state)
+        if p.line in seen
     ]  # fmt: skip
 
 
-def list_deadlines(connection: Connection, now: int, within: int | None = None) -> list[models.Deadline]:
+def list_deadlines(connection: Connection, now: int, scope: Scope, within: int | None = None) -> list[models.Deadline]:
     """What is to be done by when, the most urgent first."""
-    found = deadlines.deadlines(connection, now, within)
-    return [models.Deadline(kind=d.kind, subject=d.subject, line=d.line, due=d.due, left=d.left) for d in found]
+    found, seen = deadlines.deadlines(connection, now, within), scope.lines(connection)
+    return [
+        models.Deadline(kind=d.kind, subject=d.subject, line=d.line, due=d.due, left=d.left)
+        for d in found
+        if d.line in seen
+    ]
 
 
-def list_reminders(connection: Connection) -> list[models.Reminder]:
+def list_reminders(connection: Connection, scope: Scope) -> list[models.Reminder]:
     """Those that nobody has put aside, the newest first."""
+    seen = scope.lines(connection)
     return [
         models.Reminder(
             kind=r.kind, subject=r.subject, line=r.line, due_on=r.due_on, days=r.days, raised_at=r.raised_at
         )
         for r in deadlines.reminders(connection)
+        if r.line in seen
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from stillcold_core.detect.deadline import current_of, power_of, voltage_of
 from stillcold_core.readings import Sample
 from stillcold_server.alerts.lifecycle import OPEN
 from stillcold_server.api.models.registry import District, Enterprise, Gateway, Latest, Line, Point, Site
+from stillcold_server.people.scope import Scope
 from stillcold_server.store import schema
 
 _TOO_OLD = 3.0  # usual intervals between samples
@@ -19,30 +20,38 @@ _ELECTRICAL = ("feeder", "incomer")
 _LAST_TIME, _LAST = 6, 7  # places in a rollup's statistics
 
 
-def list_districts(connection: Connection) -> list[District]:
+def list_districts(connection: Connection, scope: Scope) -> list[District]:
     """All districts."""
-    rows = connection.execute(select(schema.district).order_by(schema.district.c.id))
+    rows = connection.execute(
+        select(schema.district).where(scope.district(schema.district.c.id)).order_by(schema.district.c.id)
+    )
     return [District(**row._mapping) for row in rows]
 
 
-def list_enterprises(connection: Connection) -> list[Enterprise]:
+def list_enterprises(connection: Connection, scope: Scope) -> list[Enterprise]:
     """All enterprises."""
-    rows = connection.execute(select(schema.enterprise).order_by(schema.enterprise.c.id))
+    e = schema.enterprise
+    rows = connection.execute(select(e).where(scope.enterprise(e.c.id)).order_by(e.c.id))
     return [Enterprise(**row._mapping) for row in rows]
 
 
-def list_sites(connection: Connection) -> list[Site]:
+def list_sites(connection: Connection, scope: Scope) -> list[Site]:
     """All sites."""
-    return [Site(**row._mapping) for row in connection.execute(select(schema.site).order_by(schema.site.c.id))]
+    s = schema.site
+    rows = connection.execute(select(s).where(scope.district(s.c.district)).order_by(s.c.id))
+    return [Site(**row._mapping) for row in rows]
 
 
-def list_lines(connection: Connection, now: int, *, site: str | None = None, line: str | None = None) -> list[Line]:
+def list_lines(
+    connection: Connection, now: int, scope: Scope, *, site: str | None = None, line: str | None = None
+) -> list[Line]:
     """Lines with what is proved of them at ``now`` (ms), by site and id."""
     n, s = schema.line, schema.site
     query = (
         select(n, s.c.name.label("site_name"), s.c.address.label("site_address"), *_status_columns(), _on_the_way())
         .join(s, s.c.id == n.c.site)
         .outerjoin(schema.line_status, schema.line_status.c.line == n.c.id)
+        .where(scope.site(n.c.site))
         .order_by(n.c.site, n.c.id)
     )
     if site is not None:
@@ -55,10 +64,12 @@ def list_lines(connection: Connection, now: int, *, site: str | None = None, lin
     return [_line(row, now, latest.get(row.id), alerts.get(row.id, 0)) for row in rows]
 
 
-def list_points(connection: Connection, *, line: str | None = None, point: str | None = None) -> list[Point]:
+def list_points(
+    connection: Connection, scope: Scope, *, line: str | None = None, point: str | None = None
+) -> list[Point]:
     """Points by id."""
     p = schema.point
-    query = select(p, _newest_sample()).order_by(p.c.id)
+    query = select(p, _newest_sample()).where(scope.line(p.c.line)).order_by(p.c.id)
     if line is not None:
         query = query.where(p.c.line == line)
     if point is not None:
@@ -66,13 +77,14 @@ def list_points(connection: Connection, *, line: str | None = None, point: str |
     return [Point(**row._mapping) for row in connection.execute(query)]
 
 
-def list_gateways(connection: Connection) -> list[Gateway]:
+def list_gateways(connection: Connection, scope: Scope) -> list[Gateway]:
     """Gateways with their own word and their newest sample."""
     points: dict[str, list[Point]] = defaultdict(list)
-    for point in list_points(connection):
+    for point in list_points(connection, scope):
         if point.gateway is not None:
             points[point.gateway].append(point)
-    rows = connection.execute(select(schema.gateway).order_by(schema.gateway.c.id))
+    g = schema.gateway
+    rows = connection.execute(select(g).where(scope.site(g.c.site)).order_by(g.c.id))
     return [
         Gateway(
             id=row.id,

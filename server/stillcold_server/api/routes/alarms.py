@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from stillcold_server.alerts.lifecycle import NotAllowed
 from stillcold_server.alerts.shelving import UnknownEntry, put_back, take_out
-from stillcold_server.api.guard import Approver, Caller, Watcher
+from stillcold_server.api.guard import Approver, Caller, InScope, Watcher
 from stillcold_server.api.models.alerts import AlertStage, OutOfService, Unserviced
 from stillcold_server.api.models.base import Note
 from stillcold_server.api.problems import Problem, not_found
@@ -22,21 +22,21 @@ Hours = Annotated[int, Query(ge=1, le=24 * 92, description="of the period that e
 
 
 @router.get("/alert-stages")
-def stages(services: Served, _: Watcher, hours: Hours = 24) -> list[AlertStage]:
+def stages(services: Served, _: Watcher, scope: InScope, hours: Hours = 24) -> list[AlertStage]:
     """The stages of the pipeline, in order, with what each has held back."""
     with read(services.engine) as connection:
-        return list_stages(connection, services.now() - hours * _HOUR)
+        return list_stages(connection, services.now() - hours * _HOUR, scope)
 
 
 @router.get("/out-of-service")
-def out_of_service(services: Served, _: Watcher) -> list[Unserviced]:
+def out_of_service(services: Served, _: Watcher, scope: InScope) -> list[Unserviced]:
     """Lines and points that are out of service now."""
     with read(services.engine) as connection:
-        return list_unserviced(connection, services.now())
+        return list_unserviced(connection, services.now(), scope)
 
 
 @router.post("/out-of-service", status_code=201)
-def take_out_of_service(services: Served, who: Approver, given: OutOfService) -> list[Unserviced]:
+def take_out_of_service(services: Served, who: Approver, _: InScope, given: OutOfService) -> list[Unserviced]:
     """Take a line, or one of its points, out of service for a time."""
     return take_from_service(services, who, given)
 
@@ -57,7 +57,7 @@ def take_from_service(services: Services, who: Caller, given: OutOfService) -> l
     """
     now = services.now()
     with services.acting(who, "service.out", given.point or given.line, note=given.reason) as connection:
-        points = list_points(connection, line=given.line)
+        points = list_points(connection, who.scope, line=given.line)
         if not points:
             raise not_found("line", given.line)
         if given.point is not None and given.point not in {p.id for p in points}:
@@ -68,7 +68,7 @@ def take_from_service(services: Services, who: Caller, given: OutOfService) -> l
             )
         except NotAllowed as error:
             raise Problem(409, error.reason, str(error)) from error
-        found = list_unserviced(connection, now)
+        found = list_unserviced(connection, now, who.scope)
     services.hub.publish("alerts")
     return found
 
@@ -89,6 +89,6 @@ def return_to_service(services: Services, who: Caller, number: int, note: str) -
             raise not_found("entry", str(number)) from error
         except NotAllowed as error:
             raise Problem(409, error.reason, str(error)) from error
-        found = list_unserviced(connection, now)
+        found = list_unserviced(connection, now, who.scope)
     services.hub.publish("alerts")
     return found

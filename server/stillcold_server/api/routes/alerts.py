@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from stillcold_server.alerts.lifecycle import NotAllowed, UnknownAlert, acknowledge, reset
 from stillcold_server.alerts.shelving import shelve, unshelve
-from stillcold_server.api.guard import Actor, Caller, Watcher
+from stillcold_server.api.guard import Actor, Caller, InScope, Watcher
 from stillcold_server.api.models.alerts import Alert, AlertDetail, Shelving
 from stillcold_server.api.models.base import Note
 from stillcold_server.api.problems import Problem, not_found
@@ -25,6 +25,7 @@ router = APIRouter(tags=["alerts"])
 def alerts(
     services: Served,
     _: Watcher,
+    scope: InScope,
     open: Annotated[bool | None, Query(description="not yet back to normal")] = None,  # noqa: A002
     line: IdInQuery = None,
     kind: IdInQuery = None,
@@ -32,7 +33,7 @@ def alerts(
 ) -> list[Alert]:
     """The newest alerts first."""
     with read(services.engine) as connection:
-        return list_alerts(connection, open=open, line=line, kind=kind, limit=limit)
+        return list_alerts(connection, scope, open=open, line=line, kind=kind, limit=limit)
 
 
 @router.get("/alerts/{id}")

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from stillcold_server.api.guard import Overseer
+from stillcold_server.api.guard import InScope, Overseer
 from stillcold_server.api.services import Served, Services
 from stillcold_server.people.sessions import find_session
 from stillcold_server.store.database import read
@@ -18,7 +18,7 @@ _PAUSE = 0.25  # s in which the same topic is told once
 
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-async def events(services: Served, who: Overseer) -> StreamingResponse:
+async def events(services: Served, who: Overseer, _: InScope) -> StreamingResponse:
     """Events ``alerts`` and ``lines`` without content: ask again for what you show. Ends with the session.
 
     The first event, ``ready``, says that every change from here on is told: ask once after it. Where nothing changes,

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from stillcold_server.api.guard import Overseer, Scraper
+from stillcold_server.api.guard import InScope, Overseer, Scraper
 from stillcold_server.api.models.health import Alive, Health
 from stillcold_server.api.read.alerts import waiting_alerts
 from stillcold_server.api.read.health import lags, load_health
@@ -23,10 +23,10 @@ outside = APIRouter(tags=["health"])
 
 
 @router.get("/health")
-def health(services: Served, _: Overseer) -> Health:
+def health(services: Served, _: Overseer, scope: InScope) -> Health:
     """Database, followers, gateways, refusals, chains and deliveries."""
     with read(services.engine) as connection:
-        return load_health(connection, services.now())
+        return load_health(connection, services.now(), scope)
 
 
 @outside.get("/healthz")

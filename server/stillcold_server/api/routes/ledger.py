@@ -7,7 +7,7 @@ import numpy.typing as npt
 from fastapi import APIRouter, Query
 
 from stillcold_core.quantities import QUANTITIES
-from stillcold_server.api.guard import Watcher
+from stillcold_server.api.guard import InScope, Watcher
 from stillcold_server.api.models.registry import (
     Absent,
     Column,
@@ -39,61 +39,61 @@ _HOUR = 3_600_000  # ms
 
 
 @router.get("/districts")
-def districts(services: Served, _: Watcher) -> list[District]:
+def districts(services: Served, _: Watcher, scope: InScope) -> list[District]:
     """All districts."""
     with read(services.engine) as connection:
-        return list_districts(connection)
+        return list_districts(connection, scope)
 
 
 @router.get("/enterprises")
-def enterprises(services: Served, _: Watcher) -> list[Enterprise]:
+def enterprises(services: Served, _: Watcher, scope: InScope) -> list[Enterprise]:
     """All enterprises."""
     with read(services.engine) as connection:
-        return list_enterprises(connection)
+        return list_enterprises(connection, scope)
 
 
 @router.get("/sites")
-def sites(services: Served, _: Watcher) -> list[Site]:
+def sites(services: Served, _: Watcher, scope: InScope) -> list[Site]:
     """All sites."""
     with read(services.engine) as connection:
-        return list_sites(connection)
+        return list_sites(connection, scope)
 
 
 @router.get("/lines")
-def lines(services: Served, _: Watcher, site: IdInQuery = None) -> list[Line]:
+def lines(services: Served, _: Watcher, scope: InScope, site: IdInQuery = None) -> list[Line]:
     """Lines with condition, coverage and newest values."""
     with read(services.engine) as connection:
-        return list_lines(connection, services.now(), site=site)
+        return list_lines(connection, services.now(), scope, site=site)
 
 
 @router.get("/lines/{id}")
-def line(services: Served, _: Watcher, id: IdInPath) -> Line:  # noqa: A002  # the name in the path
+def line(services: Served, who: Watcher, id: IdInPath) -> Line:  # noqa: A002  # the name in the path
     """One line."""
     with read(services.engine) as connection:
-        found = list_lines(connection, services.now(), line=id)
+        found = list_lines(connection, services.now(), who.scope, line=id)
     if not found:
         raise not_found("line", id)
     return found[0]
 
 
 @router.get("/points")
-def points(services: Served, _: Watcher, line: IdInQuery = None) -> list[Point]:
+def points(services: Served, _: Watcher, scope: InScope, line: IdInQuery = None) -> list[Point]:
     """Points with the time of their newest sample."""
     with read(services.engine) as connection:
-        return list_points(connection, line=line)
+        return list_points(connection, scope, line=line)
 
 
 @router.get("/gateways")
-def gateways(services: Served, _: Watcher) -> list[Gateway]:
+def gateways(services: Served, _: Watcher, scope: InScope) -> list[Gateway]:
     """Gateways with status and newest sample."""
     with read(services.engine) as connection:
-        return list_gateways(connection)
+        return list_gateways(connection, scope)
 
 
 @router.get("/points/{id}/series")
 def series(
     services: Served,
-    _: Watcher,
+    who: Watcher,
     id: IdInPath,  # noqa: A002  # the name in the path
     quantity: Annotated[list[str], Query(min_length=1, max_length=50)],
     start: Annotated[Moment | None, Query(alias="from")] = None,
@@ -109,7 +109,7 @@ def series(
     if first >= last:
         raise Problem(422, "invalid", "must be earlier than `to`", field="from")
     with read(services.engine) as connection:
-        if not list_points(connection, point=id):
+        if not list_points(connection, who.scope, point=id):
             raise not_found("point", id)
         found = store.read_series(connection, id, list(dict.fromkeys(quantity)), first, last, max_points)
     return series_answer(id, first, last, found)

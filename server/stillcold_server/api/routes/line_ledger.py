@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, UploadFile, status
 from fastapi.responses import Response
 
 from stillcold_core.registry import Seal
-from stillcold_server.api.guard import Approver, Caller, Keeper, Needs, Verifier, Watcher
+from stillcold_server.api.guard import Approver, Caller, InScope, Keeper, Needs, Verifier, Watcher
 from stillcold_server.api.keeping import keeping
 from stillcold_server.api.models import ledger as models
 from stillcold_server.api.models.base import Note
@@ -59,7 +59,7 @@ def step(
     """Take a step of a line's life."""
     if step not in STEPS:
         raise not_found("step", step)
-    Needs(STEPS[step].right)(who)
+    Needs(STEPS[step].right).check(who)
     values = given.model_dump()
     values["measures"] = tuple(given.measures)
     with keeping(services, who, f"line.{step}", id, note=given.note, cause="step") as (connection, author):
@@ -102,11 +102,11 @@ def get_document(services: Served, _: Watcher, digest: IdInPath) -> Response:
 
 @router.get("/permits")
 def list_permits(
-    services: Served, _: Watcher, line: IdInQuery = None, state: PermitState | None = None
+    services: Served, _: Watcher, scope: InScope, line: IdInQuery = None, state: PermitState | None = None
 ) -> list[models.Permit]:
     """Activities that were reported beforehand, the newest first."""
     with read(services.engine) as connection:
-        return reading.list_permits(connection, line, state)
+        return reading.list_permits(connection, scope, line, state)
 
 
 @router.post("/permits", status_code=status.HTTP_201_CREATED)
@@ -114,7 +114,7 @@ def ask_permit(services: Served, who: Keeper, given: models.Activity) -> models.
     """Report an activity; it counts once somebody else has approved it."""
     with keeping(services, who, "permit.ask", given.line, note=given.reason, cause="permit") as (connection, author):
         number = permits.ask(connection, given.line, given.start, given.end, given.reason, author)
-        return next(p for p in reading.list_permits(connection, given.line) if p.id == number)
+        return next(p for p in reading.list_permits(connection, who.scope, given.line) if p.id == number)
 
 
 @router.post("/permits/{number}/approve", status_code=status.HTTP_204_NO_CONTENT)
@@ -142,17 +142,17 @@ def withdraw_permit(services: Served, who: Approver, number: NumberInPath, given
 
 
 @router.get("/deadlines")
-def list_deadlines(services: Served, _: Watcher, within: Within = None) -> list[models.Deadline]:
+def list_deadlines(services: Served, _: Watcher, scope: InScope, within: Within = None) -> list[models.Deadline]:
     """Terms to rectify, dismantling, calibration; the most urgent first. ``within``: days from now."""
     with read(services.engine) as connection:
-        return reading.list_deadlines(connection, services.now(), within)
+        return reading.list_deadlines(connection, services.now(), scope, within)
 
 
 @router.get("/reminders")
-def list_reminders(services: Served, _: Watcher) -> list[models.Reminder]:
+def list_reminders(services: Served, _: Watcher, scope: InScope) -> list[models.Reminder]:
     """Deadlines that were said to be near or over, until somebody has seen them; the newest first."""
     with read(services.engine) as connection:
-        return reading.list_reminders(connection)
+        return reading.list_reminders(connection, scope)
 
 
 @router.post("/reminders/seen", status_code=status.HTTP_204_NO_CONTENT)

@@ -28,16 +28,16 @@ def users(services: Served, _: SecurityAdmin) -> list[User]:
 @router.post("/users", status_code=status.HTTP_201_CREATED)
 def create(services: Served, who: SecurityAdmin, given: NewUser) -> OneTimePassword:
     """Make an account with a one-time password."""
-    with managing(services, who, "user.create", given.name, note=" ".join(given.roles)) as connection:
-        password = create_user(connection, given.name, given.roles)
+    with managing(services, who, "user.create", given.name, note=said_of(given)) as connection:
+        password = create_user(connection, given.name, given.roles, districts=given.districts)
     return OneTimePassword(name=given.name, one_time_password=password)
 
 
 @router.post("/users/{name}/rights", status_code=status.HTTP_204_NO_CONTENT)
 def rights(services: Served, who: SecurityAdmin, name: UserInPath, given: Rights) -> None:
-    """Give an account other roles; ends its sessions."""
-    with managing(services, who, "user.rights", name, note=" ".join(given.roles)) as connection:
-        set_rights(connection, name, given.roles)
+    """Give an account other roles and districts; ends its sessions."""
+    with managing(services, who, "user.rights", name, note=said_of(given)) as connection:
+        set_rights(connection, name, given.roles, given.districts)
 
 
 @router.post("/users/{name}/password")
@@ -64,11 +64,19 @@ def enable(services: Served, who: SecurityAdmin, name: UserInPath) -> None:
         set_disabled(connection, name, False)
 
 
+def said_of(given: Rights) -> str:
+    """Roles and districts, for the audit log."""
+    where = "" if given.districts is None else f" in {', '.join(given.districts)}"
+    return f"{', '.join(given.roles) or 'no role'}{where}"
+
+
 def list_users(services: Services) -> list[User]:
     """All accounts, by name."""
     u = schema.user.c
     with read(services.engine) as connection:
-        rows = connection.execute(select(u.name, u.roles, u.must_change, u.disabled, u.created_at).order_by(u.name))
+        rows = connection.execute(
+            select(u.name, u.roles, u.districts, u.must_change, u.disabled, u.created_at).order_by(u.name)
+        )
         return [User(**row._mapping) for row in rows]
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
-from stillcold_server.api.guard import Actor, Watcher
+from stillcold_server.api.guard import Actor, InScope, Watcher
 from stillcold_server.api.models.alerts import Shelving
 from stillcold_server.api.models.base import Note, Reasoned
 from stillcold_server.api.problems import not_found
@@ -20,6 +20,7 @@ from stillcold_server.console.heats import figures_of, heats_of, weights_of
 from stillcold_server.console.incidents import Incident, acknowledge_all, group, load_incident, reset_all
 from stillcold_server.console.pages import View, go, safe_next
 from stillcold_server.console.readings import tables_of
+from stillcold_server.people.scope import Scope
 from stillcold_server.store.database import read
 
 router = APIRouter(include_in_schema=False)
@@ -30,11 +31,13 @@ Around = Annotated[int | None, Query(ge=10, le=604_800, description="s before an
 
 
 @router.get("/alerts")
-def alerts(request: Request, console: View, services: Served, who: Watcher, line: IdInQuery = None) -> Response:
+def alerts(
+    request: Request, console: View, services: Served, who: Watcher, scope: InScope, line: IdInQuery = None
+) -> Response:
     """What waits, what is in hand, what was closed lately."""
     with read(services.engine) as connection:
-        standing = list_alerts(connection, open=True, line=line, limit=_MOST)
-        closed = group(list_alerts(connection, open=False, line=line, limit=_CLOSED))
+        standing = list_alerts(connection, scope, open=True, line=line, limit=_MOST)
+        closed = group(list_alerts(connection, scope, open=False, line=line, limit=_CLOSED))
     open_ = [i for i in group(standing) if not i.hidden]
     known = {a.incident for a in standing}
     return console.page(
@@ -61,9 +64,9 @@ def alert(
     """One alert: what happened, the curves around it, what was done."""
     with read(services.engine) as connection:
         found = load_alert(connection, id)
-        incident = load_incident(connection, found.incident) if found else None
+        incident = load_incident(connection, who.scope, found.incident) if found else None
         points = neighbours(connection)
-        newest = list_points(connection, point=found.point)[0].sampled_at if found else None
+        newest = list_points(connection, who.scope, point=found.point)[0].sampled_at if found else None
     if found is None or incident is None:
         raise not_found("alert", id)
     return console.page(
@@ -138,7 +141,7 @@ def acknowledge(
     """Take up everything that waits in an incident."""
     note = given.note.strip()
     with changing(services, who, "incident.acknowledge", id, note=note) as connection:
-        acknowledge_all(connection, _incident(connection, id), actor=who.name, note=note, now=services.now())
+        acknowledge_all(connection, _incident(connection, who.scope, id), actor=who.name, note=note, now=services.now())
     return go(safe_next(request.query_params.get("next", ""), "/alerts"), request)
 
 
@@ -153,12 +156,12 @@ def reset(
     """Close an incident that is over."""
     note = given.note.strip()
     with changing(services, who, "incident.reset", id, note=note) as connection:
-        reset_all(connection, _incident(connection, id), actor=who.name, note=note, now=services.now())
+        reset_all(connection, _incident(connection, who.scope, id), actor=who.name, note=note, now=services.now())
     return go(safe_next(request.query_params.get("next", ""), "/alerts"), request)
 
 
-def _incident(connection: Connection, incident_id: str) -> Incident:
-    incident = load_incident(connection, incident_id)
+def _incident(connection: Connection, scope: Scope, incident_id: str) -> Incident:
+    incident = load_incident(connection, scope, incident_id)
     if incident is None:
         raise not_found("incident", incident_id)
     return incident

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from stillcold_core.registry import Role
 from stillcold_server.alerts.lifecycle import OPEN
-from stillcold_server.api.guard import Watcher
+from stillcold_server.api.guard import InScope, Watcher
 from stillcold_server.api.models.alerts import Alert
 from stillcold_server.api.models.registry import Line, Point
 from stillcold_server.api.problems import not_found
@@ -29,10 +29,10 @@ _ALERTS = 60
 
 
 @router.get("/lines")
-def lines(request: Request, console: View, services: Served, who: Watcher) -> Response:
+def lines(request: Request, console: View, services: Served, who: Watcher, scope: InScope) -> Response:
     """All lines, those that need somebody first."""
     with read(services.engine) as connection:
-        found = list_lines(connection, services.now())
+        found = list_lines(connection, services.now(), scope)
     return console.page(request, "lines.html", who=who, lines=sorted(found, key=urgency))
 
 
@@ -40,9 +40,9 @@ def lines(request: Request, console: View, services: Served, who: Watcher) -> Re
 def line(request: Request, console: View, services: Served, who: Watcher, id: IdInPath) -> Response:  # noqa: A002
     """One line with the curves of the last hours."""
     with read(services.engine) as connection:
-        found = list_lines(connection, services.now(), line=id)
-        points = list_points(connection, line=id)
-        alerts = list_alerts(connection, line=id, limit=_ALERTS)
+        found = list_lines(connection, services.now(), who.scope, line=id)
+        points = list_points(connection, who.scope, line=id)
+        alerts = list_alerts(connection, who.scope, line=id, limit=_ALERTS)
         witnesses = list_witnesses(connection, id)
     if not found:
         raise not_found("line", id)

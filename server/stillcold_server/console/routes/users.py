@@ -7,11 +7,14 @@ from fastapi.responses import Response
 
 from stillcold_server.api.guard import Caller, SecurityAdmin
 from stillcold_server.api.models.people import NewUser, OneTimePassword, Rights
+from stillcold_server.api.read.lines import list_districts
 from stillcold_server.api.routes import users as api
 from stillcold_server.api.routes.parameters import UserInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.console.pages import Console, View, go
 from stillcold_server.people.rights import ROLES
+from stillcold_server.people.scope import EVERYWHERE
+from stillcold_server.store.database import read
 
 router = APIRouter(include_in_schema=False)
 
@@ -64,4 +67,6 @@ def _page(
     request: Request, console: Console, services: Services, who: Caller, given: OneTimePassword | None = None
 ) -> Response:
     found = api.list_users(services)
-    return console.page(request, "users.html", who=who, users=found, roles=ROLES, given=given)
+    with read(services.engine) as connection:
+        districts = list_districts(connection, EVERYWHERE)
+    return console.page(request, "users.html", who=who, users=found, roles=ROLES, districts=districts, given=given)
