@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from stillcold_core.quantities import QUANTITIES
 from stillcold_core.readings import Absence, Sample
 
 Floats = npt.NDArray[np.float64]
@@ -76,3 +78,23 @@ def by_columns(samples: Sequence[Sample]) -> Samples:
 def _number(sample: Sample, name: str) -> float:
     value = sample.values.get(name)
     return float("nan") if value is None or isinstance(value, Absence) else value
+
+
+def plausible(samples: Samples) -> Samples:
+    """The samples without numbers that no meter of the field shows: those are absent."""
+    names = tuple(name for name in samples.columns if name in QUANTITIES)
+    if not names:
+        return Samples(samples.point, samples.times, {}, samples.monotonic)
+    low, high = _bounds(names)
+    numbers = np.array([samples.columns[name] for name in names], np.float64)
+    inside = (numbers >= low) & (numbers <= high)
+    if not inside.all():
+        numbers[~inside] = np.nan
+    return Samples(samples.point, samples.times, dict(zip(names, numbers, strict=True)), samples.monotonic)
+
+
+@lru_cache(maxsize=256)
+def _bounds(names: tuple[str, ...]) -> tuple[Floats, Floats]:
+    """Least and largest plausible number of each quantity; shape (quantities, 1)."""
+    low, high = ([[getattr(QUANTITIES[name], side)] for name in names] for side in ("low", "high"))
+    return np.array(low, np.float64), np.array(high, np.float64)

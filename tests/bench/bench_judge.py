@@ -18,9 +18,9 @@ from sqlalchemy import Engine
 from stillcold_core.detect.findings import Finding
 from stillcold_core.profiles import load_profile
 from stillcold_core.registry import Gateway, Line, Point, Registry, Site
-from stillcold_core.samples import Floats, Samples
+from stillcold_core.samples import Floats, Samples, plausible
 from stillcold_server.detection.compiled import compile_detectors
-from stillcold_server.detection.judge import Judge, plausible
+from stillcold_server.detection.judge import Judge
 from stillcold_server.detection.live import CHECKPOINT, Detection
 from stillcold_server.detection.states import save_states
 from stillcold_server.detection.subjects import Subject, subjects_of

@@ -9,6 +9,9 @@ import pytest
 from stillcold_agent.counts import REASONS as TROUBLES
 from stillcold_core import detect
 from stillcold_core.detect.presence import Condition
+from stillcold_core.proof.day import BEFORE_SEALING, DOUBTFUL, NO_BATCH, NO_POINT, SILENT
+from stillcold_core.proof.records import NO_SAMPLE
+from stillcold_core.proof.sealing import CONDITIONS, NOT_READ, Result, Why
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.readings import Absence
 from stillcold_core.registry import Measure, Role
@@ -33,7 +36,7 @@ def _used() -> tuple[set[str], set[str]]:
     """Keys that the code names as a whole, and prefixes to which it adds a word from data."""
     files = [
         f
-        for room in ("console", "language", "alerts")
+        for room in ("console", "language", "alerts", "verification")
         for f in (SERVER / room).rglob("*.*")
         if f.suffix in (".py", ".html")
     ]
@@ -102,6 +105,26 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "refused.": REASONS,
     "trouble.": TROUBLES,
     "chain_note.": ("gap", "lost", "unwritten", "fork", "broken", "clock"),
+    "paper.": (
+        *("condition", "result", "limit", "worst", "time", "point", "batch", "cause", "length", "samples", "gateway"),
+        *("first_batch", "last_batch", "figure", "value", "largest_current", "largest_power"),
+    ),
+    "verification.": (
+        *get_args(Result),
+        *(f"{r}_long" for r in get_args(Result) if r != "not_applicable"),
+        *(f"of_{c}" for c in CONDITIONS),
+        *("decided", "abandoned"),
+    ),
+    "why.": get_args(Why),
+    "cause.": (
+        *(a.value for a in Absence),
+        *(NO_SAMPLE, NOT_READ, NO_BATCH, SILENT, DOUBTFUL, BEFORE_SEALING, NO_POINT),
+    ),
+    "calendar.": (
+        *("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+        *(f"{w}_{c}" for w in ("mark", "key") for c in get_args(Condition)),
+    ),
+    "checked.": tuple(f"{s}{long}" for s in ("valid", "superseded", "unknown") for long in ("", "_long")),
     "nav.": tuple(entry.word for entries in GROUPS.values() for entry in entries),
     "menu.": tuple(GROUPS),
     "absence.": (*Absence, "no_data"),
@@ -112,6 +135,12 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "login.": ("bad_login", "throttled"),
     "password.": ("differ", "wrong_password", "unchanged", "short", "long", "simple", "like_name"),
     "problem.": (
+        "no_key",
+        "already_running",
+        "still_running",
+        "abandoned",
+        "not_running",
+        "no_point",
         "not_found",
         "role",
         "cross_site",

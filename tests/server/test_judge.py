@@ -10,8 +10,8 @@ import pytest
 from stillcold_core.detect.findings import Finding
 from stillcold_core.readings import Sample
 from stillcold_core.registry import Line, Permit, Point, Registry, Site
-from stillcold_core.samples import by_columns
-from stillcold_server.detection.judge import Judge, plausible
+from stillcold_core.samples import by_columns, plausible
+from stillcold_server.detection.judge import Judge
 from stillcold_server.detection.subjects import AMONG_ALL, WITHIN_SITES, Subject, Subjects, subjects_of
 
 SEALED = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from support.web import API, Web
 PAGE = (Path(__file__).parents[2] / "docs" / "rights.md").read_text(encoding="utf-8")
 WITHOUT_LOGIN = {
     ("POST", "/api/v1/login"), ("POST", "/api/v1/enrolment"), ("GET", "/healthz"), ("GET", "/metrics"),
-    ("GET", "/login"), ("POST", "/login"), ("POST", "/language"),
+    ("GET", "/login"), ("POST", "/login"), ("POST", "/language"), ("GET", "/check/{id}/{digest}"),
 }  # fmt: skip
 """Everything that is open to strangers, or, of the metrics, to programs on the same machine."""
 

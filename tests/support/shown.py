@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import get_args
 from urllib.parse import urljoin, urlsplit
 
@@ -20,15 +22,20 @@ from stillcold_server.api.guard import COOKIE
 from stillcold_server.ingest.status import note_status
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import write
+from stillcold_server.verification import procedure
+from stillcold_server.verification.attestation import attest_day
+from stillcold_server.verification.days import day_of
 from support.found import EVIDENCE, HEATS
 from support.gateway import DEAD, EXPONENTS, SignedGateway, steady
+from support.sealing import MINUTE, office_key
 from support.story import NOW, START, feed, restart_story
 from support.web import Web
 
 ACCOUNTS = ("duty_officer+inspector+bureau_energy+district_lead+system_admin", "security_admin", "audit_admin")
 """Who together sees everything; administrators are apart."""
 _HOUR = 3600.0
-_ID = re.compile(r"/(lines|alerts|incidents)/[^/]+")
+_ID = re.compile(r"/(lines|alerts|incidents|statements|check)/[^/]+")
+_DIGEST = re.compile(r"/[0-9a-f]{64}")
 
 
 def furnish(engine: Engine) -> None:
@@ -44,6 +51,7 @@ def furnish(engine: Engine) -> None:
     feed(engine, silent, steady(DEAD, start=START - 3600, count=60, point="p3"))
     with write(engine) as connection:
         _further(connection)
+        _state(connection)
 
 
 def _restart() -> list[Sample]:
@@ -88,6 +96,16 @@ def _further(connection: Connection) -> None:
     )
     note_status(connection, "gw-1", Status("online", "0.1.0", report=report), NOW)
     note_status(connection, "gw-2", Status("offline"), NOW - 3_500_000)
+
+
+def _state(connection: Connection) -> None:
+    """A day and a sealing that are stated, and an observation that runs."""
+    with TemporaryDirectory() as folder:
+        signer = office_key(Path(folder))
+        attest_day(connection, signer, "f1", day_of(NOW), NOW)
+        number = procedure.start(connection, "f1", 5, None, "zhang", round(1000 * START))
+        procedure.decide(connection, signer, number, "zhang", NOW + 15 * MINUTE)
+    procedure.start(connection, "f1", 30, None, "zhang", NOW - 90_000)
 
 
 def _registry(gateway: SignedGateway, silent: SignedGateway) -> Registry:
@@ -152,4 +170,4 @@ def form_of(path: str) -> str:
     >>> form_of("/lines/f1/calendar"), form_of("/alerts/f1:p1:restart.power:2027")
     ('/lines/…/calendar', '/alerts/…')
     """
-    return _ID.sub(r"/\1/…", path)
+    return _DIGEST.sub("", _ID.sub(r"/\1/…", path))

@@ -2,9 +2,9 @@
 """One point of a sealed line: every signal that its samples give, judged by its own rule."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -14,12 +14,13 @@ from stillcold_core.detect.alarms import Alarm, Event, Place, told
 from stillcold_core.detect.columns import Column, array, blank, fed, row, state_of
 from stillcold_core.detect.creep import Creep, NoiseRules, Parameters, creep, parameters
 from stillcold_core.detect.deadline import ARM_VOLTAGE, CONTACT_DELAY, FLOW_DELAY, OFF_DELAY, ON_DELAY, DeadLineLimits
+from stillcold_core.detect.deadwords import Words, crept, energy_words, lasting, turned, water_words
 from stillcold_core.detect.dwell import JITTER, RAISED, Dwell, dwell
-from stillcold_core.detect.energy import RegisterRules, Turn, Witness, energy_rules, threshold, watch, water_rules
-from stillcold_core.detect.findings import Finding, iso
+from stillcold_core.detect.energy import RegisterRules, Witness, energy_rules, watch, water_rules
+from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.kernels import kernel
 from stillcold_core.detect.presence import CONDITIONS, Presence, account, patience
-from stillcold_core.detect.signals import LITRE, Signals, signals
+from stillcold_core.detect.signals import Signals, signals
 from stillcold_core.samples import Floats, Samples
 
 Bools = npt.NDArray[np.bool_]
@@ -140,6 +141,29 @@ def judge(
     samples : Samples
         At least one.
     """
+    state, findings, _ = trace(place, limits, rules, before, samples)
+    return state, findings
+
+
+class Trace(NamedTuple):
+    """What samples prove, one by one; arrays of shape (n,).
+
+    Attributes
+    ----------
+    proved : ndarray of float64
+        As an index of :data:`~stillcold_core.detect.presence.CONDITIONS`.
+    allowed : ndarray of float64
+        s before each sample after which samples would have been missing; infinite where no cadence was known.
+    """
+
+    proved: Floats
+    allowed: Floats
+
+
+def trace(
+    place: Place, limits: DeadLineLimits, rules: RestartRules, before: PointState, samples: Samples
+) -> tuple[PointState, list[Finding], Trace]:
+    """Judge samples as :func:`judge` does, and say what each of them proves."""
     shown = signals(samples)
     run = _Run(limits, rules, before, samples.times)
     allowed, intervals = patience(before.presence, samples.times)
@@ -147,7 +171,8 @@ def judge(
     run.electrical(shown, cut, powered)
     run.registers(shown, allowed)
     run.witnesses(shown)
-    presence = account(before.presence, samples.times, allowed, fed(run.proved(shown)), intervals)
+    proved = run.proved(shown)
+    presence = account(before.presence, samples.times, allowed, fed(proved), intervals)
     events = sorted(run.events, key=lambda e: e.index)
     at = {e.index: float(samples.times[e.index]) for e in events}
     alarms, findings = told(place, before.alarms, events, at) if events else (before.alarms, [])
@@ -155,7 +180,12 @@ def judge(
         presence, run.cut, _ordered(run.dwells), _ordered(run.creeps), _ordered(run.witnessed), _ordered(run.closed),
         _ordered(alarms), before.electrical or shown.electrical, before.witness or shown.witness,
     )  # fmt: skip
-    return state, findings
+    return state, findings, Trace(proved, array(allowed))
+
+
+def idle(shown: Signals, limits: DeadLineLimits) -> Floats | float:
+    """By what the limit of the current is multiplied: without active power it is a transformer's noise at most."""
+    return 1.0 if shown.power is None else np.where(shown.power < _NO_POWER * limits.power, _WITHOUT_POWER, 1.0)
 
 
 def _ordered(states: Mapping[str, T]) -> Mapping[str, T]:
@@ -198,33 +228,28 @@ class _Run:
         if shown.current is not None and shown.mean_current is not None and shown.phases is not None:
             p = self._noise(amperes, limits.current, 0.8 * limits.current)
             lamps = limits.tolerated / limits.nominal_voltage / np.maximum(shown.phases, 1.0)
-            least, idle = np.maximum(lamps, _LEAST_CURRENT * amperes), self._idle(shown)
-            tolerated = fed(np.minimum(least, limits.current) * idle)
+            least, times = np.maximum(lamps, _LEAST_CURRENT * amperes), idle(shown, limits)
+            tolerated = fed(np.minimum(least, limits.current) * times)
             self._creep("current", shown.mean_current, powered, tolerated, p, told=True)
             p = self._noise(amperes, limits.current, limits.current)
             never = blank(self._count, math.inf)
             high = self._creep("peak", shown.current, powered, never, p, told=False)
-            self._over("current", shown.current, fed(array(high) * idle), limits.current / 2)
+            self._over("current", shown.current, fed(array(high) * times), limits.current / 2)
         if shown.voltage is not None and limits.power_cut:
             volts = limits.nominal_voltage
             behind = np.where(cut, shown.voltage, np.nan)
             high = blank(self._count, limits.voltage_live * volts)
             self._over("voltage", behind, high, limits.voltage_dead * volts)
 
-    def _idle(self, shown: Signals) -> Floats:
-        """By what the limit of the current is multiplied: without active power it is a transformer's noise at most."""
-        none = False if shown.power is None else shown.power < _NO_POWER * self._limits.power
-        return np.where(none, _WITHOUT_POWER, np.ones(self._count))
-
     def registers(self, shown: Signals, allowed: Column) -> None:
         """Energy, and water where it was cut."""
         if shown.energy is not None or self._near.any():
             energy = np.full(self._count, np.nan) if shown.energy is None else shown.energy
             rules, near = energy_rules(self._limits, self._rules.rest), fed(np.where(self._near, 1.0, 0.0))
-            self._full |= self._register("energy", energy, allowed, near, rules, _energy_words) > 0
+            self._full |= self._register("energy", energy, allowed, near, rules, energy_words) > 0
         if shown.water is not None and self._limits.water_cut:
             rules = water_rules(self._limits, self._rules.rest)
-            self._register("water", shown.water, allowed, blank(self._count), rules, _water_words)
+            self._register("water", shown.water, allowed, blank(self._count), rules, water_words)
 
     def witnesses(self, shown: Signals) -> None:
         """Flow of water where it was cut, and contacts."""
@@ -258,7 +283,7 @@ class _Run:
         guard, live, event = blank(self._count), blank(self._count), blank(self._count)
         facts = blank(3 * self._count)
         if creep(self._times, fed(values), powered, tolerated, p, numbers, guard, live, event, facts):
-            self.events += _crept(signal, event, facts, self._array, values)
+            self.events += crept(signal, event, facts, self._array, values)
         self.creeps[signal] = state_of(Creep, numbers)
         if told:
             self._live |= (array(live) > 0) & ~np.isnan(values)
@@ -272,19 +297,19 @@ class _Run:
         event, at = blank(self._count), blank(self._count)
         on, off = (self._rules.on_delay if delay is None else delay) - JITTER, self._rules.off_delay
         if dwell(self._times, fed(values), high, low, on, off, numbers, event, at):
-            self.events += _lasting(signal, event, at, values, high)
+            self.events += lasting(signal, event, at, values, high)
         self.dwells[signal] = state_of(Dwell, numbers)
         if live:
             self._live |= values > array(high)
             self._near |= values > array(high)
 
     def _register(
-        self, name: str, readings: Floats, allowed: Column, near: Column, rules: RegisterRules, words: "Words"
+        self, name: str, readings: Floats, allowed: Column, near: Column, rules: RegisterRules, words: Words
     ) -> Floats:
         was = self.witnessed.get(name, Witness())
         witness, shown, turns = watch(was, self._array, readings, allowed, near, rules)
         self.witnessed[name] = witness
-        self.events += [_turned(name, turn, float(self._array[turn.index]), rules, words) for turn in turns]
+        self.events += [turned(name, turn, float(self._array[turn.index]), rules, words) for turn in turns]
         level = array(shown)
         self._live |= (level > 1) & ~np.isnan(readings)
         return level
@@ -305,73 +330,6 @@ class _Run:
 
 _LEAST_CURRENT = 0.0025  # of the rated current, tolerated for any length of time: coarse displays step by as much
 _WITHOUT_POWER, _NO_POWER = 2.5, 0.1  # times a current's limit without power (clamps' floor), and power's that is none
-Words = Callable[[Witness, float, RegisterRules], tuple[str, Mapping[str, float | str]]]
-_UNITS = {"power": ("active_power", "W"), "current": ("current", "A"), "voltage": ("voltage", "V")}
-_CONTACT_WORDS = {
-    "seal_closed": ("the seal was opened", "the seal is closed again"),
-    "door_closed": ("the door was opened", "the door is closed again"),
-    "breaker_closed": ("the breaker was closed", "the breaker is open again"),
-}
-
-
-def _happened(event: Column) -> Iterator[int]:
-    yield from np.flatnonzero(array(event)).tolist()
-
-
-def _lasting(signal: str, event: Column, at: Column, values: Floats, high: Column) -> Iterator[Event]:
-    for i in _happened(event):
-        raised, value = event[i] == RAISED, float(values[i])
-        if signal in _CONTACT_WORDS:
-            reason = _CONTACT_WORDS[signal][0 if raised else 1]
-            shown = value if signal == "breaker_closed" else 1.0 - value
-            yield Event(i, "seal", signal, raised, float(at[i]), reason, {signal: shown})
-        elif signal == "flow":
-            reason = f"water flows at {value:.2f} m³/h, limit {high[i]:.2f} m³/h"
-            yield Event(i, "water", signal, raised, float(at[i]), reason, {"water_flow": value})
-        else:
-            name, unit = _UNITS[signal]
-            reason = f"{name} {value:.1f} {unit}, limit {high[i]:.1f} {unit}"
-            yield Event(i, signal, "floor", raised, float(at[i]), reason, {name: value, "limit": float(high[i])})
-
-
-def _crept(signal: str, event: Column, facts: Column, times: Floats, values: Floats) -> Iterator[Event]:
-    name, unit = _UNITS[signal]
-    for i in _happened(event):
-        at, total, mean = (float(facts[3 * i + j]) for j in range(3))
-        raised = event[i] == RAISED
-        began = at if raised else float(times[i])
-        over = total / max(float(times[i]) - at, 1e-3) if raised else 0.0
-        sum_ = f"{total / 3600:.1f} {unit}h in all"
-        reason = f"{name} {over:.1f} {unit} above the {mean:.1f} {unit} of a dead line since {iso(began)}, {sum_}"
-        evidence = {"mean_above": over, "usual": mean, "accumulated": total / 3600, f"{name}_last": float(values[i])}
-        yield Event(i, signal, "accumulated", raised, at, reason, evidence)
-
-
-def _turned(name: str, turn: Turn, time: float, rules: RegisterRules, words: Words) -> Event:
-    reason, evidence = words(turn.witness, time, rules)
-    return Event(turn.index, name, "register", turn.what == "raised", turn.at, reason, evidence)
-
-
-def _energy_words(witness: Witness, time: float, rules: RegisterRules) -> tuple[str, Mapping[str, float | str]]:
-    began, anchor = witness.began or time, witness.anchor or 0.0
-    evidence = {
-        "active_energy_import": witness.reading or 0.0,
-        "advanced": witness.total,
-        "from_reading": anchor,
-        "limit": threshold(witness, rules),
-        "mean_power": witness.total * 3600 / max(time - began, 1e-3),
-    }
-    return f"energy register advanced by {witness.total / 1000:.2f} kWh since {iso(began)}", evidence
-
-
-def _water_words(witness: Witness, time: float, _rules: RegisterRules) -> tuple[str, Mapping[str, float | str]]:
-    began, used = witness.began or time, witness.total / LITRE
-    evidence = {
-        "water_volume": (witness.reading or 0.0) / LITRE,
-        "water_used": used,
-        "mean_flow": used * 3600 / max(time - began, 1e-3),
-    }
-    return f"water register advanced by {used:.3f} m³ since {iso(began)}", evidence
 
 
 @kernel

@@ -35,6 +35,7 @@ from stillcold_server.api.routes import (
     line_ledger,
     registry_files,
     users,
+    verification,
 )
 from stillcold_server.api.services import Services, wall_clock
 from stillcold_server.config import Config
@@ -122,6 +123,7 @@ def create_app(
         jobs,
         users,
         audit,
+        verification,
     ):
         api.include_router(part.router)
     app.include_router(api)

@@ -3,14 +3,10 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from stillcold_core.detect.findings import Finding
-from stillcold_core.quantities import QUANTITIES
-from stillcold_core.samples import Floats, Samples
+from stillcold_core.samples import Samples, plausible
 from stillcold_server.detection.subjects import Key, Subject, Subjects
 
 log = logging.getLogger(__name__)
@@ -69,23 +65,3 @@ class Judge:
         if not self.failed[subject.key]:
             log.exception("%s of %s failed on a block of samples; said once", *subject.key)
         self.failed[subject.key] += 1
-
-
-def plausible(samples: Samples) -> Samples:
-    """The samples without numbers that no meter of the field shows: those are absent."""
-    names = tuple(name for name in samples.columns if name in QUANTITIES)
-    if not names:
-        return Samples(samples.point, samples.times, {}, samples.monotonic)
-    low, high = _bounds(names)
-    numbers = np.array([samples.columns[name] for name in names], np.float64)
-    inside = (numbers >= low) & (numbers <= high)
-    if not inside.all():
-        numbers[~inside] = np.nan
-    return Samples(samples.point, samples.times, dict(zip(names, numbers, strict=True)), samples.monotonic)
-
-
-@lru_cache(maxsize=256)
-def _bounds(names: tuple[str, ...]) -> tuple[Floats, Floats]:
-    """Least and largest plausible number of each quantity; shape (quantities, 1)."""
-    low, high = ([[getattr(QUANTITIES[name], side)] for name in names] for side in ("low", "high"))
-    return np.array(low, np.float64), np.array(high, np.float64)

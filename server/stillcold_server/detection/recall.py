@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from stillcold_core.detect.findings import Finding, followed
-from stillcold_core.samples import Samples
+from stillcold_core.samples import Samples, plausible
 from stillcold_server.detection.bound import Bound
-from stillcold_server.detection.judge import Judge, plausible
+from stillcold_server.detection.judge import Judge
 from stillcold_server.detection.states import Kept, load_states
 from stillcold_server.detection.subjects import Key, Subject, Subjects
 from stillcold_server.followers import Stored, load_batches, load_these

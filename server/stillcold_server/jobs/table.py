@@ -12,6 +12,7 @@ from stillcold_server.jobs.silence import check_silence
 from stillcold_server.language.words import SHANGHAI
 from stillcold_server.registry.deadlines import remind_job
 from stillcold_server.registry.documents import forget_job
+from stillcold_server.verification.work import attest_lines, decide_observations
 
 
 def _daily(hour: int, minute: int = 0) -> CronTrigger:
@@ -19,11 +20,13 @@ def _daily(hour: int, minute: int = 0) -> CronTrigger:
 
 
 _ALL = (
+    Job("attestation", _daily(2), attest_lines),
     Job("backup", _daily(2, 30), nightly),
     Job("retention", _daily(3, 30), forget),
     Job("loose_documents", _daily(3, 40), forget_job),
     Job("reminders", _daily(8), remind_job),
     Job("silence", IntervalTrigger(seconds=15), check_silence),
+    Job("verification", IntervalTrigger(minutes=1), decide_observations),
 )
 JOBS: Mapping[str, Job] = {job.name: job for job in _ALL}
 """By name."""

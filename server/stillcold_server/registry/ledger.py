@@ -163,6 +163,12 @@ def export_registry(connection: Connection) -> Registry:
     return Registry(**tables)
 
 
+def find_line(connection: Connection, name: str) -> Line | None:
+    """One line, without all the others."""
+    row = connection.execute(select(schema.line).where(schema.line.c.id == name)).one_or_none()
+    return None if row is None else KINDS["line"].entry(row)
+
+
 def permits_of(connection: Connection, line: str) -> list[Permit]:
     """The approved permits of a line."""
     p = schema.permit.c

@@ -21,6 +21,7 @@ from stillcold_server.registry.history import Author
 from stillcold_server.registry.kinds import KINDS, moment
 from stillcold_server.registry.ledger import put
 from stillcold_server.store import schema
+from stillcold_server.verification.standing import passed
 
 Right = Literal["ledger", "permit", "verify"]
 
@@ -165,11 +166,16 @@ def _check(case: Case, step: Step, name: str) -> None:
     if case.given.on > case.today:
         raise Refused("in_future", f"`on` must not be later than today ({case.today})")
     for role in step.documents:
-        if role not in case.given.documents:
+        if role not in case.given.documents and not (role == "cut_off_certificate" and _certificate(case, name)):
             raise Refused("missing_document", f"{name} needs the document {role}")
     for digest in case.given.documents.values():
         if not known(case.connection, digest):
             raise Refused("unknown_document", f"there is no document {digest}; store it first")
+
+
+def _certificate(case: Case, name: str) -> str | None:
+    """The signed certificate that the cut-off was verified by, where there is one: it needs no paper beside it."""
+    return passed(case.connection, case.line.id) if name == "verify_cut_off" else None
 
 
 def _write(case: Case, name: str, step: Step) -> None:
@@ -178,6 +184,7 @@ def _write(case: Case, name: str, step: Step) -> None:
         "on": given.on.isoformat(), "documents": dict(given.documents), "standards": dict(given.standards),
         "standard": given.standard, "until": given.until and given.until.isoformat(), "ground": given.ground,
         "measures": list(given.measures), "dismantle_by": given.dismantle_by and given.dismantle_by.isoformat(),
+        "certificate": _certificate(case, name),
     }  # fmt: skip
     case.connection.execute(schema.line_step.insert(), {
         "line": case.line.id, "at": case.author.now, "actor": case.author.name, "step": name,

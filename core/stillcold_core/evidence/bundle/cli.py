@@ -1,4 +1,4 @@
-"""``stillcold-verify``: verifies an evidence bundle offline.
+"""``stillcold-verify``: verifies an evidence bundle, or a signed statement, offline.
 
 Exit code 0: nothing failed; 1: something did; 2: the bundle or the roots cannot be read.
 """
@@ -14,9 +14,13 @@ from pathlib import Path
 
 from stillcold_core.evidence.bundle.report import Report, lines_of
 from stillcold_core.evidence.bundle.tables import write_tables
-from stillcold_core.evidence.bundle.trust import load_checkpoint, load_trust
+from stillcold_core.evidence.bundle.trust import Trust, load_checkpoint, load_trust
 from stillcold_core.evidence.bundle.verify import verify_bundle
 from stillcold_core.files import BadFile, unreadable
+from stillcold_core.proof.statement import verify_statement
+
+_ZIP = b"PK"
+_MOST_STATEMENT = 1 << 20  # bytes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,8 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trust = load_trust(asked.trust)
         earlier = load_checkpoint(asked.checkpoint, trust.logs) if asked.checkpoint else None
         with _opened(asked.bundle) as content:
-            report = verify_bundle(content, trust, earlier)
-            if asked.readings and report.good:
+            is_bundle = bytes(content[:2]) == _ZIP
+            report = verify_bundle(content, trust, earlier) if is_bundle else _statement(content, trust)
+            if is_bundle and asked.readings and report.good:
                 _write_tables(content, asked.readings)
     except BadFile as error:
         print(f"error: {error}", file=sys.stderr)
@@ -36,9 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if report.good else 1
 
 
+def _statement(content: memoryview, trust: Trust) -> Report:
+    """A longer file is none, and fails as one that is cut off."""
+    return verify_statement(bytes(content[:_MOST_STATEMENT]), trust.logs)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="stillcold-verify", description="Verify an evidence bundle, offline.")
-    parser.add_argument("bundle", type=Path, help="the bundle, a ZIP file")
+    parser = argparse.ArgumentParser(
+        prog="stillcold-verify", description="Verify an evidence bundle or a statement, offline."
+    )
+    parser.add_argument("bundle", type=Path, help="the bundle, a ZIP file; or a certificate or attestation, a .note")
     parser.add_argument("--trust", type=Path, required=True, help="the roots, from another hand than the bundle's")
     parser.add_argument(
         "--readings", type=Path, metavar="FOLDER", help="write the readings as tables, where all passed"

@@ -1,6 +1,6 @@
 """The console's pages, by what they are about."""
 
-from stillcold_server.console.routes import account, alerts, audit, gateways, jobs, lines, system, users
+from stillcold_server.console.routes import account, alerts, audit, gateways, jobs, lines, system, users, verification
 
 ROUTERS = (
     account.router,
@@ -11,4 +11,5 @@ ROUTERS = (
     jobs.router,
     users.router,
     audit.router,
+    verification.router,
 )

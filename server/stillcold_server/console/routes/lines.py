@@ -22,6 +22,7 @@ from stillcold_server.console.incidents import group
 from stillcold_server.console.pages import View
 from stillcold_server.console.witnesses import list_witnesses
 from stillcold_server.store.database import read
+from stillcold_server.verification.standing import passed
 
 router = APIRouter(include_in_schema=False)
 _HOURS = 6
@@ -44,6 +45,7 @@ def line(request: Request, console: View, services: Served, who: Watcher, id: Id
         points = list_points(connection, who.scope, line=id)
         alerts = list_alerts(connection, who.scope, line=id, limit=_ALERTS)
         witnesses = list_witnesses(connection, id)
+        certificate = passed(connection, id)
     if not found:
         raise not_found("line", id)
     return console.page(
@@ -56,6 +58,7 @@ def line(request: Request, console: View, services: Served, who: Watcher, id: Id
         incidents=sorted(group(alerts), key=lambda i: -i.head.detected),
         furnaces=[(a, heats_of(a.evidence)) for a in alerts if a.state in OPEN and "heats" in a.evidence],
         witnesses=witnesses,
+        certificate=certificate,
         hours=_HOURS,
     )
 

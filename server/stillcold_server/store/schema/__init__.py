@@ -47,6 +47,7 @@ from stillcold_server.store.schema.registry import (
     seal,
     site,
 )
+from stillcold_server.store.schema.verification import statement, verification
 
 __all__ = [
     "ahead",
@@ -97,5 +98,7 @@ __all__ = [
     "session",
     "shelf",
     "site",
+    "statement",
     "user",
+    "verification",
 ]
