@@ -147,18 +147,20 @@ def every_page(page: Page, url: str, known: set[str], first: Sequence[str] = ("/
 
     Two addresses have one form where only the line or the alert that they are about differs, or the query.
     """
-    ahead = list(first)
+    ahead, seen = list(first), set[str]()
     while ahead:
         path = ahead.pop(0)
-        if form_of(path) in known and path not in first:
+        form = form_of(path)
+        if form in seen or (form in known and path not in first):
             continue
+        seen.add(form)
         answer = page.goto(url + path)
         if answer is None or answer.status != 200 or not answer.headers["content-type"].startswith("text/html"):
             continue
         links = page.eval_on_selector_all("a[href]:not([download])", "all => all.map(a => a.getAttribute('href'))")
         ahead += [urlsplit(urljoin(path, link)).path for link in links if link.startswith("/")]
-        if form_of(path) not in known:
-            known.add(form_of(path))
+        if form not in known and urlsplit(page.url).path == path:
+            known.add(form)
             yield path
 
 
