@@ -127,6 +127,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "checked.": tuple(f"{s}{long}" for s in ("valid", "superseded", "unknown") for long in ("", "_long")),
     "nav.": tuple(entry.word for entries in GROUPS.values() for entry in entries),
     "menu.": tuple(GROUPS),
+    "settings.": ("low", "middle", "high"),
     "absence.": (*Absence, "no_data"),
     "sound.": ("on", "blocked", "silent"),
     "keys.": ("title", "next", "previous", "open", "acknowledge", "shelve", "help", "enabled", "close"),

@@ -52,7 +52,16 @@ export function soundAlarms(): void {
   context.addEventListener("statechange", look);
   setInterval(look, 1000);
   look();
-  document.getElementById("try-sound")?.addEventListener("click", () => setTimeout(() => play(context, "critical", false), 100));
+  chooseLoudness(context);
+}
+
+function chooseLoudness(context: AudioContext): void {
+  for (const choice of document.querySelectorAll<HTMLInputElement>("#loudness input")) {
+    choice.checked = choice.value === (read<string>("loudness") ?? "middle");
+    choice.addEventListener("change", () => keep("loudness", choice.value));
+  }
+  const hear = document.getElementById("try-sound");
+  hear?.addEventListener("click", () => void context.resume().then(() => play(context, "critical", false)));
 }
 
 function wanted(): string {

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stillcold_server.people.accounts import Account
-from stillcold_server.people.rights import Permission
+from stillcold_server.people.rights import PERMISSIONS, Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ GROUPS: Mapping[str, Sequence[Entry]] = {
         Entry("gateways", "/gateways", ("system",)),
         Entry("system", "/system", ("watch", "system")),
         Entry("jobs", "/system/jobs", ("system",)),
+        Entry("settings", "/settings", PERMISSIONS),
     ),
     "people": (Entry("users", "/users", ("people",)), Entry("audit", "/audit", ("audit",))),
 }

@@ -1,12 +1,24 @@
 """The console's pages, by what they are about."""
 
-from stillcold_server.console.routes import account, alerts, audit, gateways, jobs, lines, system, users, verification
+from stillcold_server.console.routes import (
+    account,
+    alerts,
+    audit,
+    gateways,
+    jobs,
+    lines,
+    settings,
+    system,
+    users,
+    verification,
+)
 
 ROUTERS = (
     account.router,
     alerts.router,
     lines.router,
     gateways.router,
+    settings.router,
     system.router,
     jobs.router,
     users.router,
