@@ -14,13 +14,16 @@ from sqlalchemy import Connection
 from stillcold_core.contract.messages import Status
 from stillcold_core.detect.findings import Finding
 from stillcold_server.alerts.delivery import Outbox
-from stillcold_server.alerts.pipeline import page_by, take
+from stillcold_server.alerts.pipeline import take
 from stillcold_server.alerts.senders import make_sender
 from stillcold_server.api.app import WebServer, create_app
 from stillcold_server.config import Config
 from stillcold_server.detection.ahead import Ahead
 from stillcold_server.detection.compiled import Compiling
 from stillcold_server.detection.live import Detection
+from stillcold_server.duty.escalation import failed, page_by
+from stillcold_server.duty.reach import channels_of
+from stillcold_server.duty.watchdog import Watchdog, read_url
 from stillcold_server.evidence.log import extend
 from stillcold_server.followers import Follower
 from stillcold_server.identity.upkeep import Upkeep
@@ -78,8 +81,17 @@ class Server:
         self.engine = open_database(config.database)
         prepare(self.engine)
         texts = load_texts()[config.language]
-        self.outbox = Outbox(self.engine, senders, self.metrics, texts=texts, public_url=config.http.public_url)
-        self._page = page_by(self.outbox.channels)
+        self.channels = channels_of({name: sender.addressed for name, sender in senders.items()})
+        self._page = page_by(self.channels)
+        self.outbox = Outbox(
+            self.engine,
+            senders,
+            self.metrics,
+            texts=texts,
+            public_url=config.http.public_url,
+            on_failed=lambda connection, row, now: failed(connection, row, self.channels, now),
+        )
+        self.watchdog = self._make_watchdog()
         self.compiling = Compiling(Path(config.cache_dir) if config.cache_dir else None)
         self._owner = new_owner()
         self.followers = self._make_followers()
@@ -94,7 +106,7 @@ class Server:
         )
         self.listening = Listening(self.engine, config.mqtt.client_id, lambda: self.subscriber.connected, _now)
         self.upkeep = Upkeep(self.engine, config.ca) if config.ca else None
-        self.jobs = Runner(JobContext(self.engine, config, _now, self._told), self.metrics)
+        self.jobs = Runner(JobContext(self.engine, config, _now, self._told, self.channels), self.metrics)
         self.replays = Replays(self.engine, self.subscriber.ask, _now, self._lease("replays"))
 
     def first_password(self) -> str | None:
@@ -119,6 +131,7 @@ class Server:
                 self.subscriber,
                 self.listening,
                 self.replays,
+                *([self.watchdog] if self.watchdog else []),
             ]
             for part in parts:
                 part.start()
@@ -137,6 +150,16 @@ class Server:
             Follower("rollup", self.engine, handle=rollups.handle, lease=self._lease("rollup")),
             *self._mirrors(),
         ]
+
+    def _make_watchdog(self) -> Watchdog | None:
+        settings = self.config.watchdog
+        if settings is None:
+            return None
+        url = read_url(settings.url_file)
+        return Watchdog(self.engine, settings, url, alive=self._alive, channels=self.outbox.channels)
+
+    def _alive(self) -> bool:
+        return self.outbox.alive and all(follower.alive for follower in self.followers)
 
     def _mirrors(self) -> list[Follower]:
         if self.config.influx is None:
@@ -202,7 +225,7 @@ def serve(config: Config, announce: Callable[[str], None]) -> None:
     password = server.first_password()
     if password is not None:
         announce(f"First start: log in as admin, the security administrator, with the one-time password {password}")
-    app = create_app(server.engine, config, server.hub, server.metrics)
+    app = create_app(server.engine, config, server.hub, server.metrics, channels=server.channels)
     web = WebServer(
         uvicorn.Config(
             app,

@@ -85,6 +85,14 @@ class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     job_runs_days: Annotated[int, Meta(ge=1, le=3660)] = 30
 
 
+class Watchdog(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A dead-man's switch outside, which alarms when the server's sign of life stays away."""
+
+    url_file: str
+    """File that holds the URL: whoever knows it can keep the switch quiet."""
+    seconds: Annotated[float, Meta(ge=10, le=3600)] = 60.0
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything the server is told."""
 
@@ -100,6 +108,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backup: Backup | None = None
     keep: Keep = Keep()
     influx: Influx | None = None
+    watchdog: Watchdog | None = None
     channel: tuple[Channel, ...] = ()
 
 
@@ -159,5 +168,6 @@ def _anchored(config: Config, folder: Path) -> Config:
         evidence=replace(config.evidence, key_file=at(config.evidence.key_file)),
         backup=config.backup and replace(config.backup, folder=at(config.backup.folder)),
         influx=config.influx and replace(config.influx, token_file=at(config.influx.token_file)),
+        watchdog=config.watchdog and replace(config.watchdog, url_file=at(config.watchdog.url_file)),
         channel=tuple(anchored(c, folder) for c in config.channel),
     )

@@ -79,6 +79,11 @@ class Follower:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Begin to follow in a thread of its own."""
         self._thread.start()

@@ -14,9 +14,11 @@ from stillcold_core.files import BadFile
 from stillcold_core.registry import Registry
 from stillcold_server.alerts.channels import AppriseChannel, Channel, WebhookChannel
 from stillcold_server.alerts.delivery import Outbox
-from stillcold_server.alerts.pipeline import page_by, take
+from stillcold_server.alerts.pipeline import take
 from stillcold_server.alerts.senders import NotDelivered, Sender, make_sender
 from stillcold_server.alerts.stages import JOIN_MS
+from stillcold_server.duty.escalation import page_by
+from stillcold_server.duty.reach import Channels
 from stillcold_server.language.texts import load_texts
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
@@ -43,7 +45,7 @@ def found(began: float = 100.0) -> Finding:
 
 def raise_alert(engine: Engine, finding: Finding, channels: list[str], now: int = 0) -> None:
     with write(engine) as connection:
-        assert take(connection, finding, now, page_by(channels))
+        assert take(connection, finding, now, page_by(Channels(channels, ())))
 
 
 def deliveries(engine: Engine) -> list[Delivery]:

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Engine, select
 from stillcold_core.detect.findings import Finding
 from stillcold_core.readings import Sample
 from stillcold_core.registry import Registry, save_registry
-from stillcold_server.alerts.pipeline import page_by, take
+from stillcold_server.alerts.pipeline import take
 from stillcold_server.detection.live import Detection
 from stillcold_server.detection.scan import scan_files
 from stillcold_server.detection.subjects import Subject, Subjects, subjects_of
+from stillcold_server.duty.escalation import page_by
 from stillcold_server.followers import Follower, lag
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
@@ -23,6 +24,7 @@ from stillcold_server.store import schema
 from stillcold_server.store.database import read
 from support.gateway import DEAD, LIVE, SignedGateway, steady
 from support.measurements import write_csv
+from support.story import HOOK
 
 NOW = 1_800_000_100_000
 START = 1_800_000_000.0
@@ -41,7 +43,7 @@ def story(point: str = "p1") -> list[Sample]:
 
 def follow(engine: Engine) -> Follower:
     def found(connection: Connection, finding: Finding) -> None:
-        take(connection, finding, NOW, page_by(["hook"]))
+        take(connection, finding, NOW, page_by(HOOK))
 
     return Detection(engine, found).follower()
 
@@ -86,7 +88,7 @@ def test_a_crash_anywhere_gives_the_same_alerts_once(engine: Engine, plant: Regi
     struck: set[tuple[str, float | None]] = set()
 
     def found(connection: Connection, finding: Finding) -> None:
-        take(connection, finding, NOW, page_by(["hook"]))
+        take(connection, finding, NOW, page_by(HOOK))
         if (finding.id, finding.ended) not in struck:
             struck.add((finding.id, finding.ended))
             raise RuntimeError("power cut")

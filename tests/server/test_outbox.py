@@ -1,26 +1,54 @@
 """The outbox: one sender a message, whoever dies; and a log that says what happened."""
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, Row, select, update
+from sqlalchemy import Engine, Row, func, select, update
 
 from stillcold_core.registry import Registry
 from stillcold_server.alerts import claims
-from stillcold_server.alerts.delivery import Outbox
+from stillcold_server.alerts.delivery import WORKERS, Outbox
+from stillcold_server.alerts.pipeline import take
 from stillcold_server.alerts.senders import make_sender
+from stillcold_server.alerts.stages import JOIN_MS
+from stillcold_server.duty.escalation import page_by
 from stillcold_server.language.texts import load_texts
 from stillcold_server.metrics import Metrics
 from stillcold_server.store.database import read, write
-from stillcold_server.store.schema import delivery, delivery_try
-from support import WebhookReceiver
-from support.alerts import raise_alert
+from stillcold_server.store.schema import alert, delivery, delivery_try
+from support import WebhookReceiver, wait_for
+from support.alerts import found, raise_alert
+from support.flaky import FlakyReceiver
+from support.process import Process
+from support.story import HOOK
 
 FAR = 10**15
+ALERTS = 60
+WORKER = Path(__file__).parents[1] / "support" / "outbox_worker.py"
 
 
 def outbox(engine: Engine, webhook: WebhookReceiver) -> Outbox:
     return Outbox(engine, {"hook": make_sender(webhook.channel())}, Metrics(), texts=load_texts()["zh"])
+
+
+def fill(engine: Engine, count: int) -> None:
+    """Alerts of one line, so far apart that each is told."""
+    with write(engine) as connection:
+        for i in range(count):
+            assert take(connection, found(began=100.0 + i), i * JOIN_MS, page_by(HOOK))
+
+
+def left(engine: Engine) -> int:
+    with read(engine) as connection:
+        waits = select(func.count()).select_from(delivery).where(delivery.c.state != "delivered")
+        return connection.scalar(waits) or 0
+
+
+def ids(engine: Engine) -> list[str]:
+    with read(engine) as connection:
+        return list(connection.scalars(select(alert.c.id)))
 
 
 def row(engine: Engine) -> Row[Any]:
@@ -89,6 +117,32 @@ def test_what_a_crash_has_cut_off_is_sent_again_under_the_same_key(
     assert first == second
     assert (row(engine).state, row(engine).doubtful, row(engine).attempts) == ("delivered", True, 2)
     assert [outcome for outcome, _ in tries(engine)] == ["cut_off", "delivered"]
+
+
+@pytest.mark.requirement("delivery.kills")
+def test_three_kills_and_a_channel_that_fails_lose_and_double_nothing(
+    engine: Engine, plant: Registry, tmp_path: Path
+) -> None:
+    """Every alert is shown, under one key; what left twice is under that key, and the log says so."""
+    fill(engine, ALERTS)
+    with FlakyReceiver(seed=7) as hook:
+        for kill in range(4):
+            target = (kill + 1) * ALERTS // 4
+            with Process([sys.executable, str(WORKER), str(engine.url), hook.url], tmp_path / "worker.log") as worker:
+                if kill < 3:
+                    wait_for(lambda: len(hook.alerts) >= target or not worker.alive, what=f"{target} messages")  # noqa: B023
+                    assert worker.alive, worker.output
+                else:
+                    wait_for(lambda: not left(engine), what="every message delivered")
+                worker.kill()
+    assert sorted(hook.alerts.values()) == sorted(ids(engine))
+    with read(engine) as connection:
+        rows = {claims.key_of(r): r for r in connection.execute(select(delivery))}
+        refused = set(connection.scalars(select(delivery_try.c.delivery).where(delivery_try.c.outcome == "refused")))
+    assert all(r.state == "delivered" for r in rows.values())
+    twice = [rows[key] for key, times in hook.shown.items() if times > 1]
+    assert all(r.doubtful or r.id in refused for r in twice)
+    assert sum(r.doubtful for r in rows.values()) <= 3 * WORKERS
 
 
 @pytest.mark.requirement("delivery.log")

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import Engine
 
 from stillcold_core.detect.findings import Finding, Severity
-from stillcold_server.alerts.pipeline import page_by, take
+from stillcold_server.alerts.pipeline import take
+from stillcold_server.duty.escalation import page_by
+from stillcold_server.duty.reach import Channels
 from stillcold_server.store.database import write
 
 
@@ -18,4 +20,4 @@ def found(began: float = 100.0, line: str = "f1", point: str = "p1", severity: S
 def raise_alert(engine: Engine, channels: Sequence[str], now: int = 0, finding: Finding | None = None) -> None:
     """Raise an alert at ``now`` (ms)."""
     with write(engine) as connection:
-        assert take(connection, finding or found(), now, page_by(channels))
+        assert take(connection, finding or found(), now, page_by(Channels(channels, ())))

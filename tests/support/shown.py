@@ -17,8 +17,9 @@ from stillcold_core.detect.findings import Finding
 from stillcold_core.readings import Absence, Sample, Value
 from stillcold_core.registry import Gateway, Line, Measure, Permit, Point, Registry, Site
 from stillcold_server.alerts.lifecycle import acknowledge
-from stillcold_server.alerts.pipeline import page_by, take
+from stillcold_server.alerts.pipeline import take
 from stillcold_server.api.guard import COOKIE
+from stillcold_server.duty.escalation import page_by
 from stillcold_server.ingest.status import note_status
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import write
@@ -28,7 +29,7 @@ from stillcold_server.verification.days import day_of
 from support.found import EVIDENCE, HEATS
 from support.gateway import DEAD, EXPONENTS, SignedGateway, steady
 from support.sealing import MINUTE, office_key
-from support.story import NOW, START, feed, restart_story
+from support.story import HOOK, NOW, START, feed, restart_story
 from support.web import Web
 
 ACCOUNTS = ("duty_officer+inspector+bureau_energy+district_lead+system_admin", "security_admin", "audit_admin")
@@ -87,7 +88,7 @@ def _further(connection: Connection) -> None:
     ):
         finding = Finding(kind, "critical" if kind.startswith("f") else "warning", "kc-017", line, point, began,
                           began + 5400, "its reason", evidence)  # fmt: skip
-        take(connection, finding, NOW - 60_000, page_by(["hook"]))
+        take(connection, finding, NOW - 60_000, page_by(HOOK))
         if line == "press":
             acknowledge(connection, finding.id, actor="officer", note="已派人到场", now=NOW - 30_000)
     buses = (BusReport("cabinet", 4, 1, True), BusReport("hall", 1, 1, False))

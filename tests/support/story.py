@@ -6,8 +6,10 @@ from sqlalchemy import Connection, Engine
 
 from stillcold_core.detect.findings import Finding
 from stillcold_core.readings import Sample
-from stillcold_server.alerts.pipeline import page_by, take
+from stillcold_server.alerts.pipeline import take
 from stillcold_server.detection.live import Detection
+from stillcold_server.duty.escalation import page_by
+from stillcold_server.duty.reach import Channels
 from stillcold_server.followers import Follower
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
@@ -15,6 +17,7 @@ from stillcold_server.store import rollups
 from support.gateway import DEAD, LIVE, SignedGateway, steady
 
 START = 1_800_000_000.0
+HOOK = Channels(("hook",), ())
 NOW = 1_800_000_219_500
 """ms; half a second after the last sample of ``restart_story``."""
 
@@ -33,7 +36,7 @@ def feed(engine: Engine, gateway: SignedGateway, samples: Sequence[Sample], now:
     """Store samples in signed batches, and let detection and rollups follow."""
 
     def found(connection: Connection, finding: Finding) -> None:
-        take(connection, finding, now, page_by(["hook"]))
+        take(connection, finding, now, page_by(HOOK))
 
     envelopes = [gateway.batch(samples[i : i + 20]) for i in range(0, len(samples), 20)]
     Writer(engine, Metrics()).take([(gateway.name, e) for e in envelopes], now)

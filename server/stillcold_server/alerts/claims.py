@@ -9,17 +9,16 @@ import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from stillcold_server.store.clock import database_clock
+from stillcold_server.store.lease import SECONDS
 from stillcold_server.store.schema import delivery, delivery_try
 
-LEASE_MS = 15_000
-"""How long a row stays with a sender that does not renew it."""
-BACK_OFF = (1, 2, 5, 15, 60, 300, 900, 1800, 3600)
+BACK_OFF: Sequence[float] = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0)
 """s between the tries of one row; after ``most`` of them the delivery has failed."""
-MOST = len(BACK_OFF)
-"""Tries of a message to a group."""
+MOST = len(BACK_OFF) + 1
+"""Tries of a message to a group, over not quite two hours."""
 
 
 def waiting_row(alert: str | None, page: int, channel: str, now: int, **values: Any) -> dict[str, Any]:
@@ -35,7 +34,16 @@ def due(connection: Connection, channel: str, now: int) -> bool:
     return connection.scalar(_due(connection, channel, now).limit(1)) is not None
 
 
-def claim(connection: Connection, channel: str, owner: str, now: int, limit: int) -> Sequence[Row[Any]]:
+def next_due(connection: Connection, channel: str) -> int | None:
+    """When the next message of a channel is due, ms; None where none waits."""
+    d = delivery.c
+    due: int | None = connection.scalar(select(func.min(d.due_at)).where(d.channel == channel, d.state == "waiting"))
+    return due
+
+
+def claim(
+    connection: Connection, channel: str, owner: str, now: int, limit: int, lease: float = SECONDS
+) -> Sequence[Row[Any]]:
     """Take rows that are due, or whose sender has died, in a transaction that commits before they are sent.
 
     Parameters
@@ -46,6 +54,8 @@ def claim(connection: Connection, channel: str, owner: str, now: int, limit: int
         ms; what is due by then.
     limit : int
         Most rows.
+    lease : float
+        s for which they stay with a sender that does not renew it.
 
     Returns
     -------
@@ -54,14 +64,15 @@ def claim(connection: Connection, channel: str, owner: str, now: int, limit: int
     """
     query = _due(connection, channel, now).order_by(delivery.c.due_at, delivery.c.id).limit(limit)
     found = connection.execute(query.with_for_update(skip_locked=True)).all()
-    mine = [row.id for row in found if _take(connection, row, owner)]
+    mine = [row.id for row in found if _take(connection, row, owner, lease)]
     return connection.execute(select(delivery).where(delivery.c.id.in_(mine)).order_by(delivery.c.id)).all()
 
 
-def renew(connection: Connection, owner: str, numbers: Collection[int]) -> None:
+def renew(connection: Connection, owner: str, numbers: Collection[int], lease: float = SECONDS) -> None:
     """Keep rows that are still being sent."""
     mine = delivery.c.id.in_(numbers) & (delivery.c.owner == owner) & (delivery.c.state == "sending")
-    connection.execute(update(delivery).where(mine).values(until=database_clock(connection) + LEASE_MS))
+    until = database_clock(connection) + round(1000 * lease)
+    connection.execute(update(delivery).where(mine).values(until=until))
 
 
 def delivered(connection: Connection, row: Row[Any], now: int, said: str) -> None:
@@ -86,7 +97,7 @@ def refused(connection: Connection, row: Row[Any], now: int, said: str, *, final
         Whether the delivery has failed for good by this.
     """
     failed = final or row.attempts >= row.most
-    pause = max(BACK_OFF[min(row.attempts, MOST) - 1], wait)
+    pause = max(BACK_OFF[min(row.attempts, len(BACK_OFF)) - 1], wait)
     values = {"state": "failed"} if failed else {"state": "waiting", "due_at": now + round(pause * 1000)}
     mine = _settle(connection, row, detail=said, **values)
     if mine:
@@ -114,11 +125,11 @@ def _due(connection: Connection, channel: str, now: int) -> Select[Any]:
     return select(delivery).where(d.channel == channel, or_(and_(d.state == "waiting", d.due_at <= now), left))
 
 
-def _take(connection: Connection, row: Row[Any], owner: str) -> bool:
+def _take(connection: Connection, row: Row[Any], owner: str, lease: float) -> bool:
     now = database_clock(connection)
     left = row.state == "sending"
     values = {
-        "state": "sending", "owner": owner, "until": now + LEASE_MS, "attempts": row.attempts + 1,
+        "state": "sending", "owner": owner, "until": now + round(1000 * lease), "attempts": row.attempts + 1,
         "doubtful": row.doubtful or left,
     }  # fmt: skip
     taken = connection.execute(update(delivery).where(_same(row)).values(values)).rowcount == 1

@@ -12,21 +12,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from stillcold_server.alerts import claims
-from stillcold_server.alerts.message import Message, message_of
+from stillcold_server.alerts.message import Message, message_of, test_message
 from stillcold_server.alerts.senders import NotDelivered, Sender
 from stillcold_server.language.texts import Texts
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
-from stillcold_server.store.lease import new_owner
+from stillcold_server.store.lease import SECONDS, new_owner
 
 log = logging.getLogger(__name__)
 WORKERS = 4
 """Messages on their way at once, by channel."""
 _IDLE = 1.0  # s between looks at the table when nobody rings
-_RENEW = 3.0  # s between renewals of the leases
 _LONGEST = 60.0
 """s after which the lease of a message that is still on its way is renewed no more: a sender bounds its own time."""
 
@@ -48,6 +48,8 @@ class Outbox:
         Of the officers' language.
     public_url : str
         Address that officers reach the console under; may be empty.
+    lease : float
+        s for which a message stays with this sender when it ends without a word.
     on_failed : callable, optional
         Told of a delivery that has failed for good, in the transaction that notes it: who else is to be told?
     """
@@ -60,10 +62,12 @@ class Outbox:
         *,
         texts: Texts,
         public_url: str = "",
+        lease: float = SECONDS,
         on_failed: Failed | None = None,
     ) -> None:
         self._engine, self._senders, self._metrics = engine, senders, metrics
         self._texts, self._public_url, self._on_failed = texts, public_url, on_failed
+        self.lease = lease
         self.owner = new_owner()
         self._lanes = {channel: _Lane(channel, self) for channel in senders}
 
@@ -109,12 +113,17 @@ class Outbox:
             if not claims.due(connection, channel, now):
                 return ()
         with write(self._engine) as connection:
-            return claims.claim(connection, channel, self.owner, now, limit)
+            return claims.claim(connection, channel, self.owner, now, limit, self.lease)
+
+    def next_due(self, channel: str) -> int | None:
+        """When the next message of a channel is due, ms."""
+        with read(self._engine) as connection:
+            return claims.next_due(connection, channel)
 
     def renew(self, numbers: Sequence[int]) -> None:
         """Keep what is on its way."""
         with write(self._engine) as connection:
-            claims.renew(connection, self.owner, numbers)
+            claims.renew(connection, self.owner, numbers, self.lease)
 
     def attempt(self, row: Row[Any]) -> None:
         """Send a row that was claimed, and note what came of it."""
@@ -153,9 +162,12 @@ class Outbox:
     def _message(self, row: Row[Any]) -> Message | None:
         """What is to be sent; None when a person need not be called any more."""
         with read(self._engine) as connection:
-            if row.recipient and _taken_up(connection, row.alert):
+            if row.alert is None:
+                message = test_message(self._texts, _code(connection, row))
+            elif row.recipient and _taken_up(connection, row.alert):
                 return None
-            message = message_of(connection, row.alert, self._texts, self._public_url)
+            else:
+                message = message_of(connection, row.alert, self._texts, self._public_url)
         return {**message, "key": claims.key_of(row), "page": row.page, "recipient": row.recipient}
 
 
@@ -180,7 +192,15 @@ class _Lane:
                     log.exception("channel %s: the outbox cannot be read, trying again", self._channel)
                     began = 0
                 if not began or len(self._sending) >= WORKERS:
-                    self.bell.wait(_IDLE)
+                    self.bell.wait(self._pause())
+
+    def _pause(self) -> float:
+        """s until there may be something to do, if nobody rings before."""
+        try:
+            due = self._outbox.next_due(self._channel)
+        except SQLAlchemyError:
+            return _IDLE
+        return _IDLE if due is None or len(self._sending) >= WORKERS else min(max(due - _now(), 10) / 1000, _IDLE)
 
     def _begin(self, pool: ThreadPoolExecutor) -> int:
         self._sending = {f: at for f, at in self._sending.items() if not f.done()}
@@ -202,9 +222,14 @@ class _Lane:
     def _renew(self) -> None:
         now = time.monotonic()
         kept = [number for number, began in self._sending.values() if now - began < _LONGEST]
-        if kept and now - self._renewed >= _RENEW:
+        if kept and now - self._renewed >= self._outbox.lease / 5:
             self._outbox.renew(kept)
             self._renewed = now
+
+
+def _code(connection: Connection, row: Row[Any]) -> str | None:
+    c = schema.contact.c
+    return connection.scalar(select(c.code).where(c.user == row.recipient, c.channel == row.channel))
 
 
 def _taken_up(connection: Connection, alert: str) -> bool:

@@ -61,6 +61,19 @@ def trial_of(texts: Texts, public_url: str, now: int) -> Message:
     }  # fmt: skip
 
 
+def test_message(texts: Texts, code: str | None) -> Message:
+    """A test page; ``code`` shows that it was read, where it goes to a person."""
+    text = texts("message.test_text") if code is None else texts("message.test_code", code=code)
+    return {
+        "id": "test",
+        "kind": "test",
+        "severity": "info",
+        "title": texts("message.test_title"),
+        "text": text,
+        "url": "",
+    }
+
+
 def _text(row: Row[Any], texts: Texts, url: str) -> str:
     lines = [
         what(row, texts),

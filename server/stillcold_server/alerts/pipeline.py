@@ -1,15 +1,14 @@
 """From a finding to an alert that is hidden, shown or paged, and what is told when nothing holds it any longer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from stillcold_core.detect.findings import Finding
-from stillcold_server.alerts.claims import waiting_row
 from stillcold_server.alerts.lifecycle import SYSTEM, WAITING, find, move, record, when_over, write_entry
 from stillcold_server.alerts.stages import FLAG_OF, Flag, Held, Situation, Stage, held
-from stillcold_server.store.schema import alert, delivery
+from stillcold_server.store.schema import alert
 
 Page = Callable[[Connection, str, int], None]
 """Tells officers of an alert: with the transaction, the alert's id and the time in ms."""
@@ -109,18 +108,6 @@ def apply(connection: Connection, now: int, *, line: str, actor: str, note: str)
         row = find(connection, name)
         if by := held(connection, Situation.of(row, now), hides=True):
             hide(connection, row, by, now, actor=actor, note=note)
-
-
-def page_by(channels: Sequence[str]) -> Page:
-    """Puts one delivery a channel into the outbox, as the alert's next page."""
-
-    def page(connection: Connection, alert_id: str, now: int) -> None:
-        last = connection.scalar(select(func.max(delivery.c.page)).where(delivery.c.alert == alert_id))
-        rows = [waiting_row(alert_id, 0 if last is None else last + 1, channel, now) for channel in channels]
-        if rows:
-            connection.execute(delivery.insert(), rows)
-
-    return page
 
 
 def _review(connection: Connection, row: Row[Any], now: int, page: Page, actor: str, note: str) -> bool:

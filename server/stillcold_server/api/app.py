@@ -42,6 +42,7 @@ from stillcold_server.config import Config
 from stillcold_server.console.assets import STATIC
 from stillcold_server.console.pages import Console
 from stillcold_server.console.routes import ROUTERS
+from stillcold_server.duty.reach import NO_CHANNELS, Channels
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
 
@@ -71,7 +72,12 @@ class _Application(FastAPI):
 
 
 def create_app(
-    engine: Engine, config: Config, hub: Hub, metrics: Metrics, now: Callable[[], int] = wall_clock
+    engine: Engine,
+    config: Config,
+    hub: Hub,
+    metrics: Metrics,
+    now: Callable[[], int] = wall_clock,
+    channels: Channels = NO_CHANNELS,
 ) -> FastAPI:
     """Everything that is served over HTTP.
 
@@ -87,6 +93,8 @@ def create_app(
         Shown at ``/metrics``.
     now : callable, optional
         ms UTC.
+    channels : Channels, optional
+        Those that are configured.
 
     Raises
     ------
@@ -108,7 +116,7 @@ def create_app(
             ),  # the charts are 0.5 MB, a phone on 4G waits
         ],
     )
-    app.state.services = Services(engine, config, hub, metrics, now)
+    app.state.services = Services(engine, config, hub, metrics, now, channels=channels)
     api = APIRouter(prefix=API, responses=_PROBLEMS)
     for part in (
         account,

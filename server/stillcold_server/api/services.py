@@ -9,9 +9,11 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine
 
-from stillcold_server.alerts.pipeline import Page, page_by
+from stillcold_server.alerts.pipeline import Page
 from stillcold_server.audit.chain import Who, acting
 from stillcold_server.config import Config
+from stillcold_server.duty.escalation import page_by
+from stillcold_server.duty.reach import NO_CHANNELS, Channels
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
 from stillcold_server.people.throttle import LoginThrottle
@@ -40,6 +42,8 @@ class Services:
         ms UTC.
     throttle : LoginThrottle
         Slows down those who guess passwords.
+    channels : Channels
+        Those that are configured.
     """
 
     engine: Engine
@@ -48,11 +52,12 @@ class Services:
     metrics: Metrics
     now: Callable[[], int] = wall_clock
     throttle: LoginThrottle = field(default_factory=LoginThrottle)
+    channels: Channels = NO_CHANNELS
 
     @property
     def page(self) -> Page:
         """Tells officers of an alert that nothing hides any longer."""
-        return page_by([channel.id for channel in self.config.channel])
+        return page_by(self.channels)
 
     def acting(self, who: Who, action: str, subject: str = "", *, note: str = "") -> AbstractContextManager[Connection]:
         """A transaction that writes, with its entry in the audit log; see :func:`~stillcold_server.audit.chain.acting`.

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from stillcold_server.alerts.senders import make_sender
 from stillcold_server.api.moments import to_iso
 from stillcold_server.config import load_config
+from stillcold_server.duty.reach import channels_of
 from stillcold_server.jobs.clockwork import next_times
 from stillcold_server.jobs.model import JobContext
 from stillcold_server.jobs.runner import Runner
@@ -48,7 +50,8 @@ def run_command(name: str, config_file: Path) -> None:
     """Do a job now, in this process. Exit code 1: it failed, or it is going on already."""
     config = load_config(config_file)
     with opened(config) as engine:
-        context = JobContext(engine, config, lambda: time.time_ns() // 1_000_000)
+        channels = channels_of({c.id: make_sender(c).addressed for c in config.channel})
+        context = JobContext(engine, config, lambda: time.time_ns() // 1_000_000, channels=channels)
         outcome = Runner(context, Metrics()).run_now(name)
         if outcome is None:
             raise click.ClickException(f"{name} is going on already")

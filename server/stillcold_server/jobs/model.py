@@ -7,6 +7,7 @@ from apscheduler.triggers.base import BaseTrigger
 from sqlalchemy import Engine
 
 from stillcold_server.config import Config
+from stillcold_server.duty.reach import NO_CHANNELS, Channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,15 @@ class JobContext:
         ms UTC.
     ring : callable
         To be called when the job has raised or changed an alert or has put something into the outbox.
+    channels : Channels
+        Those that are configured.
     """
 
     engine: Engine
     config: Config
     now: Callable[[], int]
     ring: Callable[[], None] = lambda: None
+    channels: Channels = NO_CHANNELS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from stillcold_server.backup.job import nightly
+from stillcold_server.duty.calling import call_on
 from stillcold_server.jobs.model import Job
 from stillcold_server.jobs.retention import forget
 from stillcold_server.jobs.silence import check_silence
@@ -27,6 +28,7 @@ _ALL = (
     Job("reminders", _daily(8), remind_job),
     Job("silence", IntervalTrigger(seconds=15), check_silence),
     Job("verification", IntervalTrigger(minutes=1), decide_observations),
+    Job("escalation", IntervalTrigger(seconds=15, timezone=SHANGHAI), call_on),
 )
 JOBS: Mapping[str, Job] = {job.name: job for job in _ALL}
 """By name."""

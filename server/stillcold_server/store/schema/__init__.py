@@ -13,6 +13,18 @@ from stillcold_server.store.schema.alerts import (
 from stillcold_server.store.schema.audit import audit_checkpoint, audit_entry, audit_head
 from stillcold_server.store.schema.columns import metadata
 from stillcold_server.store.schema.detection import detector_state, line_status
+from stillcold_server.store.schema.duty import (
+    absence,
+    calendar_day,
+    contact,
+    duty_change,
+    escalation,
+    handover,
+    policy_step,
+    roster,
+    rotation,
+    shift,
+)
 from stillcold_server.store.schema.evidence import (
     batch,
     batch_point,
@@ -50,6 +62,7 @@ from stillcold_server.store.schema.registry import (
 from stillcold_server.store.schema.verification import statement, verification
 
 __all__ = [
+    "absence",
     "ahead",
     "alert",
     "alert_journal",
@@ -59,17 +72,22 @@ __all__ = [
     "audit_head",
     "batch",
     "batch_point",
+    "calendar_day",
     "certificate",
     "chain_note",
+    "contact",
     "cursor",
     "delivery",
     "delivery_try",
     "detector_state",
     "district",
     "document",
+    "duty_change",
     "enrolment",
     "enterprise",
+    "escalation",
     "gateway",
+    "handover",
     "identification",
     "incident",
     "invitation",
@@ -89,14 +107,18 @@ __all__ = [
     "out_of_service",
     "permit",
     "point",
+    "policy_step",
     "refusal",
     "reminder",
     "replay",
     "rollup",
+    "roster",
+    "rotation",
     "scheduler_job",
     "seal",
     "session",
     "shelf",
+    "shift",
     "site",
     "statement",
     "user",

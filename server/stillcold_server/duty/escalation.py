@@ -1,0 +1,149 @@
+"""Calling people until somebody acknowledges: what was done is rows, and each step a function of them and the time.
+
+The first call is put into the outbox by the transaction that raises the alert; :func:`tick` makes those that follow.
+Servers that tick at once do nothing twice: only one of them moves an alert's row on.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select, update
+
+from stillcold_server.alerts.lifecycle import WAITING
+from stillcold_server.alerts.pipeline import Page
+from stillcold_server.duty.policy import Call, calls_of, load_policy
+from stillcold_server.duty.reach import Channels, call_groups, call_otherwise, call_person, note_uncalled
+from stillcold_server.duty.rosters import people_on, roster_for_line
+from stillcold_server.store.database import upsert
+from stillcold_server.store.schema import alert, delivery, escalation
+
+
+def begin(connection: Connection, alert_id: str, channels: Channels, now: int) -> None:
+    """Make the first call for an alert: to every group, and to who is on duty where there is a roster.
+
+    An alert that is told again, because what held it back has ended, begins again.
+
+    Parameters
+    ----------
+    channels : Channels
+        Those that are configured.
+    now : int
+        ms
+    """
+    last = connection.scalar(select(func.max(delivery.c.page)).where(delivery.c.alert == alert_id))
+    page = 0 if last is None else last + 1
+    told = call_groups(connection, alert_id, page, channels, now)
+    line = connection.execute(select(alert.c.line).where(alert.c.id == alert_id)).scalar_one()
+    if roster_for_line(connection, line) is not None:
+        row = {"alert": alert_id, "page": page, "step": 0, "due_at": now, "state": "running", "reason": ""}
+        upsert(connection, escalation, [row])
+        _go_on(connection, alert_id, channels, now, told=told)
+
+
+def page_by(channels: Channels) -> Page:
+    """What tells officers of an alert, where these channels are configured."""
+    return lambda connection, alert_id, now: begin(connection, alert_id, channels, now)
+
+
+def tick(connection: Connection, channels: Channels, now: int) -> int:
+    """Make every call that is due; for how many alerts somebody was called."""
+    due = connection.scalars(_due(now).order_by(escalation.c.due_at, escalation.c.alert)).all()
+    return sum(_go_on(connection, alert_id, channels, now) for alert_id in due)
+
+
+def any_due(connection: Connection, now: int) -> bool:
+    """Whether :func:`tick` has anything to do; reads only."""
+    return connection.scalar(_due(now).limit(1)) is not None
+
+
+def failed(connection: Connection, lost: Row[Any], channels: Channels, now: int) -> None:
+    """A delivery has failed for good: the person is called otherwise, and where that cannot be the next one at once."""
+    if not lost.recipient or lost.alert is None:
+        return
+    if call_otherwise(connection, lost, channels, now) or _hopeful(connection, lost):
+        return
+    row = _load(connection, lost.alert)
+    if row is None or row.page != lost.page + 1 or row.state != "running":
+        return
+    targets = [call.target for call in _calls(connection, row)]
+    gone = targets[row.step - 1 : row.step]
+    other = next((i for i in range(row.step, len(targets)) if targets[i] not in gone), None)
+    if other is not None and _move(connection, row, step=other, due_at=now):
+        _go_on(connection, lost.alert, channels, now)
+
+
+def _due(now: int) -> Select[Any]:
+    """What is shown and whose next call is due: a hidden alert is held until it is shown again."""
+    e = escalation.c
+    shown = select(e.alert).join(alert, alert.c.id == e.alert)
+    return shown.where(e.state == "running", e.due_at <= now, alert.c.stage == "")
+
+
+def _go_on(connection: Connection, alert_id: str, channels: Channels, now: int, *, told: bool = False) -> bool:
+    """Make the next call that can be made; whether there was one. ``told``: the groups know by this page already."""
+    row = _load(connection, alert_id)
+    if row is None:
+        return False
+    if row.alert_state not in WAITING:
+        _move(connection, row, state="stopped", reason="acknowledged")
+        return False
+    calls, roster = _calls(connection, row), roster_for_line(connection, row.line)
+    people = people_on(connection, roster, now) if roster else {}
+    if not _move(connection, row, due_at=now):
+        return False  # another server makes this call
+    for i, call in enumerate(calls[row.step :]):
+        page = row.page + i
+        if _call(connection, alert_id, page, people.get(call.target), channels, now, told=told and i == 0):
+            _set(connection, alert_id, page=page + 1, **_after(calls, row.step + i, now))
+            return True
+    _set(connection, alert_id, page=row.page + len(calls), state="exhausted", reason="nobody_left")
+    return False
+
+
+def _call(
+    connection: Connection, alert_id: str, page: int, name: str | None, channels: Channels, now: int, *, told: bool
+) -> bool:
+    if name is None:
+        note_uncalled(connection, alert_id, page, "", "nobody_on_duty", now)
+        return False
+    if call_person(connection, alert_id, page, name, channels, now):
+        return True
+    note_uncalled(connection, alert_id, page, name, "no_contact", now)
+    return told or call_groups(connection, alert_id, page, channels, now)
+
+
+def _calls(connection: Connection, row: Row[Any]) -> Sequence[Call]:
+    return calls_of(load_policy(connection)[row.severity])
+
+
+def _after(calls: Sequence[Call], step: int, now: int) -> dict[str, Any]:
+    if step + 1 == len(calls):
+        return {"step": step + 1, "state": "exhausted", "reason": "all_called"}
+    return {"step": step + 1, "due_at": now + calls[step].wait_ms}
+
+
+def _hopeful(connection: Connection, row: Row[Any]) -> bool:
+    """Whether the person may still be reached by the same page."""
+    d = delivery.c
+    same = (d.alert == row.alert) & (d.page == row.page) & (d.recipient == row.recipient)
+    hopeful = d.state.in_(("waiting", "sending", "delivered"))
+    return connection.scalar(select(d.id).where(same, hopeful).limit(1)) is not None
+
+
+def _load(connection: Connection, alert_id: str) -> Row[Any] | None:
+    return connection.execute(
+        select(escalation, alert.c.state.label("alert_state"), alert.c.severity, alert.c.line)
+        .join(alert, alert.c.id == escalation.c.alert)
+        .where(escalation.c.alert == alert_id)
+    ).one_or_none()
+
+
+def _move(connection: Connection, row: Row[Any], **values: Any) -> bool:
+    """Change the row unless another server has since it was read, and keep others from it until the commit."""
+    e = escalation.c
+    same = (e.alert == row.alert) & (e.page == row.page) & (e.due_at == row.due_at) & (e.state == row.state)
+    return connection.execute(update(escalation).where(same).values(values)).rowcount == 1
+
+
+def _set(connection: Connection, alert_id: str, **values: Any) -> None:
+    connection.execute(update(escalation).where(escalation.c.alert == alert_id).values(values))

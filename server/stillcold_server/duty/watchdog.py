@@ -1,0 +1,114 @@
+"""A sign of life to a dead-man's switch outside: it alarms when the sign stays away.
+
+Sent only while everything that stands between a meter and an officer works: a server that runs and tells nobody must
+not look well.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import httpx
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from stillcold_core.files import BadFile
+from stillcold_server.config import Watchdog as Settings
+from stillcold_server.followers import position
+from stillcold_server.store.database import read
+from stillcold_server.store.schema import batch, delivery
+
+log = logging.getLogger(__name__)
+BEHIND_MS = 120_000
+"""Detection, or a delivery that is due, is stuck when it is so far behind."""
+_TIMEOUT = 10.0
+
+
+class Watchdog:
+    """Calls a URL again and again while all is well.
+
+    Parameters
+    ----------
+    engine : Engine
+        The database.
+    settings : Watchdog
+        Where to call, and how often.
+    url : str
+        What to call; it is a secret, whoever has it can keep the switch quiet.
+    alive : callable
+        Whether the threads that detect and deliver run.
+    channels : sequence of str
+        Channels that are configured; what waits for another one is not stuck but left over.
+    """
+
+    def __init__(
+        self, engine: Engine, settings: Settings, url: str, *, alive: Callable[[], bool], channels: Sequence[str]
+    ) -> None:
+        self._engine, self._every, self._url = engine, settings.seconds, url
+        self._alive, self._channels = alive, channels
+        self._client = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; the switch will alarm unless the server comes back in time."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._client.close()
+
+    def beat(self, now: int) -> bool:
+        """Call the switch if all is well (``now`` in ms); whether it has taken it."""
+        try:
+            why = "" if self._alive() else "a thread has ended"
+            if not why:
+                with read(self._engine) as connection:
+                    why = trouble(connection, self._channels, now)
+            if why:
+                log.error("no sign of life to the dead-man's switch: %s", why)
+                return False
+            answer = self._client.post(self._url)
+        except (SQLAlchemyError, httpx.HTTPError) as error:
+            # The switch alarms by itself. The URL stays out of the log.
+            log.warning("the dead-man's switch was not reached: %s", type(error).__name__)
+            return False
+        if not answer.is_success:
+            log.warning("the dead-man's switch answered HTTP %s", answer.status_code)
+        return answer.is_success
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.beat(time.time_ns() // 1_000_000)
+            self._stopping.wait(self._every)
+
+
+def read_url(path: str) -> str:
+    """The URL of the switch.
+
+    Raises
+    ------
+    BadFile
+    """
+    try:
+        url = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadFile(path, f"cannot be read ({error}); [watchdog] needs it") from error
+    if not url.startswith(("http://", "https://")):
+        raise BadFile(path, "expected one http or https URL")  # it is a secret, and not repeated
+    return url
+
+
+def trouble(connection: Connection, channels: Sequence[str], now: int) -> str:
+    """What keeps an alert from an officer; empty where nothing does. ``now`` in ms."""
+    waits = select(func.min(batch.c.received_at)).where(batch.c.id > position(connection, "detection"))
+    due = select(func.min(delivery.c.due_at)).where(delivery.c.state == "waiting", delivery.c.channel.in_(channels))
+    for what, oldest in (("detection", connection.scalar(waits)), ("the outbox", connection.scalar(due))):
+        if oldest is not None and now - oldest > BEHIND_MS:
+            return f"{what} is {(now - oldest) // 1000} s behind"
+    return ""

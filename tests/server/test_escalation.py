@@ -1,0 +1,205 @@
+"""Calling people until somebody acknowledges."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from sqlalchemy import Connection, Engine, select, update
+
+from stillcold_core.registry import Registry
+from stillcold_server.alerts import claims
+from stillcold_server.alerts.lifecycle import acknowledge, record
+from stillcold_server.duty.contacts import ContactError, answer, save_contact, send_tests, working_channels
+from stillcold_server.duty.escalation import any_due, begin, failed, tick
+from stillcold_server.duty.outlook import look_ahead
+from stillcold_server.duty.policy import DEFAULTS, BadPolicy, Step, calls_of, load_policy, save_policy
+from stillcold_server.duty.reach import Channels
+from stillcold_server.duty.roster import BadRoster, Roster, Shift
+from stillcold_server.duty.rosters import delete_roster, save_roster
+from stillcold_server.store.database import write
+from stillcold_server.store.schema import contact, delivery, escalation, user
+from support.alerts import found
+
+CHANNELS = Channels(groups=("robot",), personal=("sms", "mail"))
+NOW = 1_800_000_000_000
+MINUTE = 60_000
+ALL_DAY = (480, 1440)
+
+
+@pytest.fixture
+def open_(engine: Engine, plant: Registry) -> Iterator[Connection]:
+    """A transaction over a plant with people, their contacts and a roster: li, then wang, then chief zhao."""
+    with write(engine) as connection:
+        for name in ("li", "wang", "zhao", "new"):
+            row = {
+                "name": name,
+                "roles": ["duty_officer"],
+                "password_hash": "",
+                "must_change": False,
+                "disabled": False,
+            }
+            connection.execute(user.insert(), row | {"created_at": 0})
+        for name in ("li", "wang", "zhao"):
+            save_contact(connection, name, "sms", f"1380000{name}", CHANNELS, NOW)
+        save_contact(connection, "li", "mail", "li@example.org", CHANNELS, NOW)
+        save_roster(connection, roster({"first": ["li"], "second": ["wang"]}))
+        yield connection
+
+
+def roster(people: dict[str, list[str]], supervisor: str | None = "zhao") -> Roster:
+    shifts = [Shift("day", *ALL_DAY, "all", people)]
+    return Roster("r", "R", None, 480, True, 1, date(2027, 1, 1), supervisor, shifts)
+
+
+def raised(connection: Connection, now: int = NOW, began: float = 100.0) -> str:
+    finding = found(began)
+    assert record(connection, finding, now) is not None
+    begin(connection, finding.id, CHANNELS, now)
+    return finding.id
+
+
+def calls(connection: Connection) -> list[tuple[int, str, str, str]]:
+    d = delivery.c
+    rows = connection.execute(select(d.page, d.recipient, d.channel, d.state, d.detail).order_by(d.id))
+    return [(r.page, r.recipient, r.channel, r.detail if r.state == "skipped" else r.state) for r in rows]
+
+
+def tried(connection: Connection, channel: str, outcome: str) -> None:
+    """The newest message of a channel comes to its end, with nothing left to try."""
+    row = claims.claim(connection, channel, "me", NOW * 2, 100)[-1]
+    if outcome == "delivered":
+        claims.delivered(connection, row, NOW, "ok")
+    elif claims.refused(connection, row, NOW, "no", final=True):
+        failed(connection, row, CHANNELS, NOW + 1000)
+
+
+@pytest.mark.requirement("duty.escalation")
+def test_from_the_one_on_duty_to_the_supervisor(open_: Connection) -> None:
+    """As the policy says, by the minute; the groups hear of it once."""
+    raised(open_)
+    assert calls(open_) == [(0, "", "robot", "waiting"), (0, "li", "sms", "waiting")]
+    at = NOW
+    for call in calls_of(DEFAULTS["critical"])[:-1]:
+        assert tick(open_, CHANNELS, at + call.wait_ms - 1) == 0
+        at += call.wait_ms
+        assert any_due(open_, at)
+        assert tick(open_, CHANNELS, at) == 1
+    assert [(page, name) for page, name, *_ in calls(open_)[1:]] == [
+        (0, "li"), (1, "li"), (2, "li"), (3, "wang"), (4, "wang"), (5, "zhao"), (6, "zhao"), (7, "zhao"),
+    ]  # fmt: skip
+    assert tick(open_, CHANNELS, at * 2) == 0
+    assert open_.execute(select(escalation.c.state, escalation.c.reason)).one() == ("exhausted", "all_called")
+
+
+@pytest.mark.requirement("duty.acknowledged")
+def test_acknowledgement_stops_it(open_: Connection) -> None:
+    alert = raised(open_)
+    acknowledge(open_, alert, actor="li", note="", now=NOW + 1000)
+    assert tick(open_, CHANNELS, NOW + 5 * MINUTE) == 0
+    assert not any_due(open_, NOW * 2)
+    assert len(calls(open_)) == 2
+
+
+@pytest.mark.requirement("duty.nobody-on")
+def test_where_nobody_is_on_the_next_one_is_called_at_once(open_: Connection) -> None:
+    save_roster(open_, roster({"first": [], "second": []}))
+    raised(open_)
+    assert calls(open_) == [
+        (0, "", "robot", "waiting"), (0, "", "", "nobody_on_duty"), (1, "", "", "nobody_on_duty"),
+        (2, "", "", "nobody_on_duty"), (3, "", "", "nobody_on_duty"), (4, "", "", "nobody_on_duty"),
+        (5, "zhao", "sms", "waiting"),
+    ]  # fmt: skip
+
+
+def test_who_cannot_be_called_by_name_is_called_through_the_groups(open_: Connection) -> None:
+    save_roster(open_, roster({"first": ["new"], "second": ["wang"]}))
+    raised(open_)
+    assert calls(open_) == [(0, "", "robot", "waiting"), (0, "new", "", "no_contact")]
+    tick(open_, CHANNELS, NOW + 5 * MINUTE)
+    assert calls(open_)[2:] == [(1, "new", "", "no_contact"), (1, "", "robot", "waiting")]
+
+
+@pytest.mark.requirement("duty.second-channel")
+def test_a_channel_that_fails_brings_the_next_contact_and_then_the_next_person(open_: Connection) -> None:
+    raised(open_)
+    tried(open_, "sms", "refused")
+    assert calls(open_)[1:] == [(0, "li", "sms", "failed"), (0, "li", "mail", "waiting")]
+    tried(open_, "mail", "refused")
+    assert calls(open_)[3:] == [(1, "wang", "sms", "waiting")], "at once, and li not again"
+    tried(open_, "sms", "refused")
+    assert calls(open_)[4:] == [(2, "zhao", "sms", "waiting")]
+    tried(open_, "sms", "delivered")
+    assert tick(open_, CHANNELS, NOW + 5 * MINUTE) == 0
+    assert tick(open_, CHANNELS, NOW + 20 * MINUTE) == 1
+
+
+def test_without_a_roster_every_group_is_told_and_nobody_called(open_: Connection) -> None:
+    delete_roster(open_, "r")
+    raised(open_)
+    assert calls(open_) == [(0, "", "robot", "waiting")]
+    assert not any_due(open_, NOW * 2)
+
+
+def test_what_is_told_again_begins_again(open_: Connection) -> None:
+    alert = raised(open_)
+    begin(open_, alert, CHANNELS, NOW + MINUTE)
+    assert calls(open_)[2:] == [(1, "", "robot", "waiting"), (1, "li", "sms", "waiting")]
+    assert open_.scalar(select(escalation.c.step)) == 1
+
+
+@pytest.mark.requirement("duty.policy")
+def test_a_policy_is_decided_by_severity_and_bounded(open_: Connection) -> None:
+    save_policy(open_, "critical", [Step("supervisor", 1, 1)])
+    raised(open_)
+    assert calls(open_)[-1] == (0, "zhao", "sms", "waiting")
+    with pytest.raises(BadPolicy, match="1 to 10 calls"):
+        save_policy(open_, "critical", [Step("first", 11, 5)])
+    save_policy(open_, "critical", [])
+    assert load_policy(open_) == DEFAULTS
+
+
+@pytest.mark.requirement("duty.contacts")
+def test_a_contact_is_verified_by_the_code_of_a_test_page(open_: Connection) -> None:
+    assert working_channels(open_, "li", CHANNELS, NOW) == []
+    assert send_tests(open_, "li", CHANNELS, NOW, "sms") == 1
+    code = open_.scalar(select(contact.c.code).where(contact.c.user == "li", contact.c.channel == "sms"))
+    assert code
+    wrong = f"{(int(code) + 1) % 10**6:06}"
+    assert not answer(open_, "li", "sms", wrong, NOW)
+    assert answer(open_, "li", "sms", code, NOW)
+    assert working_channels(open_, "li", CHANNELS, NOW) == ["sms"]
+    assert working_channels(open_, "li", CHANNELS, NOW + 31 * 1440 * MINUTE) == []
+    send_tests(open_, "li", CHANNELS, NOW, "mail")
+    code = open_.scalar(select(contact.c.code).where(contact.c.user == "li", contact.c.channel == "mail"))
+    assert [answer(open_, "li", "mail", "x", NOW) for _ in range(5)] == [False] * 5
+    with pytest.raises(ContactError, match="test page first"):
+        answer(open_, "li", "mail", str(code), NOW)
+
+
+@pytest.mark.requirement("duty.outlook")
+def test_gaps_and_people_whom_no_page_reaches_are_shown_beforehand(open_: Connection) -> None:
+    open_.execute(update(contact).where(contact.c.user == "li").values(verified_at=NOW))
+    save_roster(open_, roster({"first": ["li", "new"], "second": []}))
+    outlook = look_ahead(open_, CHANNELS, NOW)
+    assert outlook.gaps == []
+    assert [(u.user, u.level, u.reason) for u in outlook.unreachable] == [
+        ("new", "first", "no_contact"), ("zhao", "supervisor", "not_shown"),
+    ]  # fmt: skip
+    office = Roster(
+        "r", "R", None, 480, True, 1, date(2027, 1, 1), "li", [Shift("d", 480, 600, "all", {"first": ["li"]})]
+    )
+    save_roster(open_, office)
+    gaps = look_ahead(open_, CHANNELS, NOW, days=1).gaps
+    assert [(g.reason, g.user) for g in gaps] == [("no_shift", None)] * len(gaps)
+    assert gaps
+    open_.execute(update(user).where(user.c.name == "li").values(disabled=True))
+    assert {u.reason for u in look_ahead(open_, CHANNELS, NOW).unreachable} == {"closed_account"}
+
+
+def test_a_roster_names_people_and_districts_that_there_are(open_: Connection) -> None:
+    with pytest.raises(BadRoster, match="no active user 'ghost'"):
+        save_roster(open_, roster({"first": ["li", "ghost"]}))
+    with pytest.raises(BadRoster, match="for the same already"):
+        save_roster(
+            open_, Roster("other", "O", None, 480, True, 1, date(2027, 1, 1), None, roster({"first": ["li"]}).shifts)
+        )

@@ -1,0 +1,144 @@
+"""Handing a shift over, exceptions to a rotation, and the sign of life to a dead-man's switch."""
+
+from datetime import date
+
+import pytest
+from sqlalchemy import Engine, update
+
+from stillcold_core.registry import Registry
+from stillcold_server.config import Watchdog as Settings
+from stillcold_server.duty.changes import (
+    ChangeError,
+    Part,
+    ask,
+    decide,
+    list_calendar,
+    note_absence,
+    read_calendar,
+    save_calendar,
+)
+from stillcold_server.duty.handover import HandoverError, broken, list_handovers, sign_in, sign_out
+from stillcold_server.duty.roster import Roster, Shift, midnight
+from stillcold_server.duty.rosters import load_rosters, people_on, save_roster
+from stillcold_server.duty.watchdog import BEHIND_MS, Watchdog
+from stillcold_server.store.database import write
+from stillcold_server.store.schema import delivery, handover, user
+from support import WebhookReceiver
+from support.alerts import raise_alert
+
+NOW = 1_800_000_000_000
+DAY = date(2027, 1, 15)
+
+
+@pytest.fixture
+def people(engine: Engine, plant: Registry) -> Engine:
+    """The database with three accounts and a roster."""
+    with write(engine) as connection:
+        for name in ("li", "wang", "zhao"):
+            row = {
+                "name": name,
+                "roles": ["duty_officer"],
+                "password_hash": "",
+                "must_change": False,
+                "disabled": False,
+            }
+            connection.execute(user.insert(), row | {"created_at": 0})
+        shifts = [
+            Shift("day", 480, 720, "all", {"first": ["li"]}),
+            Shift("night", 1200, 720, "all", {"first": ["wang"]}),
+        ]
+        save_roster(connection, Roster("r", "R", None, 480, True, 1, DAY, None, shifts))
+    return engine
+
+
+@pytest.mark.requirement("duty.handover")
+def test_both_sign_what_stands_and_a_change_of_it_is_seen(people: Engine) -> None:
+    raise_alert(people, [])
+    with write(people) as connection:
+        first = sign_out(connection, "r", "li", "看 1 号炉", NOW)
+        second = sign_out(connection, "r", "wang", "", NOW + 1)
+        with pytest.raises(HandoverError) as refused:
+            sign_in(connection, first, "li", "", NOW)
+        assert refused.value.reason == "same_person"
+        sign_in(connection, first, "wang", "收到", NOW + 2)
+        with pytest.raises(HandoverError) as refused:
+            sign_in(connection, first, "zhao", "", NOW)
+        assert refused.value.reason == "signed_already"
+        newest, oldest = list_handovers(connection, 10)
+        assert (oldest.outgoing, oldest.incoming, newest.previous) == ("li", "wang", oldest.hash)
+        assert '"state":"unacknowledged"' in oldest.content
+        assert broken(connection) == []
+        connection.execute(update(handover).where(handover.c.id == first).values(remark="nothing"))
+        assert broken(connection) == [first]
+        other = oldest.content.replace("1 号炉", "2 号炉")
+        connection.execute(update(handover).where(handover.c.id == first).values(remark="收到", content=other))
+        assert broken(connection) == [first]
+        connection.execute(handover.delete().where(handover.c.id == first))
+        assert broken(connection) == [second]
+
+
+@pytest.mark.requirement("duty.swap")
+def test_a_swap_counts_once_a_planner_has_approved_it(people: Engine) -> None:
+    night = midnight(DAY) + 22 * 3_600_000
+    part = Part("r", DAY, "night", "first")
+    with write(people) as connection:
+        number = ask(connection, part, "zhao", reason="", by="wang", now=NOW)
+        (one,) = load_rosters(connection)
+        assert people_on(connection, one, night) == {"first": "wang"}
+        decide(connection, number, approved=True, by="boss", now=NOW)
+        assert people_on(connection, one, night) == {"first": "zhao"}
+        with pytest.raises(ChangeError, match="is approved"):
+            decide(connection, number, approved=False, by="boss", now=NOW)
+        with pytest.raises(ChangeError, match="has this shift already"):
+            ask(connection, part, "zhao", reason="", by="li", now=NOW)
+        with pytest.raises(ChangeError, match="no shift 'noon'"):
+            ask(connection, Part("r", DAY, "noon", "first"), "li", reason="", by="li", now=NOW)
+        note_absence(connection, "zhao", night - 1, night + 1, reason="病", by="boss")
+        assert people_on(connection, one, night) == {}
+        assert people_on(connection, one, night + 1) == {"first": "zhao"}
+
+
+@pytest.mark.requirement("duty.calendar-import")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("day,what\n", "row 1: expected the columns"),
+        ("day,kind,name\n2027-02-30,off,x", "row 2, day: expected a date"),
+        ("day,kind,name\n2027-02-06,free,x", "row 2, kind: expected off or work, got 'free'"),
+        ("day,kind,name\n2027-02-06,off,x\n2027-02-06,work,y", "row 3, day: 2027-02-06 is given twice"),
+    ],
+)
+def test_a_calendar_that_cannot_be_read_says_where(text: str, said: str) -> None:
+    with pytest.raises(ChangeError, match=said):
+        read_calendar(text)
+
+
+@pytest.mark.requirement("duty.calendar-import")
+def test_a_year_of_the_calendar_is_replaced_as_a_whole(people: Engine) -> None:
+    with write(people) as connection:
+        save_calendar(connection, read_calendar("day,kind,name\n2027-02-06,off,春节\n2028-01-26,off,春节"))
+        save_calendar(connection, read_calendar("\ufeffday,kind,name\r\n2027-10-01,off,国庆\r\n"))
+        days = [r.day.isoformat() for r in list_calendar(connection, date(2027, 1, 1))]
+    assert days == ["2027-10-01", "2028-01-26"]
+
+
+@pytest.mark.requirement("watchdog.beat")
+def test_the_dead_mans_switch_hears_of_a_server_that_tells_officers_and_of_no_other(
+    people: Engine, webhook: WebhookReceiver
+) -> None:
+    alive = True
+    dog = Watchdog(people, Settings("", 60), webhook.url, alive=lambda: alive, channels=["hook"])
+    assert dog.beat(NOW)
+    assert len(webhook.requests) == 1
+    raise_alert(people, ["hook"], now=NOW)
+    assert dog.beat(NOW + BEHIND_MS)
+    assert not dog.beat(NOW + BEHIND_MS + 1), "what is due does not leave"
+    with write(people) as connection:
+        connection.execute(update(delivery).values(channel="gone"))
+    assert dog.beat(NOW + BEHIND_MS + 1), "it waits for a channel that is configured no more"
+    alive = False
+    assert not dog.beat(NOW)
+    alive = True
+    assert len(webhook.requests) == 3
+    webhook.status = 500
+    assert not dog.beat(NOW), "the switch has not taken it"
