@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from stillcold_core.files import BadFile
 from stillcold_server.alerts import channels
-from stillcold_server.alerts.message import trial_of
+from stillcold_server.alerts.message import test_message as page_of_test
 from stillcold_server.alerts.senders.fitting import fitted, utf8, variable
 from stillcold_server.cli import main
 from stillcold_server.config import load_config
@@ -43,17 +43,19 @@ def test_a_test_message_says_what_the_other_side_said(webhook: WebhookReceiver, 
         return result.exit_code, result.output
 
     assert run("hook") == (0, "hook has taken it: HTTP 200\n")
-    assert webhook.requests[0].json["title"] == "【封停哨】测试 · 测试：通道测试，无须处置"
+    assert webhook.requests[0].json["title"] == "【封停哨】测试呼叫"
     webhook.status = 503
     assert run("hook") == (1, "hook has not taken it, for now: HTTP 503: '{}'\n")
     assert "there is no channel pager; the configuration has hook, mail" in run("pager")[1]
     assert "expected --to ADDRESS" in run("mail")[1]
 
 
-def test_a_trial_has_every_field_that_a_template_may_name() -> None:
+@pytest.mark.parametrize("code", [None, "123456"])
+def test_a_test_page_has_every_field_that_a_template_may_name(code: str | None) -> None:
     for texts in load_texts().values():
-        message = trial_of(texts, "https://duty.example", 0)
+        message = page_of_test(texts, code, 0, "https://duty.example")
         assert {name for name in channels.PLACES if name not in message} == {"address"}
+        assert code is None or code in variable(message, "what", 35)
 
 
 @pytest.mark.parametrize(

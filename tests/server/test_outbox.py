@@ -88,6 +88,23 @@ def test_who_has_lost_a_message_settles_it_no_more(engine: Engine, plant: Regist
     assert (row(engine).state, row(engine).owner) == ("sending", "two")
 
 
+@pytest.mark.requirement("channels.patience")
+@pytest.mark.parametrize(
+    ("recipient", "wait", "gives_up"), [("li", 3600.0, True), ("li", 5.0, False), ("", 3600.0, False)]
+)
+def test_a_person_does_not_wait_for_a_channel_that_wants_to_be_left_alone(
+    engine: Engine, plant: Registry, recipient: str, wait: float, gives_up: bool
+) -> None:
+    raise_alert(engine, ["hook"])
+    with write(engine) as connection:
+        connection.execute(update(delivery).values(recipient=recipient))
+        (mine,) = claims.claim(connection, "hook", "one", FAR, 1)
+        assert claims.refused(connection, mine, 0, "too many", final=False, wait=wait) is gives_up
+    assert (row(engine).state, row(engine).due_at >= wait * 1000) == (
+        ("failed", False) if gives_up else ("waiting", True)
+    )
+
+
 @pytest.mark.requirement("delivery.crash")
 def test_what_a_crash_has_cut_off_is_sent_again_under_the_same_key(
     engine: Engine, plant: Registry, webhook: WebhookReceiver

@@ -17,6 +17,8 @@ from stillcold_server.store.schema import delivery, delivery_try
 
 BACK_OFF: Sequence[float] = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0)
 """s between the tries of one row; after ``most`` of them the delivery has failed."""
+PATIENCE = 30.0
+"""s that a person's channel may ask to be left alone; for longer the person is called otherwise, or the next one."""
 MOST = len(BACK_OFF) + 1
 """Tries of a message to a group, over not quite two hours."""
 
@@ -96,7 +98,8 @@ def refused(connection: Connection, row: Row[Any], now: int, said: str, *, final
     bool
         Whether the delivery has failed for good by this.
     """
-    failed = final or row.attempts >= row.most
+    given_up = bool(row.recipient) and wait > PATIENCE
+    failed = final or given_up or row.attempts >= row.most
     pause = max(BACK_OFF[min(row.attempts, len(BACK_OFF)) - 1], wait)
     values = {"state": "failed"} if failed else {"state": "waiting", "due_at": now + round(pause * 1000)}
     mine = _settle(connection, row, detail=said, **values)

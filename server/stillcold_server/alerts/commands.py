@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stillcold_server.alerts.message import trial_of
+from stillcold_server.alerts.message import test_message
 from stillcold_server.config import load_config
 from stillcold_server.language.texts import load_texts
 from stillcold_server.options import config_option, plain_errors
@@ -34,7 +34,8 @@ def test_command(name: str, address: str, config_file: Path) -> None:
     sender = make_sender(found)
     if sender.addressed and not address:
         raise click.UsageError(f"channel {name} tells one person: expected --to ADDRESS")
-    message = trial_of(load_texts()[config.language], config.http.public_url, time.time_ns() // 1_000_000)
+    now = time.time_ns() // 1_000_000
+    message = test_message(load_texts()[config.language], None, now, config.http.public_url)
     try:
         click.echo(f"{name} has taken it: {sender.send(message, address)}")
     except NotDelivered as error:

@@ -163,7 +163,7 @@ class Outbox:
         """What is to be sent; None when a person need not be called any more."""
         with read(self._engine) as connection:
             if row.alert is None:
-                message = test_message(self._texts, _code(connection, row))
+                message = test_message(self._texts, _code(connection, row), row.created_at, self._public_url)
             elif row.recipient and _taken_up(connection, row.alert):
                 return None
             else:

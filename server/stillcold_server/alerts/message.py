@@ -42,36 +42,23 @@ def message_of(connection: Connection, alert: str, texts: Texts, public_url: str
     return {**_fields(row), **said}
 
 
-def trial_of(texts: Texts, public_url: str, now: int) -> Message:
-    """A message that says of itself that it is a trial, with every field that a channel may put into a template.
+def test_message(texts: Texts, code: str | None, now: int, public_url: str) -> Message:
+    """A test page, with every field that a template may name; ``code`` shows that it was read.
 
     Parameters
     ----------
+    code : str or None
+        None where it goes to nobody who could type it.
     now : int
         ms
     """
-    site, line, what_ = texts("trial.site"), texts("trial.line"), texts("trial.what")
-    since, url = local_time(now), public_url
-    text = [texts("trial.text"), texts("message.began", time=since), url]
-    return {
-        "id": f"trial-{now}", "key": f"trial-{now}", "kind": "trial",
-        "site_name": site, "line_name": line, "what": what_, "since": since,
-        "url": url, "title": texts("message.title", site=site, line=line, kind=what_),
-        "text": "\n".join(t for t in text if t),
-    }  # fmt: skip
-
-
-def test_message(texts: Texts, code: str | None) -> Message:
-    """A test page; ``code`` shows that it was read, where it goes to a person."""
+    what_ = texts("message.test_what") if code is None else texts("message.test_what_code", code=code)
     text = texts("message.test_text") if code is None else texts("message.test_code", code=code)
     return {
-        "id": "test",
-        "kind": "test",
-        "severity": "info",
-        "title": texts("message.test_title"),
-        "text": text,
-        "url": "",
-    }
+        "id": "test", "key": f"test-{now}", "kind": "test", "severity": "info",
+        "site_name": texts("message.test_site"), "line_name": "-", "what": what_, "since": local_time(now),
+        "url": public_url, "title": texts("message.test_title"), "text": text,
+    }  # fmt: skip
 
 
 def _text(row: Row[Any], texts: Texts, url: str) -> str:
