@@ -19,6 +19,7 @@ from stillcold_server.alerts.pipeline import HIDES, SHOWS
 from stillcold_server.alerts.stages import FLAGS, SEVERITIES, STAGES
 from stillcold_server.api.models.alerts import AlertState, DeliveryState
 from stillcold_server.api.models.jobs import JobRun
+from stillcold_server.api.read.performance import RECOMMENDED
 from stillcold_server.console.navigation import GROUPS
 from stillcold_server.jobs.table import JOBS
 from stillcold_server.language.texts import LANGUAGES, Language, load_texts
@@ -91,7 +92,9 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         *SHOWS.values(),
         *(s.name for s in STAGES if s.flag is None),
     ),
-    "flag.": FLAGS,
+    "flag.": ("none", *FLAGS),
+    "family.": ("restart", "furnace", "tamper", "silence", "quality"),
+    "mark.": tuple(RECOMMENDED),
     "stage.": tuple(s.name for s in STAGES),
     "held.": tuple(reason for s in STAGES for reason in s.reasons),
     "actor.": ("system",),

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from stillcold_server.alerts.lifecycle import WAITING, acknowledge, reset
 from stillcold_server.alerts.stages import SEVERITIES
 from stillcold_server.api.models.alerts import Alert, AlertState
-from stillcold_server.api.read.alerts import list_alerts
+from stillcold_server.api.read.alerts import Wanted, list_alerts
 from stillcold_server.people.scope import Scope
 
 _WORST: tuple[AlertState, ...] = ("unacknowledged", "returned", "acknowledged", "latched", "normal")
@@ -92,7 +92,7 @@ def group(alerts: Iterable[Alert]) -> list[Incident]:
 
 def load_incident(connection: Connection, scope: Scope, incident: str) -> Incident | None:
     """One incident with all its alerts."""
-    alerts = list_alerts(connection, scope, incident=incident, limit=_ALL)
+    alerts = list_alerts(connection, scope, Wanted(incident=incident), _ALL)
     return group(alerts)[0] if alerts else None
 
 

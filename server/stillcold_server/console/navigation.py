@@ -33,6 +33,8 @@ GROUPS: Mapping[str, Sequence[Entry]] = {
     "watch": (
         Entry("alerts", "/alerts", ("watch",), thumb=True),
         Entry("lines", "/lines", ("watch",), thumb=True),
+        Entry("history", "/history", ("watch",)),
+        Entry("performance", "/performance", ("watch",)),
     ),
     "ledger": (),
     "duty": (),

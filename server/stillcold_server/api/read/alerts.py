@@ -1,45 +1,85 @@
 """Alerts, what happened to them, and how many wait for somebody."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
-from stillcold_server.alerts.lifecycle import OPEN, WAITING
+from stillcold_server.alerts.lifecycle import OPEN, WAITING, UnknownAlert
 from stillcold_server.alerts.stages import FLAG_OF, SEVERITIES
 from stillcold_server.api.models.alerts import Alert, AlertDetail, Delivery, JournalEntry
 from stillcold_server.people.scope import Scope
 from stillcold_server.store import schema
 
 
-def list_alerts(
-    connection: Connection,
-    scope: Scope,
-    *,
-    open: bool | None = None,  # noqa: A002  # the name in the query
-    line: str | None = None,
-    kind: str | None = None,
-    incident: str | None = None,
-    limit: int = 100,
-) -> list[Alert]:
-    """The newest alerts first.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which alerts; every field that is None asks for nothing.
 
-    Parameters
+    Attributes
     ----------
-    open : bool, optional
+    open : bool
         Only those that are not yet back to normal, or only those that are.
-    line, kind, incident : str, optional
-        Only those of a line, a kind, an incident.
-    limit : int
-        Most alerts in the answer.
+    state, severity, line, site, incident : str
+    kind : str
+        A kind, or the first word of several.
+    flag : str
+        One of the flags, or ``none`` for what is shown.
+    start, end : int
+        ms; detected from ``start`` on and before ``end``.
+    after : str
+        Id of the alert that they come after in the list.
+    """
+
+    open: bool | None = None
+    state: str | None = None
+    severity: str | None = None
+    kind: str | None = None
+    line: str | None = None
+    site: str | None = None
+    incident: str | None = None
+    flag: str | None = None
+    start: int | None = None
+    end: int | None = None
+    after: str | None = None
+
+
+def list_alerts(connection: Connection, scope: Scope, wanted: Wanted, limit: int) -> list[Alert]:
+    """The newest alerts first, at most ``limit``.
+
+    Raises
+    ------
+    UnknownAlert
+        When there is none that they could come after.
     """
     a = schema.alert.c
     query = _named().where(scope.site(a.site)).order_by(a.detected.desc(), a.id).limit(limit)
-    if open is not None:
-        query = query.where(a.state.in_(OPEN) if open else a.state.not_in(OPEN))
-    for column, wanted in ((a.line, line), (a.kind, kind), (a.incident, incident)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    for name in ("state", "severity", "line", "site", "incident"):
+        if (value := getattr(wanted, name)) is not None:
+            query = query.where(a[name] == value)
+    for condition in _conditions(connection, scope, wanted):
+        query = query.where(condition)
     return [Alert(**_fields(row)) for row in connection.execute(query)]
+
+
+def _conditions(connection: Connection, scope: Scope, wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    a = schema.alert.c
+    if wanted.open is not None:
+        yield a.state.in_(OPEN) if wanted.open else a.state.not_in(OPEN)
+    if wanted.kind is not None:
+        yield or_(a.kind == wanted.kind, a.kind.startswith(f"{wanted.kind}.", autoescape=True))
+    if wanted.flag is not None:
+        yield a.stage.in_([stage for stage, flag in FLAG_OF.items() if flag == wanted.flag] or [""])
+    if wanted.start is not None:
+        yield a.detected >= wanted.start
+    if wanted.end is not None:
+        yield a.detected < wanted.end
+    if wanted.after is not None:
+        at = connection.scalar(select(a.detected).where(a.id == wanted.after, scope.site(a.site)))
+        if at is None:
+            raise UnknownAlert(wanted.after)
+        yield or_(a.detected < at, and_(a.detected == at, a.id > wanted.after))
 
 
 def load_alert(connection: Connection, alert_id: str) -> AlertDetail | None:

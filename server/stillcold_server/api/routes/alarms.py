@@ -9,15 +9,20 @@ from stillcold_server.alerts.shelving import UnknownEntry, put_back, take_out
 from stillcold_server.api.guard import Approver, Caller, InScope, Watcher
 from stillcold_server.api.models.alerts import AlertStage, OutOfService, Unserviced
 from stillcold_server.api.models.base import Note
+from stillcold_server.api.models.performance import AlarmPerformance
+from stillcold_server.api.moments import Moment
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.alarms import list_stages, list_unserviced
 from stillcold_server.api.read.lines import list_points
+from stillcold_server.api.read.performance import load_performance
 from stillcold_server.api.routes.parameters import NumberInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.store.database import read
 
 router = APIRouter(tags=["alarms"])
 _HOUR = 3_600_000  # ms
+_WEEK = 7 * 24 * _HOUR
+_LONGEST = 92 * 24 * _HOUR
 Hours = Annotated[int, Query(ge=1, le=24 * 92, description="of the period that ends now")]
 
 
@@ -26,6 +31,25 @@ def stages(services: Served, _: Watcher, scope: InScope, hours: Hours = 24) -> l
     """The stages of the pipeline, in order, with what each has held back."""
     with read(services.engine) as connection:
         return list_stages(connection, services.now() - hours * _HOUR, scope)
+
+
+@router.get("/alarm-performance")
+def performance(
+    services: Served,
+    _: Watcher,
+    scope: InScope,
+    start: Annotated[Moment | None, Query(alias="from")] = None,
+    end: Annotated[Moment | None, Query(alias="to")] = None,
+    officers: Annotated[int, Query(ge=1, le=100, description="on duty at a time")] = 1,
+) -> AlarmPerformance:
+    """Figures of the alarm system, by default of the last week, beside what EEMUA 191 and ISA-18.2 recommend."""
+    now = services.now()
+    last = now if end is None else end
+    first = last - _WEEK if start is None else start
+    if not 0 < last - first <= _LONGEST:
+        raise Problem(422, "invalid", "must be earlier than `to`, by 92 days at most", field="from")
+    with read(services.engine) as connection:
+        return load_performance(connection, scope, first, last, now, officers)
 
 
 @router.get("/out-of-service")

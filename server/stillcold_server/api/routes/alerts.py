@@ -2,38 +2,69 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+import fastapi
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
 from sqlalchemy import Connection
 
 from stillcold_server.alerts.lifecycle import NotAllowed, UnknownAlert, acknowledge, reset
 from stillcold_server.alerts.shelving import shelve, unshelve
+from stillcold_server.alerts.stages import Flag
 from stillcold_server.api.guard import Actor, Caller, InScope, Watcher
-from stillcold_server.api.models.alerts import Alert, AlertDetail, Shelving
-from stillcold_server.api.models.base import Note
+from stillcold_server.api.models.alerts import Alert, AlertDetail, AlertState, Shelving
+from stillcold_server.api.models.base import Note, Request
+from stillcold_server.api.moments import Moment
 from stillcold_server.api.problems import Problem, not_found
-from stillcold_server.api.read.alerts import list_alerts, load_alert
-from stillcold_server.api.routes.parameters import IdInPath, IdInQuery, Limit
+from stillcold_server.api.read.alerts import Wanted, list_alerts, load_alert
+from stillcold_server.api.routes.parameters import Id, IdInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.store.database import read
 
 router = APIRouter(tags=["alerts"])
 
 
+class AlertQuery(Request):
+    """Which alerts."""
+
+    open: Annotated[bool | None, Field(description="not yet back to normal")] = None
+    state: AlertState | None = None
+    severity: Literal["critical", "warning", "info"] | None = None
+    kind: Annotated[Id | None, Field(description="e.g. restart.power, or restart for all of them")] = None
+    line: Id | None = None
+    site: Id | None = None
+    flag: Annotated[Flag | Literal["none"] | None, Field(description="none: what is shown")] = None
+    start: Annotated[Moment | None, Field(alias="from", description="detected from then on")] = None
+    end: Annotated[Moment | None, Field(alias="to", description="detected before")] = None
+    after: Annotated[Id | None, Field(description="id of the last alert of the page before")] = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+    def wanted(self) -> Wanted:
+        """For the store."""
+        return Wanted(**self.model_dump(exclude={"limit"}))
+
+
 @router.get("/alerts")
 def alerts(
+    request: fastapi.Request,
+    response: Response,
     services: Served,
     _: Watcher,
     scope: InScope,
-    open: Annotated[bool | None, Query(description="not yet back to normal")] = None,  # noqa: A002
-    line: IdInQuery = None,
-    kind: IdInQuery = None,
-    limit: Limit = 100,
+    query: Annotated[AlertQuery, Query()],
 ) -> list[Alert]:
-    """The newest alerts first."""
+    """The newest alerts first; where there are more, the header ``Link`` leads to the next page."""
     with read(services.engine) as connection:
-        return list_alerts(connection, scope, open=open, line=line, kind=kind, limit=limit)
+        try:
+            found = list_alerts(connection, scope, query.wanted(), query.limit + 1)
+        except UnknownAlert as error:
+            raise Problem(422, "invalid", "expected the id of an alert", field="after") from error
+    page = found[: query.limit]
+    if len(found) > len(page):
+        following = request.url.include_query_params(after=page[-1].id)
+        response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return page
 
 
 @router.get("/alerts/{id}")

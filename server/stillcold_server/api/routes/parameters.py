@@ -3,10 +3,12 @@
 from typing import Annotated
 
 from fastapi import Path, Query
+from pydantic import Field
 
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,255}$"
 MONTH = r"^[12]\d{3}-(0[1-9]|1[0-2])$"
 """A month of these centuries, e.g. 2027-01."""
+Id = Annotated[str, Field(pattern=_ID)]
 IdInPath = Annotated[str, Path(pattern=_ID)]
 IdInQuery = Annotated[str | None, Query(pattern=_ID)]
 NumberInPath = Annotated[int, Path(ge=1, lt=2**63)]

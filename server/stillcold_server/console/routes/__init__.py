@@ -2,6 +2,7 @@
 
 from stillcold_server.console.routes import (
     account,
+    alarms,
     alerts,
     audit,
     gateways,
@@ -16,6 +17,7 @@ from stillcold_server.console.routes import (
 ROUTERS = (
     account.router,
     alerts.router,
+    alarms.router,
     lines.router,
     gateways.router,
     settings.router,

@@ -10,7 +10,7 @@ from stillcold_server.api.guard import Actor, InScope, Watcher
 from stillcold_server.api.models.alerts import Shelving
 from stillcold_server.api.models.base import Note, Reasoned
 from stillcold_server.api.problems import not_found
-from stillcold_server.api.read.alerts import list_alerts, load_alert
+from stillcold_server.api.read.alerts import Wanted, list_alerts, load_alert
 from stillcold_server.api.read.lines import list_points
 from stillcold_server.api.routes.alerts import changing, shelve_alert, unshelve_alert
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery
@@ -36,8 +36,8 @@ def alerts(
 ) -> Response:
     """What waits, what is in hand, what was closed lately."""
     with read(services.engine) as connection:
-        standing = list_alerts(connection, scope, open=True, line=line, limit=_MOST)
-        closed = group(list_alerts(connection, scope, open=False, line=line, limit=_CLOSED))
+        standing = list_alerts(connection, scope, Wanted(open=True, line=line), _MOST)
+        closed = group(list_alerts(connection, scope, Wanted(open=False, line=line), _CLOSED))
     open_ = [i for i in group(standing) if not i.hidden]
     known = {a.incident for a in standing}
     return console.page(

@@ -12,7 +12,7 @@ from stillcold_server.api.guard import InScope, Watcher
 from stillcold_server.api.models.alerts import Alert
 from stillcold_server.api.models.registry import Line, Point
 from stillcold_server.api.problems import not_found
-from stillcold_server.api.read.alerts import list_alerts
+from stillcold_server.api.read.alerts import Wanted, list_alerts
 from stillcold_server.api.read.lines import list_lines, list_points
 from stillcold_server.api.routes.parameters import IdInPath
 from stillcold_server.api.services import Served
@@ -43,7 +43,7 @@ def line(request: Request, console: View, services: Served, who: Watcher, id: Id
     with read(services.engine) as connection:
         found = list_lines(connection, services.now(), who.scope, line=id)
         points = list_points(connection, who.scope, line=id)
-        alerts = list_alerts(connection, who.scope, line=id, limit=_ALERTS)
+        alerts = list_alerts(connection, who.scope, Wanted(line=id), _ALERTS)
         witnesses = list_witnesses(connection, id)
         certificate = passed(connection, id)
     if not found:
