@@ -93,6 +93,7 @@ def test_a_day_without_a_sample_is_unknown_and_one_before_the_sealing_is_not_sta
         assert attest_day(connection, signer, "f1", date(2025, 12, 31), NOW) is None
         assert attest_day(connection, signer, "mill", THE_DAY, NOW) is None
         assert attest_day(connection, signer, "f9", THE_DAY, NOW) is None
+        assert attest_day(connection, signer, "f1", THE_DAY, BEGIN + DAY - 1) is None  # it is not over
 
 
 @pytest.mark.requirement("attestation.unknown")

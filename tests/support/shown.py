@@ -25,7 +25,7 @@ from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import write
 from stillcold_server.verification import procedure
 from stillcold_server.verification.attestation import attest_day
-from stillcold_server.verification.days import day_of
+from stillcold_server.verification.days import DAY, day_of
 from support.found import EVIDENCE, HEATS
 from support.gateway import DEAD, EXPONENTS, SignedGateway, steady
 from support.sealing import MINUTE, office_key
@@ -103,7 +103,7 @@ def _state(connection: Connection) -> None:
     """A day and a sealing that are stated, and an observation that runs."""
     with TemporaryDirectory() as folder:
         signer = office_key(Path(folder))
-        attest_day(connection, signer, "f1", day_of(NOW), NOW)
+        attest_day(connection, signer, "f1", day_of(NOW), NOW + DAY)
         number = procedure.start(connection, "f1", 5, None, "zhang", round(1000 * START))
         procedure.decide(connection, signer, number, "zhang", NOW + 15 * MINUTE)
     procedure.start(connection, "f1", 30, None, "zhang", NOW - 90_000)

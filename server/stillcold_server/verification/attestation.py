@@ -18,12 +18,14 @@ from stillcold_server.verification.subject import Watched, chains_of, find_watch
 
 
 def attest_day(connection: Connection, signer: Signer, line: str, day: date, now: int) -> Statement | None:
-    """State a whole day of a sealed line, as the stored batches have it; None where the line is not sealed by then.
+    """State a whole day of a sealed line, as the stored batches have it.
+
+    None where the line was not sealed by its end, and where it is not over at ``now`` (ms).
 
     Where an earlier statement says the same, that one stays; otherwise the new one supersedes it.
     """
     watched = find_watched(connection, line)
-    drafts = [] if watched is None else drafts_of(connection, [watched], day)
+    drafts = [] if watched is None or begin_of(day) + DAY > now else drafts_of(connection, [watched], day)
     return issue(connection, signer, drafts[0], now) if drafts else None
 
 
