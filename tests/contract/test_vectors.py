@@ -30,9 +30,10 @@ from stillcold_core.contract.messages import (
     decode_status,
 )
 from stillcold_core.contract.steps import Step
-from stillcold_core.evidence.envelope import digest, open_envelope, seal
+from stillcold_core.evidence.envelope import digest, open_envelope, seal, stored_payload
 from stillcold_core.evidence.keys import format_public_key, parse_public_key
 from stillcold_core.readings import Absence
+from support.gateway import DEAD, SignedGateway, steady
 
 FILES = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in make_vectors.FOLDER.glob("*.json")}
 BATCHES = [f for name, f in FILES.items() if name.startswith("batch")]
@@ -233,3 +234,13 @@ def test_an_independent_decoder_agrees_on_any_batch(batch: Batch) -> None:
             numbers = [v for v in point["columns"][name] if isinstance(v, float)]
             expected = [independent_decoder.number(m, column.exponent) for m in column.mantissas.tolist()]
             assert numbers == expected
+
+
+def test_of_a_batch_only_the_points_that_are_wanted_are_decoded() -> None:
+    """The same as when all are."""
+    gateway = SignedGateway()
+    samples = [s for p in ("p1", "p2", "p3") for s in steady(DEAD, point=p)]
+    payload = stored_payload(gateway.batch(samples))
+    every, some = decode_batch(payload).blocks, decode_batch(payload, {"p2", "p9"}).blocks
+    assert [b.point for b in some] == ["p2"]
+    assert list(some[0].samples()) == list(every[1].samples())

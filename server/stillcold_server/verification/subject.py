@@ -86,7 +86,7 @@ def load_records(connection: Connection, points: Iterable[Point], begin: int, en
     for i in range(0, len(numbers), _TOGETHER):
         query = select(b.c.id, b.c.received_at, b.c.hash, b.c.body).where(b.c.id.in_(numbers[i : i + _TOGETHER]))
         for row in connection.execute(query.order_by(b.c.id)):
-            batch = decode_batch(stored_payload(row.body))
+            batch = decode_batch(stored_payload(row.body), wanted)
             origin = Origin(batch.gateway, batch.epoch, batch.sequence, row.hash)
             for block in bound.believed(Stored(row.id, row.received_at, batch)):
                 pieces[block.point].append((origin, block))
