@@ -137,7 +137,7 @@ function option(
       { type: "inside", xAxisIndex: "all", zoomOnMouseWheel: "ctrl", moveOnMouseMove: false, preventDefaultMouseMove: false },
       { type: "slider", xAxisIndex: "all", bottom: 28, height: 18, left: LEFT, right: 16, showDataShadow: false, labelFormatter: (at: number) => clock(at, true), textStyle: { color: ink } },
     ],
-    series: panels.flatMap((panel, i) => lines(panel, i, read, words, spec, holesIn(panel, read, from, to), causes)),
+    series: panels.flatMap((panel, i) => lines(panel, i, read, words, spec, holesIn(panel, read, from, to), causes, from, to)),
   };
 }
 
@@ -147,7 +147,7 @@ function holesIn(panel: Panel, read: Read, from: number, to: number): Hole[] {
 }
 
 function lines(
-  panel: Panel, index: number, read: Read, words: Words, spec: Spec, holes: Hole[], causes: Words,
+  panel: Panel, index: number, read: Read, words: Words, spec: Spec, holes: Hole[], causes: Words, from: number, to: number,
 ): object[] {
   const { factor, limit } = panel;
   return panel.curves.flatMap((curve, i) => {
@@ -164,7 +164,7 @@ function lines(
         color: style(`--${curve.ink}`),
         ...(panel.steps ? { step: "end" } : {}),
         lineStyle: { width: 1.6, type: DASHES[curve.ink] ?? "solid" },
-        ...(i === 0 ? { markLine: markLine(index, words, spec.marks, limit === null ? undefined : limit * factor), markArea: markArea(index, spec.areas, holes, causes) } : {}),
+        ...(i === 0 ? { markLine: markLine(index, words, spec.marks, limit === null ? undefined : limit * factor), markArea: markArea(index, spec.areas, holes, causes, (to - from) / 12) } : {}),
       },
     ];
   });
@@ -217,7 +217,8 @@ function markLine(panel: number, words: Words, marks: Record<string, number | nu
   return { silent: true, symbol: "none", animation: false, data: [...upright, ...level] };
 }
 
-function markArea(panel: number, areas: Pair[], holes: Hole[], causes: Words): object {
+// A hole that is narrower than its word has none: the next wider one tells it, or the table.
+function markArea(panel: number, areas: Pair[], holes: Hole[], causes: Words, room: number): object {
   const label = { show: panel === 0, position: "insideTop", color: style("--ink") };
   const hole = { color: style("--soft"), opacity: 0.22 };
   return {
@@ -227,7 +228,7 @@ function markArea(panel: number, areas: Pair[], holes: Hole[], causes: Words): o
     data: [
       ...areas.map(([from, to], i) => [{ name: String(i + 1), xAxis: from }, { xAxis: to }]),
       ...holes.map(({ from, to, cause }) => [
-        { name: causes[cause] ?? cause, xAxis: from, itemStyle: hole, label: { ...label, fontWeight: 400, fontSize: 11 } }, { xAxis: to },
+        { name: to - from < room ? "" : causes[cause] ?? cause, xAxis: from, itemStyle: hole, label: { ...label, fontWeight: 400, fontSize: 11 } }, { xAxis: to },
       ]),
     ],
   };

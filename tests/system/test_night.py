@@ -1,0 +1,170 @@
+"""A night at a sealed plant, in a real browser: verified, restarted, told, passed on, taken up, handed over."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import Connection, Engine
+
+from stillcold_core.detect.findings import Finding
+from stillcold_core.registry import Gateway, Line, Point, Registry, Site
+from stillcold_server.alerts.channels import GatewayChannel, WebhookChannel
+from stillcold_server.alerts.delivery import Outbox
+from stillcold_server.alerts.pipeline import take
+from stillcold_server.alerts.senders import make_sender
+from stillcold_server.config import Config, Evidence, Http
+from stillcold_server.detection.live import Detection
+from stillcold_server.duty.contacts import save_contact
+from stillcold_server.duty.escalation import failed, page_by, tick
+from stillcold_server.duty.handover import list_handovers, sign_in, sign_out
+from stillcold_server.duty.policy import DEFAULTS, calls_of
+from stillcold_server.duty.reach import Channels
+from stillcold_server.duty.roster import Roster, Shift
+from stillcold_server.duty.rosters import save_roster
+from stillcold_server.followers import Follower
+from stillcold_server.language.texts import load_texts
+from stillcold_server.metrics import Metrics
+from stillcold_server.registry.ledger import import_registry
+from stillcold_server.store import rollups
+from stillcold_server.store.database import read, write
+from support import WebhookReceiver
+from support.browser import page_of
+from support.gateway import LIVE, SignedGateway
+from support.sealing import BEGIN, HOUR, MINUTE, office_key, show
+from support.web import PASSWORD, Web
+
+NOON, NIGHT = BEGIN + 12 * HOUR, BEGIN + 26 * HOUR
+CHANNELS = Channels(groups=("group",), personal=("text",))
+LOOPBACK = ("127.0.0.0/8",)
+NUMBERS = {"li": "13800000001", "wang": "13800000002"}
+
+
+class Office:
+    """The server's parts beside its web pages, moved by hand: time passes where the story says so."""
+
+    def __init__(self, web: Web, gateway: SignedGateway, hook: WebhookReceiver) -> None:
+        self.web, self.gateway, self.hook = web, gateway, hook
+        text = GatewayChannel("text", url=hook.url, allow=LOOPBACK, body='{"to": "{address}", "text": "{text}"}')
+        senders = {c.id: make_sender(c) for c in (WebhookChannel("group", url=hook.url, allow=LOOPBACK), text)}
+        self.outbox = Outbox(
+            web.engine, senders, Metrics(), texts=load_texts()["zh"], public_url=web.url,
+            on_failed=lambda connection, row, now: failed(connection, row, CHANNELS, now),
+        )  # fmt: skip
+
+    def told(self) -> list[str]:
+        """Whom text messages went to by now, once what is due has been sent."""
+        for channel in ("group", "text"):
+            self.outbox.deliver_due(channel, self.web.clock.now)
+        return [r.json["to"] for r in self.hook.requests if "to" in r.json]
+
+    def pass_time(self, ms: int) -> None:
+        """Time passes, and the job that calls people on does its work."""
+        self.web.clock.now += ms
+        with write(self.web.engine) as connection:
+            tick(connection, CHANNELS, self.web.clock.now)
+
+    def detect(self) -> None:
+        """Judge what has come."""
+
+        def found(connection: Connection, finding: Finding) -> None:
+            take(connection, finding, self.web.clock.now, page_by(CHANNELS))
+
+        detection = Detection(self.web.engine, found).follower()
+        detection.catch_up()
+        detection.stop()
+        Follower("rollup", self.web.engine, handle=rollups.handle).catch_up()
+        self.web.hub.publish("alerts")
+
+
+@pytest.fixture
+def gateway() -> SignedGateway:
+    return SignedGateway()
+
+
+@pytest.fixture
+def office(engine: Engine, gateway: SignedGateway, webhook: WebhookReceiver, tmp_path: Path) -> Iterator[Office]:
+    """At noon, with an inspector, li on duty, wang behind him and a key for statements."""
+    plant = Registry(
+        site=(Site("kc-017", "宽城铸造", "宽城区 1 号"),),
+        line=(Line("f1", "kc-017", "1 t 中频炉", "sealed", 750e3, sealed_at=datetime(2027, 1, 1, tzinfo=UTC)),),
+        gateway=(Gateway(gateway.name, gateway.public_key, "kc-017"),),
+        point=(Point("p1", "f1", "feeder", gateway.name),),
+    )
+    with write(engine) as connection:
+        import_registry(connection, plant)
+    office_key(tmp_path)
+    evidence = Evidence("example.org/stillcold", str(tmp_path / "evidence.key"))
+    with Web(engine, NOON, config=Config(http=Http(host="127.0.0.1"), evidence=evidence)) as web:
+        for name, role in (("inspector", "inspector"), ("li", "duty_officer"), ("wang", "duty_officer")):
+            web.user(name, role)
+        shifts = [Shift("day", 480, 1440, "all", {"first": ["li"], "second": ["wang"]})]
+        with write(engine) as connection:
+            for name, number in NUMBERS.items():
+                save_contact(connection, name, "text", number, CHANNELS, NOON)
+            save_roster(connection, Roster("duty", "区值班", None, 480, True, 1, date(2027, 1, 1), None, shifts))
+        yield Office(web, gateway, webhook)
+
+
+def opened(chromium: Browser, office: Office, name: str, path: str, *, phone: bool = False) -> Page:
+    """A browser of somebody's who has followed a link and logged in."""
+    page = page_of(chromium, *((390, 844) if phone else (1280, 800)), "zh-CN")
+    page.goto(office.web.url + path)
+    page.fill("[name=name]", name)
+    page.fill("[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{path}")
+    return page
+
+
+def seal(chromium: Browser, office: Office) -> None:
+    """The inspector observes the dead line for half an hour and gets a certificate that anybody can check."""
+    page = opened(chromium, office, "inspector", "/lines/f1/verification")
+    page.click("form.act button")
+    expect(page.locator("progress")).to_be_visible()
+    show(office.web.engine, office.gateway, NOON, NOON + 32 * MINUTE)
+    office.web.clock.now = NOON + 32 * MINUTE
+    page.reload()
+    page.click("form[action$='/decide'] button")
+    page.wait_for_url("**/statements/**")
+    expect(page.locator("main")).to_contain_text("宽城铸造")
+    page.context.close()
+
+
+@pytest.mark.requirement("system.night")
+def test_a_restart_at_night_reaches_somebody_who_acts(chromium: Browser, office: Office) -> None:
+    """The first does not answer; the second is told, opens the link on a telephone and takes it up."""
+    seal(chromium, office)
+    office.web.clock.now = NIGHT
+    watching = opened(chromium, office, "li", "/lines/f1")
+    show(office.web.engine, office.gateway, NIGHT - 10 * MINUTE, NIGHT - MINUTE)
+    show(office.web.engine, office.gateway, NIGHT - MINUTE, NIGHT, LIVE, every=1000)
+    office.detect()
+    expect(watching.locator("#bar")).to_contain_text("严重 1")
+    expect(watching.locator("#sound")).to_have_attribute("data-playing", "critical")
+    assert office.told() == [NUMBERS["li"]]
+    for call in calls_of(DEFAULTS["critical"])[:3]:
+        office.pass_time(call.wait_ms)
+        told = office.told()
+    assert told == [*[NUMBERS["li"]] * 3, NUMBERS["wang"]]
+
+    link = next(r.json["text"] for r in reversed(office.hook.requests) if r.json.get("to") == NUMBERS["wang"])
+    path = urlsplit(link[link.index("http") :].split()[0]).path
+    phone = opened(chromium, office, "wang", path, phone=True)
+    phone.fill("form.acknowledge input", "我去现场")
+    phone.click("form.acknowledge button")
+    expect(phone.locator("#bar")).to_contain_text("无待确认告警")
+    expect(watching.locator("#bar")).to_contain_text("无待确认告警")
+    expect(watching.locator("#sound")).to_have_attribute("data-playing", "")
+    office.pass_time(HOUR)
+    assert len(office.told()) == 4, "nobody is called on any more"
+
+    with write(office.web.engine) as connection:
+        number = sign_out(connection, "duty", "wang", "1 号炉待复位", office.web.clock.now)
+        sign_in(connection, number, "li", "", office.web.clock.now + 1000)
+    with read(office.web.engine) as connection:
+        (handed,) = list_handovers(connection, 10)
+    assert (handed.outgoing, handed.incoming) == ("wang", "li")
+    assert "f1" in handed.content
