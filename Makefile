@@ -11,7 +11,7 @@ ifdef SSL_CERT_FILE
 export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
 endif
 
-.PHONY: help demo setup test test-postgresql check fuzz tamper mutate-safety bench bench-detect bench-agent picture screenshots rights agent-alone clean
+.PHONY: help demo setup test test-postgresql check kills fuzz tamper mutate-safety bench bench-detect bench-agent picture screenshots rights agent-alone clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -41,6 +41,9 @@ check: setup ## Lint, format, types, import arrows, examples in docstrings
 
 mutate-safety: setup ## Take away each safety in turn, in a copy: the tests that are named for it must turn red; ARGS are names in quotes
 	$(RUN) python tools/mutate_safety.py $(ARGS)
+
+kills: setup ## Kill agent, broker and server thirty times in turn during a restart; ARGS go to pytest
+	STILLCOLD_KILLS=30 $(RUN) pytest -s tests/system/test_kills.py $(ARGS)
 
 fuzz: setup ## A million hostile messages through the real ingest; ARGS go to pytest
 	STILLCOLD_HOSTILE=1000000 $(RUN) pytest tests/server/test_hostile_ingest.py -s $(ARGS)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,15 +94,26 @@ def dialect() -> str:
     return os.environ.get("STILLCOLD_TEST_DATABASE", DIALECTS[0])
 
 
+@pytest.fixture(scope="session")
+def prepared_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite database with all tables, which is to be copied: every migration takes its time."""
+    file = tmp_path_factory.mktemp("prepared") / "server.db"
+    engine = open_database(f"sqlite:///{file}")
+    prepare(engine)
+    engine.dispose()
+    return file
+
+
 @pytest.fixture
-def engine(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+def engine(dialect: str, request: pytest.FixtureRequest, tmp_path: Path, prepared_file: Path) -> Iterator[Engine]:
     """An empty database with all tables."""
     with contextlib.ExitStack() as stack:
         if dialect == "postgresql":
             url = stack.enter_context(fresh_database(request.getfixturevalue("postgres")))
         else:
-            url = f"sqlite:///{tmp_path / 'server.db'}"
+            file = tmp_path / "server.db"
+            shutil.copyfile(prepared_file, file)
+            url = f"sqlite:///{file}"
         engine = open_database(url)
         stack.callback(engine.dispose)
-        prepare(engine)
         yield engine

@@ -21,7 +21,7 @@ from stillcold_server.cli import main
 from stillcold_server.config import Config
 from stillcold_server.jobs.model import Job, JobContext
 from stillcold_server.jobs.runner import Runner
-from stillcold_server.jobs.runs import LEASE, enqueue, failing, take
+from stillcold_server.jobs.runs import LEASE, MOST_RUNS, enqueue, failing, take
 from stillcold_server.jobs.table import JOBS
 from stillcold_server.metrics import Metrics
 from stillcold_server.store.database import read, write
@@ -196,6 +196,17 @@ def test_a_later_run_replaces_those_that_wait(engine: Engine) -> None:
         *[("tick", "skipped")] * 2,
         ("tick", "waiting"),
     ]
+
+
+@pytest.mark.requirement("jobs.kept")
+def test_of_one_job_no_more_runs_are_kept_than_may_be(engine: Engine) -> None:
+    """However often it is due; what waits stays."""
+    job, one = every_minute(lambda *_: "", each=True), runner(engine, every_minute(lambda *_: "", each=True))
+    with write(engine) as connection:
+        enqueue(connection, job, range(1, MOST_RUNS + 11), 0)
+        connection.execute(update(job_run).where(job_run.c.due_at <= MOST_RUNS + 5).values(state="done"))
+    assert one.run_next() == "done"
+    assert [r.due_at for r in runs(engine)] == list(range(11, MOST_RUNS + 11))
 
 
 def test_a_job_that_is_gone_or_has_another_time_is_scheduled_anew(engine: Engine) -> None:

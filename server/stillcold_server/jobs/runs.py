@@ -7,7 +7,7 @@ when that has ended, because the server is gone, anybody takes the run again.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 
 from stillcold_server.jobs.model import Job
 from stillcold_server.store.database import insert_missing
@@ -17,6 +17,8 @@ LEASE = 60_000
 """ms in which a server that works renews its lease."""
 BACK_OFF = (60, 300, 900, 3600)
 """s until a run that has failed is tried again; after the last one it has failed for good."""
+MOST_RUNS = 500
+"""Of a job that are kept; more only where they wait."""
 _t = job_run.c
 
 
@@ -68,7 +70,9 @@ def renew(connection: Connection, server: str, runs: Sequence[Row[Any]], now: in
 def finish(connection: Connection, server: str, run: Row[Any], said: str, now: int) -> bool:
     """It is done; whether it was still ours."""
     values = {"state": "done", "ended_at": now, "detail": said}
-    return connection.execute(update(job_run).where(_mine(run, server)).values(values)).rowcount == 1
+    ours = connection.execute(update(job_run).where(_mine(run, server)).values(values)).rowcount == 1
+    _forget(connection, run.job)
+    return ours
 
 
 def fail(connection: Connection, server: str, run: Row[Any], why: str, now: int) -> str:
@@ -78,6 +82,15 @@ def fail(connection: Connection, server: str, run: Row[Any], why: str, now: int)
     values = {"state": "failed" if given_up else "waiting", "try_at": now + pause * 1000, "ended_at": now}
     connection.execute(update(job_run).where(_mine(run, server)).values(values | {"detail": why}))
     return "failed" if given_up else "retried"
+
+
+def _forget(connection: Connection, job: str) -> None:
+    """Delete the oldest runs of a job: one that is due every few seconds would fill the table."""
+    newest = select(_t.due_at).where(_t.job == job).order_by(_t.due_at.desc())
+    oldest = connection.scalar(newest.offset(MOST_RUNS - 1).limit(1))
+    if oldest is not None:
+        over = and_(_t.job == job, _t.due_at < oldest, _t.state.in_(("done", "failed", "skipped")))
+        connection.execute(delete(job_run).where(over))
 
 
 def last_runs(connection: Connection) -> dict[str, Row[Any]]:
