@@ -9,12 +9,13 @@ import pytest
 from stillcold_agent.counts import REASONS as TROUBLES
 from stillcold_core import detect
 from stillcold_core.detect.presence import Condition
+from stillcold_core.life import TERMS, Stage
 from stillcold_core.proof.day import BEFORE_SEALING, DOUBTFUL, NO_BATCH, NO_POINT, SILENT
 from stillcold_core.proof.records import NO_SAMPLE
 from stillcold_core.proof.sealing import CONDITIONS, NOT_READ, Result, Why
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.readings import Absence
-from stillcold_core.registry import Measure, Role
+from stillcold_core.registry import Measure, Role, SealState
 from stillcold_server.alerts.pipeline import HIDES, SHOWS
 from stillcold_server.alerts.stages import FLAGS, SEVERITIES, STAGES
 from stillcold_server.api.models.alerts import AlertState, DeliveryState
@@ -25,6 +26,9 @@ from stillcold_server.jobs.table import JOBS
 from stillcold_server.language.texts import LANGUAGES, Language, load_texts
 from stillcold_server.language.told import named, what
 from stillcold_server.people.rights import ROLES
+from stillcold_server.registry.deadlines import DeadlineKind
+from stillcold_server.registry.kinds import KINDS as TABLES
+from stillcold_server.registry.life import STEPS
 from stillcold_server.store.refusals import REASONS
 from support.found import EVIDENCE, REASON, Found
 
@@ -72,6 +76,38 @@ EMITTED = {
     if not n.startswith(("heat_", "weight_"))
     for name in [re.sub(r"_l[123]$|_before$|_last$", "", n)]
 }
+LEDGER_PROBLEMS = [
+    "unknown_line",
+    "unknown_seal",
+    "unknown_permit",
+    "unknown_document",
+    "wrong_stage",
+    "in_future",
+    "missing_document",
+    "no_standard",
+    "known_standard",
+    "no_extension",
+    "already_extended",
+    "over_extension",
+    "term_over",
+    "term_runs",
+    "no_measures",
+    "no_deadline",
+    "no_certificate",
+    "no_seal",
+    "no_ground",
+    "known_seal",
+    "ended",
+    "no_replacement",
+    "period",
+    "known_permit",
+    "decided",
+    "own_request",
+    "permit_over",
+    "empty",
+    "too_large",
+    "media_type",
+]
 CONTACTS = ("seal_closed", "door_closed", "breaker_closed")
 FROM_DATA: dict[str, tuple[str, ...]] = {
     "kind.": KINDS,
@@ -128,6 +164,19 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         *(f"{w}_{c}" for w in ("mark", "key") for c in get_args(Condition)),
     ),
     "checked.": tuple(f"{s}{long}" for s in ("valid", "superseded", "unknown") for long in ("", "_long")),
+    "life.": ("none", *get_args(Stage)),
+    "step.": tuple(STEPS),
+    "ground.": ("report_restart", "open_case"),
+    "standard.": tuple(TERMS),
+    "document_role.": tuple({role for step in STEPS.values() for role in (*step.documents, *step.optional)}),
+    "optional.": tuple({role for step in STEPS.values() for role in step.optional}),
+    "seal_state.": get_args(SealState),
+    "permit_verb.": ("approve", "refuse", "withdraw"),
+    "permit_state.": ("asked", "approved", "refused", "withdrawn"),
+    "deadline.": get_args(DeadlineKind),
+    "changed_by.": ("edit", "import", "step", "permit", "enrolment"),
+    "table.": tuple(TABLES),
+    "field.": tuple({name for kind in TABLES.values() for name in kind.fields}),
     "nav.": tuple(entry.word for entries in GROUPS.values() for entry in entries),
     "menu.": tuple(GROUPS),
     "settings.": ("low", "middle", "high"),
@@ -164,6 +213,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         "already_revoked",
         "no_authority",
         "authority",
+        *LEDGER_PROBLEMS,
         *("hidden", "not_shelved", "in_service", "past", "too_long"),
         "busy",
         "internal",

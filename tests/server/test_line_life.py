@@ -16,7 +16,7 @@ from stillcold_server.registry.ledger import export_registry, import_registry, r
 from stillcold_server.registry.life import STEPS
 from stillcold_server.store.database import read, write
 from stillcold_server.store.schema import line as line_table
-from stillcold_server.store.schema import reminder
+from stillcold_server.store.schema import reminder, statement, verification
 from support.story import NOW
 from support.web import API, Web, get, problem
 
@@ -69,6 +69,24 @@ def day(text: str) -> int:
     return round(datetime.fromisoformat(f"{text}T12:00:00+08:00").timestamp() * 1000)
 
 
+def verified(web: Web, line: str, begin: int) -> None:
+    """An observation that has passed, with its certificate."""
+    number, begun = f"{line}-{begin}", {"line": line, "from_at": begin, "to_at": begin + 1}
+    with write(web.engine) as connection:
+        made = {
+            "id": number,
+            "kind": "sealing",
+            "version": 1,
+            "result": "passed",
+            "made_at": begin,
+            "digest": "",
+            "note": "",
+        }
+        connection.execute(statement.insert(), begun | made)
+        done = {"behind_cut": [], "started_by": "", "state": "decided", "closed_by": "", "statement": number}
+        connection.execute(verification.insert(), begun | done)
+
+
 @pytest.mark.requirement("ledger.life")
 def test_a_line_goes_from_its_identification_to_its_dismantling(desk: Desk) -> None:
     """By the steps; detection hears that it is sealed; every step and every field that it changed is written down."""
@@ -93,6 +111,10 @@ def test_a_line_goes_from_its_identification_to_its_dismantling(desk: Desk) -> N
     assert desk.refused("order", **on) == "no_measures"
     assert desk.refused("order", **on, measures=["sealed"], dismantle_by="2027-10-11") == "no_deadline"
     desk.done("order", **on, **order)
+    verified(desk.web, "mill", day("2027-10-10"))
+    paper = {"cut_off_certificate": desk.paper}
+    assert desk.refused("verify_cut_off", **on, documents=paper) == "no_certificate"
+    verified(desk.web, "mill", day("2027-10-11"))
     desk.done("verify_cut_off", **on)
     assert desk.refused("seal", **on) == "no_seal"
     seal = {
@@ -218,21 +240,21 @@ def lead(desk: Desk) -> httpx.Client:
 @pytest.mark.requirement("ledger.permits")
 def test_an_activity_counts_once_somebody_else_has_approved_it(desk: Desk, lead: httpx.Client) -> None:
     """And no longer when it is withdrawn; a refused one may be reported again."""
-    activity = {"line": "f1", "from": "2027-01-15T00:00:00Z", "to": "2027-01-20T00:00:00Z", "reason": "消防泵试验"}
-    path = f"{API}/permits"
+    activity = {"from": "2027-01-15T00:00:00Z", "to": "2027-01-20T00:00:00Z", "reason": "消防泵试验"}
+    path, report = f"{API}/permits", f"{API}/lines/f1/permits"
 
     def known() -> list[str]:
         with read(desk.web.engine) as connection:
             return [p.reason for p in export_registry(connection).permit]
 
-    assert problem(desk.bureau.post(path, json=activity | {"to": "2027-01-14T00:00:00Z"}))[1] == "period"
-    number = desk.bureau.post(path, json=activity).json()["id"]
-    assert problem(desk.bureau.post(path, json=activity))[1] == "known_permit"
+    assert problem(desk.bureau.post(report, json=activity | {"to": "2027-01-14T00:00:00Z"}))[1] == "period"
+    number = desk.bureau.post(report, json=activity).json()["id"]
+    assert problem(desk.bureau.post(report, json=activity))[1] == "known_permit"
     assert known() == ["拆除"]
     assert problem(desk.bureau.post(f"{path}/{number}/approve", json={}))[:2] == (409, "own_request")
     assert lead.post(f"{path}/{number}/refuse", json={"note": "缺材料"}).status_code == 204
     assert problem(lead.post(f"{path}/{number}/approve", json={}))[1] == "decided"
-    assert desk.bureau.post(path, json=activity).json()["id"] == number
+    assert desk.bureau.post(report, json=activity).json()["id"] == number
     assert lead.post(f"{path}/{number}/approve", json={}).status_code == 204
     assert known() == ["拆除", "消防泵试验"]
     assert lead.post(f"{path}/{number}/withdraw", json={}).status_code == 204

@@ -15,7 +15,20 @@ from stillcold_core.contract.messages import Status
 from stillcold_core.contract.report import BusReport, GatewayReport
 from stillcold_core.detect.findings import Finding
 from stillcold_core.readings import Absence, Sample, Value
-from stillcold_core.registry import Gateway, Line, Measure, Permit, Point, Registry, Site
+from stillcold_core.registry import (
+    District,
+    Enterprise,
+    Gateway,
+    Identification,
+    Line,
+    Measure,
+    Meter,
+    Permit,
+    Point,
+    Registry,
+    Seal,
+    Site,
+)
 from stillcold_server.alerts.lifecycle import acknowledge
 from stillcold_server.alerts.pipeline import take
 from stillcold_server.api.guard import COOKIE
@@ -35,7 +48,7 @@ from support.web import Web
 ACCOUNTS = ("duty_officer+inspector+bureau_energy+district_lead+system_admin", "security_admin", "audit_admin")
 """Who together sees everything; administrators are apart."""
 _HOUR = 3600.0
-_ID = re.compile(r"/(lines|alerts|incidents|statements|check)/[^/]+")
+_ID = re.compile(r"/(lines|alerts|incidents|enterprises|statements|check)/[^/]+")
 _DIGEST = re.compile(r"/[0-9a-f]{64}")
 
 
@@ -114,12 +127,12 @@ def _registry(gateway: SignedGateway, silent: SignedGateway) -> Registry:
     measures, until = get_args(Measure), date(2027, 6, 30)
     return Registry(
         site=(
-            Site("kc-017", "宽城铸造厂", "长春市宽城区某路 17 号", 125.3, 43.9),
+            Site("kc-017", "宽城铸造厂", "长春市宽城区某路 17 号", 125.3, 43.9, "kuancheng", "kc-foundry"),
             Site("kc-018", "东风钢管厂", "长春市宽城区兰家镇某某工业集中区三号路与七号路交会处 18 号", 125.31, 43.92),
         ),
         line=(
             Line("f1", "kc-017", "1 t 中频炉", "sealed", 750e3, sealed_at=at, measures=measures, dismantle_by=until),
-            Line("mill", "kc-017", "轧机", "permitted", 400e3),
+            Line("mill", "kc-017", "轧机", "permitted", 400e3, stage="rectifying"),
             Line("press", "kc-017", "锻压机", "permitted", 400e3),
             Line("f2", "kc-018", "3 t 工频炉", "sealed", 2e6, sealed_at=at, measures=("power_cut",)),
             Line("f3", "kc-018", "1.5 t 中频炉", "sealed", 1e6, sealed_at=at, measures=measures),
@@ -130,6 +143,17 @@ def _registry(gateway: SignedGateway, silent: SignedGateway) -> Registry:
             Point("s1", "f1", "contacts", "gw-1"),
             Point("p2", "mill", "feeder", "gw-1"), Point("p5", "press", "feeder", "gw-1"),
             Point("p3", "f2", "feeder", "gw-2"), Point("p4", "f3", "feeder", "gw-1"),
+        ),
+        district=(District("kuancheng", "宽城区"), District("nanguan", "南关区")),
+        enterprise=(Enterprise("kc-foundry", "宽城铸造有限公司", "91220103MA0Y1L2T6X", "李", "0431-5550017"),),
+        meter=(Meter("m-1", "p1", "ADW300", "0017", "JL-2026-1", "省计量院", date(2026, 1, 1), date(2027, 1, 1)),),
+        seal=(
+            Seal("220-1", "f1", "柜门", at, "王", "broken", at.replace(month=6), "李"),
+            Seal("220-2", "f1", "炉体", at, "王"),
+        ),
+        identification=(
+            Identification("f1", "energy", "发改局", date(2025, 3, 1), date(2025, 9, 1), date(2025, 12, 1)),
+            Identification("mill", "quality", "质监局", date(2026, 9, 1), date(2027, 3, 1)),
         ),
         permit=(Permit("f1", datetime(2027, 3, 1, tzinfo=UTC), datetime(2027, 3, 2, tzinfo=UTC), "拆除", "发改局"),),
     )  # fmt: skip

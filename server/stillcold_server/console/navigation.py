@@ -36,7 +36,10 @@ GROUPS: Mapping[str, Sequence[Entry]] = {
         Entry("history", "/history", ("watch",)),
         Entry("performance", "/performance", ("watch",)),
     ),
-    "ledger": (),
+    "ledger": (
+        Entry("ledger", "/ledger", ("watch",)),
+        Entry("import", "/ledger/import", ("ledger",)),
+    ),
     "duty": (),
     "system": (
         Entry("gateways", "/gateways", ("system",)),

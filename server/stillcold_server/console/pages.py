@@ -52,6 +52,7 @@ class Console:
         self._templates.globals |= {
             "local_time": words.local_time, "figure": words.figure, "share": words.share, "iso": to_iso,
             "what": told.what, "named": told.named, "evidence": told.evidence, "wrong": wrong, "assets": self._assets,
+            "shown_value": words.shown,
         }  # fmt: skip
 
     def texts(self, request: Request) -> Texts:

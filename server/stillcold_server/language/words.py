@@ -64,6 +64,24 @@ def share(value: float | None) -> str:
     return "100 %" if value >= 1 else f"{int(value * 10_000) / 100:.2f} %"
 
 
+def shown(value: object) -> str:
+    """A value of the ledger's history in one line; what holds values, as a list of them.
+
+    Examples
+    --------
+    >>> shown(None), shown(["power_cut", "sealed"]), shown({"id": "f1", "name": "轧机"})
+    ('—', 'power_cut sealed', 'id f1 · name 轧机')
+    """
+    match value:
+        case None | "" | []:
+            return MISSING
+        case dict():
+            return " · ".join(f"{name} {shown(inner)}" for name, inner in value.items())
+        case list():
+            return " ".join(map(str, value))
+    return str(value)
+
+
 def element_id(name: str) -> str:
     """An id of the database as the id of an element that a selector can name without escapes.
 

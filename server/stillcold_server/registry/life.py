@@ -18,11 +18,12 @@ from stillcold_core.registry import Identification, Line, Measure, Registry
 from stillcold_server.language.words import SHANGHAI
 from stillcold_server.registry.documents import attach, known
 from stillcold_server.registry.history import Author
-from stillcold_server.registry.kinds import KINDS, moment
+from stillcold_server.registry.kinds import KINDS, moment, ms_of
 from stillcold_server.registry.ledger import put
 from stillcold_server.store import schema
 from stillcold_server.verification.standing import passed
 
+_PAPER = "cut_off_certificate"
 Right = Literal["ledger", "permit", "verify"]
 
 
@@ -107,6 +108,10 @@ class Step:
     documents: tuple[str, ...]
     outcome: Callable[[Case], Outcome]
     needs: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    """What further documents may be."""
+    certificate: bool = False
+    """Whether the cut-off must be verified, since the order or the restart."""
 
 
 def take_step(connection: Connection, line: str, name: str, given: Given, author: Author) -> None:
@@ -124,6 +129,7 @@ def take_step(connection: Connection, line: str, name: str, given: Given, author
         raise Refused("unknown_line", f"there is no line {line}")
     case = Case(connection, KINDS["line"].entry(row), identifications(connection, line), given, author)
     _check(case, step, name)
+    certificate = _certificate(case) if step.certificate else None
     changed, found = step.outcome(case)
     state: Literal["sealed", "permitted"] = "sealed" if step.after in SEALED else "permitted"
     changed = replace(changed, stage=step.after, state=state)
@@ -131,7 +137,7 @@ def take_step(connection: Connection, line: str, name: str, given: Given, author
     put(connection, Registry(line=(changed,), identification=found), before, author)
     for role in given.documents:
         attach(connection, given.documents[role], "line", line, role, author)
-    _write(case, name, step)
+    _write(case, name, step, certificate)
 
 
 def possible(stage: Stage | None) -> list[str]:
@@ -166,25 +172,37 @@ def _check(case: Case, step: Step, name: str) -> None:
     if case.given.on > case.today:
         raise Refused("in_future", f"`on` must not be later than today ({case.today})")
     for role in step.documents:
-        if role not in case.given.documents and not (role == "cut_off_certificate" and _certificate(case, name)):
+        if role not in case.given.documents:
             raise Refused("missing_document", f"{name} needs the document {role}")
     for digest in case.given.documents.values():
         if not known(case.connection, digest):
             raise Refused("unknown_document", f"there is no document {digest}; store it first")
 
 
-def _certificate(case: Case, name: str) -> str | None:
-    """The signed certificate that the cut-off was verified by, where there is one: it needs no paper beside it."""
-    return passed(case.connection, case.line.id) if name == "verify_cut_off" else None
+def _certificate(case: Case) -> str | None:
+    """Id of the certificate of the cut-off, of an observation that began after the order or the restart.
+
+    Only a line that no electricity meter watches can do with a certificate on paper.
+    """
+    s = schema.line_step.c
+    since = select(s.facts).where(s.line == case.line.id, s.step.in_(("order", "report_restart")))
+    facts = case.connection.scalar(since.order_by(s.id.desc()).limit(1))
+    begin = 0 if facts is None else ms_of(datetime.combine(date.fromisoformat(facts["on"]), time(), SHANGHAI))
+    certificate = passed(case.connection, case.line.id, begin)
+    p = schema.point.c
+    metered = select(p.id).where(p.line == case.line.id, p.role.in_(("feeder", "incomer"))).limit(1)
+    if certificate is None and (_PAPER not in case.given.documents or case.connection.scalar(metered) is not None):
+        raise Refused("no_certificate", "the cut-off must be verified, by an observation that has passed, first")
+    return certificate
 
 
-def _write(case: Case, name: str, step: Step) -> None:
+def _write(case: Case, name: str, step: Step, certificate: str | None) -> None:
     given = case.given
     facts = {
         "on": given.on.isoformat(), "documents": dict(given.documents), "standards": dict(given.standards),
         "standard": given.standard, "until": given.until and given.until.isoformat(), "ground": given.ground,
         "measures": list(given.measures), "dismantle_by": given.dismantle_by and given.dismantle_by.isoformat(),
-        "certificate": _certificate(case, name),
+        "certificate": certificate,
     }  # fmt: skip
     case.connection.execute(schema.line_step.insert(), {
         "line": case.line.id, "at": case.author.now, "actor": case.author.name, "step": name,
@@ -287,12 +305,14 @@ STEPS: Mapping[str, Step] = {
     "order": Step(
         ("identified", "rectifying"), "ordered", "ledger", ("order",), _order, ("measures", "dismantle_by")
     ),
-    "verify_cut_off": Step(("ordered",), "verified", "verify", ("cut_off_certificate",), _as_it_is),
+    "verify_cut_off": Step(("ordered",), "verified", "verify", (), _as_it_is, optional=(_PAPER,), certificate=True),
     "seal": Step(("verified",), "sealed", "verify", ("sealing_record", "promise", "notice"), _seal),
-    "report_restart": Step(("sealed", "dismantled"), "restarted", "verify", (), _restart, ("ground",)),
+    "report_restart": Step(
+        ("sealed", "dismantled"), "restarted", "verify", (), _restart, ("ground",), ("inspection_record",)
+    ),
     "clear_restart": Step(("restarted",), "sealed", "verify", ("inspection_record",), _as_it_is),
     "open_case": Step(("restarted",), "case", "ledger", ("case_filing",), _open_case, ("ground",)),
-    "seal_again": Step(("case",), "sealed", "verify", ("sealing_record", "cut_off_certificate"), _seal),
+    "seal_again": Step(("case",), "sealed", "verify", ("sealing_record",), _seal, optional=(_PAPER,), certificate=True),
     "dismantle": Step(("ordered", "verified", "sealed", "case"), "dismantled", "verify", ("dismantling_record",),
                       _dismantle),
     "withdraw": Step(_ANY, "withdrawn", "permit", ("withdrawal_decision",), _as_it_is),

@@ -189,7 +189,6 @@ class SealEnd(Request):
 class Activity(Request):
     """Activity that is reported beforehand."""
 
-    line: Id
     start: Annotated[Moment, Field(alias="from")]
     end: Annotated[Moment, Field(alias="to")]
     reason: Annotated[Text, Field(min_length=1)]

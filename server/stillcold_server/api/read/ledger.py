@@ -81,6 +81,15 @@ def list_reminders(connection: Connection, scope: Scope) -> list[models.Reminder
     ]  # fmt: skip
 
 
+def sees_document(connection: Connection, scope: Scope, digest: str) -> bool:
+    """Whether a document is part of something in these districts; who sees all of them sees all documents."""
+    a, s = schema.attachment.c, schema.seal.c
+    of_line = select(a.id).where(a.document == digest, a.kind == "line", scope.line(a.subject))
+    on_seal = select(s.id).where(s.photo == digest, scope.line(s.line))
+    found = (connection.execute(query.limit(1)).first() for query in (of_line, on_seal))
+    return scope.districts is None or any(row is not None for row in found)
+
+
 def history_of(connection: Connection, line: str) -> list[models.Change]:
     """What was changed of a line, its points, meters, seals, standards and permits; the newest first."""
     n, p, m, s, x, q = (

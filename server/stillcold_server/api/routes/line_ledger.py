@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, UploadFile, status
 from fastapi.responses import Response
+from starlette.datastructures import UploadFile as Upload
 
 from stillcold_core.registry import Seal
 from stillcold_server.api.guard import Approver, Caller, InScope, Keeper, Needs, Verifier, Watcher
@@ -85,16 +86,16 @@ def end_seal(services: Served, who: Verifier, id: IdInPath, given: models.SealEn
 
 
 @router.post("/documents", status_code=status.HTTP_201_CREATED)
-def add_document(services: Served, who: Depositor, file: UploadFile) -> models.Stored:
+def add_document(services: Served, who: Depositor, _: InScope, file: UploadFile) -> models.Stored:
     """Store a PDF, JPEG or PNG of 8 MiB at most; what is attached to nothing within a day is deleted."""
     return models.Stored(sha256=store_file(services, who, file))
 
 
 @router.get("/documents/{digest}", response_class=Response)
-def get_document(services: Served, _: Watcher, digest: IdInPath) -> Response:
+def get_document(services: Served, _: Watcher, scope: InScope, digest: IdInPath) -> Response:
     """A document, to be saved."""
     with read(services.engine) as connection:
-        found = documents.load(connection, digest)
+        found = documents.load(connection, digest) if reading.sees_document(connection, scope, digest) else None
     if found is None:
         raise not_found("document", digest)
     return attachment(found.content, found.media_type, found.name)
@@ -109,12 +110,12 @@ def list_permits(
         return reading.list_permits(connection, scope, line, state)
 
 
-@router.post("/permits", status_code=status.HTTP_201_CREATED)
-def ask_permit(services: Served, who: Keeper, given: models.Activity) -> models.Permit:
+@router.post("/lines/{id}/permits", status_code=status.HTTP_201_CREATED)
+def ask_permit(services: Served, who: Keeper, id: IdInPath, given: models.Activity) -> models.Permit:  # noqa: A002
     """Report an activity; it counts once somebody else has approved it."""
-    with keeping(services, who, "permit.ask", given.line, note=given.reason, cause="permit") as (connection, author):
-        number = permits.ask(connection, given.line, given.start, given.end, given.reason, author)
-        return next(p for p in reading.list_permits(connection, who.scope, given.line) if p.id == number)
+    with keeping(services, who, "permit.ask", id, note=given.reason, cause="permit") as (connection, author):
+        number = permits.ask(connection, id, given.start, given.end, given.reason, author)
+        return next(p for p in reading.list_permits(connection, who.scope, id) if p.id == number)
 
 
 @router.post("/permits/{number}/approve", status_code=status.HTTP_204_NO_CONTENT)
@@ -162,7 +163,7 @@ def see_reminders(services: Served, who: Keeper) -> None:
         mark_seen(connection, author.name, author.now)
 
 
-def store_file(services: Services, who: Caller, file: UploadFile) -> str:
+def store_file(services: Services, who: Caller, file: Upload) -> str:
     """Keep an uploaded document; its SHA-256.
 
     Raises
