@@ -3,9 +3,9 @@
 import getpass
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -49,7 +49,7 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def prepared(config: Config) -> Engine:
-    """The database, with its tables.
+    """The database, with its tables, until the end of the command.
 
     Raises
     ------
@@ -57,6 +57,8 @@ def prepared(config: Config) -> Engine:
         When it is of another version.
     """
     engine = open_database(config.database)
+    if context := click.get_current_context(silent=True):
+        context.call_on_close(engine.dispose)
     prepare(engine)
     return engine
 
@@ -77,13 +79,3 @@ def own_name() -> str:
 def commanding(engine: Engine, action: str, subject: str, *, note: str = "") -> AbstractContextManager[Connection]:
     """A transaction that writes, with its entry in the audit log."""
     return acting(engine, Commander(own_name()), action, subject, note=note, now=time.time_ns() // 1_000_000)
-
-
-@contextmanager
-def opened(config: Config) -> Iterator[Engine]:
-    """:func:`prepared`, until the end of a block."""
-    engine = prepared(config)
-    try:
-        yield engine
-    finally:
-        engine.dispose()

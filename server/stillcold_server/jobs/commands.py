@@ -17,7 +17,7 @@ from stillcold_server.jobs.runs import last_runs
 from stillcold_server.jobs.table import JOBS
 from stillcold_server.language.texts import load_texts
 from stillcold_server.metrics import Metrics
-from stillcold_server.options import config_option, opened, plain_errors
+from stillcold_server.options import config_option, plain_errors, prepared
 from stillcold_server.store.database import read
 
 
@@ -32,7 +32,7 @@ def jobs() -> None:
 def list_command(config_file: Path) -> None:
     """Show each job with its next and its last run."""
     config = load_config(config_file)
-    with opened(config) as engine, read(engine) as connection:
+    with read(prepared(config)) as connection:
         last, coming = last_runs(connection), next_times(connection)
     texts = load_texts()[config.language]
     for name in JOBS:
@@ -49,12 +49,12 @@ def list_command(config_file: Path) -> None:
 def run_command(name: str, config_file: Path) -> None:
     """Do a job now, in this process. Exit code 1: it failed, or it is going on already."""
     config = load_config(config_file)
-    with opened(config) as engine:
-        channels = channels_of({c.id: make_sender(c).addressed for c in config.channel})
-        context = JobContext(engine, config, lambda: time.time_ns() // 1_000_000, channels=channels)
-        outcome = Runner(context, Metrics()).run_now(name)
-        if outcome is None:
-            raise click.ClickException(f"{name} is going on already")
-        with read(engine) as connection:
-            click.echo(f"{name}: {outcome}: {last_runs(connection)[name].detail}", err=outcome != "done")
+    engine = prepared(config)
+    channels = channels_of({c.id: make_sender(c).addressed for c in config.channel})
+    context = JobContext(engine, config, lambda: time.time_ns() // 1_000_000, channels=channels)
+    outcome = Runner(context, Metrics()).run_now(name)
+    if outcome is None:
+        raise click.ClickException(f"{name} is going on already")
+    with read(engine) as connection:
+        click.echo(f"{name}: {outcome}: {last_runs(connection)[name].detail}", err=outcome != "done")
     sys.exit(0 if outcome == "done" else 1)
