@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, select
 from stillcold_core.detect.findings import Finding
 from stillcold_core.registry import Registry
 from stillcold_server.alerts.lifecycle import NotAllowed, acknowledge, reset
-from stillcold_server.alerts.pipeline import review, take
+from stillcold_server.alerts.pipeline import hidden, review, take
 from stillcold_server.alerts.shelving import (
     SERVICE_MS,
     SHELVE_MS,
@@ -56,7 +56,7 @@ class Desk:
 
     def review(self, now: int) -> int:
         with write(self.engine) as connection:
-            return review(connection, now, self.page)
+            return review(connection, hidden(connection), now, self.page)
 
     def row(self, finding: Finding) -> Any:
         with read(self.engine) as connection:

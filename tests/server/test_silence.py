@@ -41,10 +41,10 @@ class Office:
             connection.execute(update(g).where(g.c.id.in_(gateways)).values(heard_at=at, status=status))
 
     def look(self, now: int, *, deaf: bool = False) -> str:
-        with write(self.engine) as connection:
-            if not deaf:
+        if not deaf:
+            with write(self.engine) as connection:
                 note_listening(connection, "stillcold-server", self.since, now)
-            return look(connection, now, self._page)
+        return look(self.engine, now, self._page)
 
     def _page(self, _connection: Connection, alert: str, _now: int) -> None:
         self.paged.append(alert)

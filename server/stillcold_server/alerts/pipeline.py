@@ -1,6 +1,6 @@
 """From a finding to an alert that is hidden, shown or paged, and what is told when nothing holds it any longer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -44,8 +44,8 @@ def take(connection: Connection, finding: Finding, now: int, page: Page) -> str 
 def pass_on(connection: Connection, row: Row[Any], now: int, page: Page) -> None:
     """Send an alert that is not hidden through the stages."""
     situation = Situation.of(row, now)
-    if hidden := held(connection, situation, hides=True):
-        hide(connection, row, hidden, now)
+    if by := held(connection, situation, hides=True):
+        hide(connection, row, by, now)
         return
     quiet = held(connection, situation, hides=False)
     values = {"announced_at": now} if quiet else {"announced_at": now, "paged_at": now}
@@ -69,19 +69,25 @@ def hide(
     )  # fmt: skip
 
 
+def hidden(connection: Connection, line: str | None = None) -> Sequence[str]:
+    """Ids of the open alerts that are hidden, of all lines or of one."""
+    names = select(alert.c.id).where(alert.c.state != "normal", alert.c.stage != "").order_by(alert.c.id)
+    return connection.scalars(names if line is None else names.where(alert.c.line == line)).all()
+
+
 def review(
-    connection: Connection, now: int, page: Page, *, line: str | None = None, actor: str = SYSTEM, note: str = ""
+    connection: Connection, names: Sequence[str], now: int, page: Page, *, actor: str = SYSTEM, note: str = ""
 ) -> int:
     """Look again at what is hidden: what nothing holds any longer is shown, and told where it still stands.
 
     Parameters
     ----------
+    names : sequence of str
+        Ids of :func:`hidden` alerts.
     now : int
         ms
     page : callable
         Called for what still stands.
-    line : str, optional
-        Only alerts of this one.
     actor, note : str
         Who has ended what held them, and why.
 
@@ -90,11 +96,8 @@ def review(
     int
         Alerts that are shown again.
     """
-    hidden = select(alert.c.id).where(alert.c.state != "normal", alert.c.stage != "").order_by(alert.c.id)
-    if line is not None:
-        hidden = hidden.where(alert.c.line == line)
     shown = 0
-    for name in connection.scalars(hidden).all():
+    for name in names:
         row = find(connection, name)
         if row.stage and row.state != "normal":  # else another server was faster
             shown += _review(connection, row, now, page, actor, note)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, select, update
 
 from stillcold_server.alerts.lifecycle import WAITING, NotAllowed, find, latches
-from stillcold_server.alerts.pipeline import Page, apply, review
+from stillcold_server.alerts.pipeline import Page, apply, hidden, review
 from stillcold_server.store.schema import out_of_service, shelf
 
 SHELVE_MS = 86_400_000
@@ -67,7 +67,7 @@ def unshelve(connection: Connection, alert_id: str, *, actor: str, note: str, no
     here = (t.line == row.line) & (t.point == row.point) & (t.kind == row.kind) & t.ended_at.is_(None) & (t.until > now)
     if row.stage != "shelve" or not _end(connection, shelf, here, actor, now):
         raise NotAllowed("not_shelved", row.state)
-    review(connection, now, page, line=row.line, actor=actor, note=note)
+    review(connection, hidden(connection, row.line), now, page, actor=actor, note=note)
 
 
 def take_out(
@@ -106,7 +106,7 @@ def put_back(connection: Connection, number: int, *, actor: str, note: str, now:
         raise UnknownEntry(number)
     if not _end(connection, out_of_service, (t.id == number) & t.ended_at.is_(None) & (t.until > now), actor, now):
         raise NotAllowed("in_service", "in service")
-    review(connection, now, page, line=row.line, actor=actor, note=note)
+    review(connection, hidden(connection, row.line), now, page, actor=actor, note=note)
 
 
 def _end(connection: Connection, table: Table, which: Any, actor: str, now: int) -> bool:
