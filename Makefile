@@ -11,7 +11,7 @@ ifdef SSL_CERT_FILE
 export NODE_EXTRA_CA_CERTS ?= $(SSL_CERT_FILE)
 endif
 
-.PHONY: help demo setup test test-postgresql check kills fuzz tamper mutate-safety bench bench-detect bench-agent picture screenshots rights agent-alone clean
+.PHONY: help demo setup test test-postgresql check kills fuzz tamper mutate-safety bench bench-detect bench-agent picture screenshots rights fuzz-api agent-alone clean
 .DELETE_ON_ERROR:
 
 help: ## Say what there is
@@ -59,6 +59,9 @@ bench-detect: setup ## How well detection finds, beside what users would set up 
 
 bench-agent: setup ## What the agent costs and keeps, beside three other gateways; ARGS=--write renews docs/
 	PYTHONPATH=tests $(RUN) python -m bench.agent $(ARGS)
+
+fuzz-api: setup ## Call the API as each role with whatever schemathesis thinks of; ARGS are examples an operation, and roles
+	PYTHONPATH=tests $(RUN) python tools/fuzz_api.py $(or $(ARGS),50)
 
 rights: setup ## Write docs/rights.md anew from the routes
 	$(RUN) python tools/rights.py

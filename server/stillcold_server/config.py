@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from stillcold_core.files import TomlFile, repeated
 from stillcold_server.alerts.channels import Channel, anchored, faults
+from stillcold_server.people.rights import Role
 
 Seconds = Annotated[float, Meta(gt=0)]
 Days = Annotated[int, Meta(ge=184, le=36600)]
@@ -37,6 +38,17 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secure_cookies: bool = False
     """Set behind a proxy that speaks HTTPS."""
     session_hours: Annotated[float, Meta(gt=0, le=168)] = 12.0
+    idle_minutes: Annotated[float, Meta(gt=0, le=1440)] = 120.0
+    """A session that nobody uses ends after these; an open console is used."""
+
+
+class People(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Accounts."""
+
+    key_file: str = "people.key"
+    """Key that seals the secrets of second factors; made at the first use."""
+    second_factor: tuple[Role, ...] = ()
+    """Roles that need a second factor."""
 
 
 class Ca(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -103,6 +115,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where compiled detectors are kept; the user's cache folder where it is empty."""
     mqtt: Mqtt = Mqtt()
     http: Http = Http()
+    people: People = People()
     ca: Ca | None = None
     evidence: Evidence = Evidence()
     backup: Backup | None = None
@@ -165,6 +178,7 @@ def _anchored(config: Config, folder: Path) -> Config:
             key_file=at(mqtt.key_file),
         ),
         ca=config.ca and Ca(at(config.ca.folder), at(config.ca.broker_folder)),
+        people=replace(config.people, key_file=at(config.people.key_file)),
         evidence=replace(config.evidence, key_file=at(config.evidence.key_file)),
         backup=config.backup and replace(config.backup, folder=at(config.backup.folder)),
         influx=config.influx and replace(config.influx, token_file=at(config.influx.token_file)),

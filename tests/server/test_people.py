@@ -22,6 +22,7 @@ from stillcold_server.store.database import read, write
 BOTH_DATABASES = True
 
 GOOD = "three cold lines"
+IDLE = 1_000_000
 
 
 @pytest.mark.requirement("people.first-admin")
@@ -100,10 +101,10 @@ def test_a_changed_password_ends_every_session_and_the_duty_to_change(engine: En
             chosen_password(connection, "zhang", old, new)
         assert error.value.reason == reason
     with read(engine) as connection:
-        assert find_session(connection, token, 1) is not None
+        assert find_session(connection, token, 1, IDLE) is not None
     with write(engine) as connection:
         set_password(connection, "zhang", chosen_password(connection, "zhang", given, GOOD), must_change=False)
-        assert find_session(connection, token, 1) is None
+        assert find_session(connection, token, 1, IDLE) is None
         assert check_login(connection, "zhang", given) is None
         account = check_login(connection, "zhang", GOOD)
     assert account is not None
@@ -118,7 +119,7 @@ def test_a_password_given_anew_must_be_changed(engine: Engine) -> None:
     with write(engine) as connection:
         set_password(connection, "zhang", hash_password("given out"), must_change=True)
         account = check_login(connection, "zhang", "given out")
-        assert find_session(connection, token, 1) is None
+        assert find_session(connection, token, 1, IDLE) is None
     assert account is not None
     assert account.must_change
     with write(engine) as connection, pytest.raises(AccountError, match="no user"):
@@ -138,7 +139,7 @@ def test_the_last_security_administrator_stays(engine: Engine) -> None:
         create_user(connection, "b", ["security_admin"], GOOD)
         token = open_session(connection, "a", now=0, expires_at=1000)
         set_rights(connection, "a", ["inspector", "duty_officer"])
-        assert find_session(connection, token, 1) is None, "other rights need another login"
+        assert find_session(connection, token, 1, IDLE) is None, "other rights need another login"
         account = check_login(connection, "a", GOOD)
         assert account is not None
         assert account.roles == ("duty_officer", "inspector")
@@ -155,15 +156,15 @@ def test_a_session_ends_by_itself_by_logout_and_with_its_account(engine: Engine)
         second = open_session(connection, "zhang", now=0, expires_at=1000)
         rows = connection.execute(select(schema.session)).all()
         assert not any(first.encode() in bytes(r.token_hash) for r in rows)
-        found = find_session(connection, first, 999)
+        found = find_session(connection, first, 999, IDLE)
         assert found is not None
-        assert found.name == "zhang"
-        assert find_session(connection, first, 1000) is None
+        assert found.account.name == "zhang"
+        assert find_session(connection, first, 1000, IDLE) is None
         close_session(connection, first)
-        assert find_session(connection, first, 1) is None
-        assert find_session(connection, second, 1) is not None
+        assert find_session(connection, first, 1, IDLE) is None
+        assert find_session(connection, second, 1, IDLE) is not None
         set_disabled(connection, "zhang", True)
-        assert find_session(connection, second, 1) is None
+        assert find_session(connection, second, 1, IDLE) is None
 
 
 def test_sessions_that_have_run_out_are_cleared_away(engine: Engine) -> None:

@@ -50,7 +50,13 @@ def two(restarted: Web) -> Web:
         )
         row = {"id": "other-seal", "line": "other-f", "place": "", "applied_at": 0, "applied_by": "", "state": "whole"}
         connection.execute(schema.seal.insert(), row | {"ended_by": "", "photo": ""})
-    THERE["seals"] = "other-seal"
+        row = {"line": "other-f", "from_at": 0, "to_at": 1}
+        said = {"id": "other-day", "kind": "day", "version": 1, "result": "", "made_at": 0, "digest": "", "note": ""}
+        connection.execute(schema.statement.insert(), row | said)
+        begun = {"behind_cut": [], "started_by": "", "state": "running", "closed_by": ""}
+        made = connection.execute(schema.verification.insert().returning(schema.verification.c.id), row | begun)
+        THERE["verifications"] = str(made.scalar_one())
+    THERE["seals"], THERE["statements"] = "other-seal", "other-day"
     THERE["alerts"] = finding.id
     THERE["incidents"] = str(incident)
     return restarted

@@ -34,6 +34,7 @@ from stillcold_server.api.routes import (
     ledger,
     line_ledger,
     registry_files,
+    security,
     users,
     verification,
 )
@@ -132,6 +133,7 @@ def create_app(
         users,
         audit,
         verification,
+        security,
     ):
         api.include_router(part.router)
     app.include_router(api)

@@ -12,16 +12,31 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.services import Served, Services
 from stillcold_server.people.accounts import Account
+from stillcold_server.people.factors import has_factor
 from stillcold_server.people.rights import Permission
 from stillcold_server.people.scope import KINDS, Scope
-from stillcold_server.people.sessions import find_session
+from stillcold_server.people.sessions import find_session, touch
 from stillcold_server.store.database import read
 
 COOKIE = "stillcold_session"
+_HOST = "__Host-"
+"""Before the name of a cookie by HTTPS: no other host of the domain can set it (RFC 6265bis, 4.1.3.2)."""
 _THING = re.compile(rf"/({'|'.join(KINDS)})/{{(\w+)}}")
 SAFE = ("GET", "HEAD", "OPTIONS")
+_Documented = Annotated[str | None, Depends(APIKeyCookie(name=COOKIE, auto_error=False))]
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
-_Cookie = Annotated[str | None, Depends(APIKeyCookie(name=COOKIE, auto_error=False))]
+
+
+def session_cookie(services: Services) -> str:
+    """Name of the cookie that holds a browser's session."""
+    return _HOST + COOKIE if services.config.http.secure_cookies else COOKIE
+
+
+def _cookie(request: Request, services: Served, _: _Documented) -> str | None:
+    return request.cookies.get(session_cookie(services))
+
+
+_Cookie = Annotated[str | None, Depends(_cookie)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +68,7 @@ def caller(request: Request, services: Served, bearer: _Bearer, cookie: _Cookie)
         401 without a session; 403 when a browser's request that changes something comes from another site.
     """
     token = bearer.credentials if bearer else cookie
-    account = None
-    if token:
-        with read(services.engine) as connection:
-            account = find_session(connection, token, services.now())
+    account = account_behind(services, token) if token else None
     if token is None or account is None:
         raise Problem(401, "login_required", "log in first: POST /api/v1/login")
     who = Caller(account, token, address_of(request))
@@ -64,6 +76,17 @@ def caller(request: Request, services: Served, bearer: _Bearer, cookie: _Cookie)
     if bearer is None and request.method not in SAFE:
         check_same_origin(request, services)
     return who
+
+
+def account_behind(services: Services, token: str) -> Account | None:
+    """Whose session a token is, and that it is used now; None where it has ended."""
+    now = services.now()
+    with read(services.engine) as connection:
+        found = find_session(connection, token, now, round(services.config.http.idle_minutes * 60_000))
+    if found is None:
+        return None
+    touch(services.engine, token, found.seen_at, now)
+    return found.account
 
 
 def address_of(request: Request) -> str:
@@ -95,6 +118,8 @@ class Needs:
         if who.account.must_change:
             raise Problem(403, "password_change_required", "change the password first: POST /api/v1/password")
         self.check(who)
+        if not set(services.config.people.second_factor).isdisjoint(who.account.roles):
+            _check_factor(services, who)
         if who.account.districts is not None:
             _check_scope(request, services, who.scope)
         return who
@@ -110,6 +135,12 @@ class Needs:
         if not who.account.may(*self.permissions):
             had = ", ".join(who.account.roles) or "no role"
             raise Problem(403, "role", f"needs the permission {' or '.join(self.permissions)}; {who.name} has {had}")
+
+
+def _check_factor(services: Services, who: Caller) -> None:
+    with read(services.engine) as connection:
+        if not has_factor(connection, who.name):
+            raise Problem(403, "factor_required", "set up a second factor first: POST /api/v1/factor")
 
 
 def _check_scope(request: Request, services: Services, scope: Scope) -> None:
@@ -199,10 +230,17 @@ def set_cookie(response: Response, services: Services, token: str) -> None:
     """Give a browser its session: no script can read it, no other site can send it."""
     http = services.config.http
     response.set_cookie(
-        COOKIE,
+        session_cookie(services),
         token,
         max_age=round(http.session_hours * 3600),
         httponly=True,
         samesite="strict",
         secure=http.secure_cookies,
     )
+
+
+def drop_cookie(response: Response, services: Services) -> None:
+    """Have a browser forget its session, and what pages of ours have kept in it."""
+    secure = services.config.http.secure_cookies
+    response.delete_cookie(session_cookie(services), secure=secure, httponly=True, samesite="strict")
+    response.headers["Clear-Site-Data"] = '"storage"'

@@ -12,6 +12,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "connect-src 'self'",
         "worker-src 'self'",
         "form-action 'self'",
+        "object-src 'none'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
@@ -23,7 +24,8 @@ _ALWAYS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), serial=(), display-capture=()",
 }
 _ASSETS = "/static/assets/"
 """Names there carry the hash of the content."""
@@ -42,7 +44,10 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, https: bool) -> None:
         self._app = app
-        self._always = {**_ALWAYS, **({"Strict-Transport-Security": "max-age=31536000"} if https else {})}
+        self._always = {
+            **_ALWAYS,
+            **({"Strict-Transport-Security": "max-age=31536000; includeSubDomains"} if https else {}),
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -2,12 +2,15 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
+from stillcold_core.files import BadFile
 from stillcold_server.api.models.people import Token
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.services import Services
 from stillcold_server.audit.chain import append
 from stillcold_server.people.accounts import AccountError, check_login, is_user
+from stillcold_server.people.factors import FactorKey, accepts, has_factor
 from stillcold_server.people.sessions import open_session
 from stillcold_server.store.database import read, write
 
@@ -23,7 +26,7 @@ class Stranger:
     address: str
 
 
-def log_in(services: Services, name: str, password: str, address: str) -> Token:
+def log_in(services: Services, name: str, password: str, address: str, code: str = "") -> Token:
     """Begin a session.
 
     Parameters
@@ -34,6 +37,8 @@ def log_in(services: Services, name: str, password: str, address: str) -> Token:
         As typed.
     address : str
         Where the request came from.
+    code : str
+        Of the second factor, where the account has one. A wrong one is answered as a wrong password is.
 
     Raises
     ------
@@ -47,7 +52,7 @@ def log_in(services: Services, name: str, password: str, address: str) -> Token:
         raise Problem(429, "throttled", "too many wrong passwords; wait a little", retry_after=wait)
     with read(services.engine) as connection:
         account = check_login(connection, name, password)
-    if account is None:
+    if account is None or not _factor_fits(services, account.name, code):
         services.throttle.failed(name, address, now / 1000)
         services.metrics.login("refused")
         log.warning("a login from %s was refused", address)
@@ -60,6 +65,29 @@ def log_in(services: Services, name: str, password: str, address: str) -> Token:
         token = open_session(connection, account.name, now=now, expires_at=expires_at)
         append(connection, Stranger(account.name, address), "login", account.name, now=now)
     return Token(token=token, expires_at=expires_at, roles=list(account.roles), must_change=account.must_change)
+
+
+def _factor_fits(services: Services, name: str, code: str) -> bool:
+    with read(services.engine) as connection:
+        if not has_factor(connection, name):
+            return True
+    key = factor_key(services)
+    with write(services.engine) as connection:
+        return accepts(connection, key, name, code, services.now())
+
+
+def factor_key(services: Services) -> FactorKey:
+    """The key that seals secrets.
+
+    Raises
+    ------
+    Problem
+        503 where its file cannot be used.
+    """
+    try:
+        return FactorKey(Path(services.config.people.key_file))
+    except BadFile as error:
+        raise Problem(503, "no_key", f"the key of second factors cannot be used: {error}") from error
 
 
 def _note_refused(services: Services, name: str, address: str, now: int) -> None:

@@ -83,6 +83,8 @@ class Console:
             return self._to_login(request)
         if problem.word == "password_change_required":
             return go("/password", request)
+        if problem.word == "factor_required":
+            return go("/security", request)
         texts = self.texts(request)
         said = texts.known(f"problem.{problem.word}", texts("problem.other"))
         page = self.page(request, "problem.html", status=problem.status, said=said, detail=problem.detail)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from stillcold_server.audit.job import nightly as seal_audit
 from stillcold_server.backup.job import nightly
 from stillcold_server.duty.calling import call_on
 from stillcold_server.jobs.model import Job
@@ -22,6 +23,7 @@ def _daily(hour: int, minute: int = 0) -> CronTrigger:
 
 _ALL = (
     Job("attestation", _daily(2), attest_lines),
+    Job("audit", _daily(2), seal_audit),
     Job("backup", _daily(2, 30), nightly),
     Job("retention", _daily(3, 30), forget),
     Job("loose_documents", _daily(3, 40), forget_job),

@@ -196,6 +196,16 @@ def set_disabled(connection: Connection, name: str, disabled: bool) -> None:
         end_sessions(connection, name)
 
 
+def known_user(connection: Connection, name: str) -> str:
+    """The name of an account that there is.
+
+    Raises
+    ------
+    AccountError
+    """
+    return str(_known(connection, name).name)
+
+
 def end_sessions(connection: Connection, name: str) -> None:
     """Log an account out everywhere."""
     connection.execute(session.delete().where(session.c.user == name))

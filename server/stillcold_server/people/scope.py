@@ -7,7 +7,20 @@ from sqlalchemy import ColumnElement, Connection, FromClause, String, cast, sele
 
 from stillcold_server.store import schema
 
-KINDS = ("districts", "enterprises", "sites", "lines", "points", "gateways", "alerts", "incidents", "seals", "permits")
+KINDS = (
+    "districts",
+    "enterprises",
+    "sites",
+    "lines",
+    "points",
+    "gateways",
+    "alerts",
+    "incidents",
+    "seals",
+    "permits",
+    "statements",
+    "verifications",
+)
 """Things that belong to a district, by the words of their paths."""
 
 
@@ -66,7 +79,7 @@ class Scope:
     def _place(self, kind: str) -> tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]:
         d, e, s, n = schema.district, schema.enterprise, schema.site, schema.line
         p, g, a, i = schema.point, schema.gateway, schema.alert, schema.incident
-        seal, permit = schema.seal, schema.permit
+        seal, permit, said, checked = schema.seal, schema.permit, schema.statement, schema.verification
         places: dict[str, tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]] = {
             "districts": (d, d.c.id, self.district(d.c.id)),
             "enterprises": (e, e.c.id, self.enterprise(e.c.id)),
@@ -78,6 +91,8 @@ class Scope:
             "incidents": (i, i.c.id, self.line(i.c.line)),
             "seals": (seal, seal.c.id, self.line(seal.c.line)),
             "permits": (permit, permit.c.id, self.line(permit.c.line)),
+            "statements": (said, said.c.id, self.line(said.c.line)),
+            "verifications": (checked, checked.c.id, self.line(checked.c.line)),
         }
         return places[kind]
 

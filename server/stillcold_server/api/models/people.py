@@ -14,6 +14,9 @@ class Login(Request):
 
     name: Annotated[str, Field(max_length=200)]
     password: Annotated[str, Field(max_length=1000)]
+    code: Annotated[str, Field(max_length=40)] = Field(
+        default="", description="of the second factor, or a recovery code, where the account has one"
+    )
 
 
 class Token(Answer):
@@ -23,6 +26,25 @@ class Token(Answer):
     expires_at: Moment
     roles: list[Role]
     must_change: bool = Field(description="only POST /password and /logout are open until the password is changed")
+
+
+class Code(Request):
+    """A code of the second factor."""
+
+    code: Annotated[str, Field(max_length=40)]
+
+
+class NewFactor(Answer):
+    """A second factor that is not confirmed yet."""
+
+    secret: str = Field(description="base32; kept sealed, and not shown again")
+    uri: str = Field(description="`otpauth://`, for a QR code")
+
+
+class RecoveryCodes(Answer):
+    """Each is good for one login."""
+
+    recovery_codes: list[str]
 
 
 class PasswordChange(Request):

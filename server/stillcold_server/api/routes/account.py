@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response, status
 
-from stillcold_server.api.guard import COOKIE, Anyone, Caller, address_of
+from stillcold_server.api.guard import Anyone, Caller, address_of, drop_cookie
 from stillcold_server.api.login import account_problem, log_in
 from stillcold_server.api.models.people import Login, PasswordChange, Token
 from stillcold_server.api.services import Served, Services
@@ -16,14 +16,14 @@ router = APIRouter(tags=["account"])
 @router.post("/login")
 def login(request: Request, services: Served, given: Login) -> Token:
     """Begin a session; its token goes into ``Authorization: Bearer``."""
-    return log_in(services, given.name, given.password, address_of(request))
+    return log_in(services, given.name, given.password, address_of(request), given.code)
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)
 def logout(response: Response, services: Served, who: Anyone) -> None:
     """End the session."""
     end_session(services, who)
-    response.delete_cookie(COOKIE)
+    drop_cookie(response, services)
 
 
 @router.post("/password", status_code=status.HTTP_204_NO_CONTENT)

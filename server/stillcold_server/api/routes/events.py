@@ -7,10 +7,8 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from stillcold_server.api.guard import InScope, Overseer
+from stillcold_server.api.guard import InScope, Overseer, account_behind
 from stillcold_server.api.services import Served, Services
-from stillcold_server.people.sessions import find_session
-from stillcold_server.store.database import read
 
 router = APIRouter(tags=["events"])
 _ALIVE = 15.0  # s between signs of life, so that neither end takes a broken connection for a quiet one
@@ -52,5 +50,4 @@ async def _stream(services: Services, token: str) -> AsyncIterator[str]:
 
 
 def _still_logged_in(services: Services, token: str) -> bool:
-    with read(services.engine) as connection:
-        return find_session(connection, token, services.now()) is not None
+    return account_behind(services, token) is not None

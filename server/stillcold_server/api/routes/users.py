@@ -11,7 +11,16 @@ from stillcold_server.api.login import account_problem
 from stillcold_server.api.models.people import NewUser, OneTimePassword, Rights, User
 from stillcold_server.api.routes.parameters import UserInPath
 from stillcold_server.api.services import Served, Services
-from stillcold_server.people.accounts import AccountError, create_user, set_disabled, set_password, set_rights
+from stillcold_server.people import factors
+from stillcold_server.people.accounts import (
+    AccountError,
+    create_user,
+    end_sessions,
+    known_user,
+    set_disabled,
+    set_password,
+    set_rights,
+)
 from stillcold_server.people.passwords import hash_password, one_time_password
 from stillcold_server.store import schema
 from stillcold_server.store.database import read
@@ -48,6 +57,14 @@ def new_password(services: Served, who: SecurityAdmin, name: UserInPath) -> OneT
     with managing(services, who, "user.password", name) as connection:
         set_password(connection, name, hashed, must_change=True)
     return OneTimePassword(name=name, one_time_password=password)
+
+
+@router.post("/users/{name}/factor/remove", status_code=status.HTTP_204_NO_CONTENT)
+def remove_factor(services: Served, who: SecurityAdmin, name: UserInPath) -> None:
+    """Take away the second factor of somebody who has lost the phone; ends their sessions."""
+    with managing(services, who, "user.factor", name) as connection:
+        end_sessions(connection, known_user(connection, name))
+        factors.remove(connection, name)
 
 
 @router.post("/users/{name}/disable", status_code=status.HTTP_204_NO_CONTENT)

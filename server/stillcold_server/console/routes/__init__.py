@@ -10,6 +10,7 @@ from stillcold_server.console.routes import (
     ledger,
     line_ledger,
     lines,
+    security,
     settings,
     system,
     users,
@@ -30,4 +31,5 @@ ROUTERS = (
     users.router,
     audit.router,
     verification.router,
+    security.router,
 )

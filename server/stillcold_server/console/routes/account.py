@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from stillcold_server.api.guard import COOKIE, Anyone, address_of, check_same_origin, set_cookie
+from stillcold_server.api.guard import Anyone, address_of, check_same_origin, drop_cookie, set_cookie
 from stillcold_server.api.login import log_in
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.refusals import note_refusal
@@ -40,12 +40,13 @@ def login(
     services: Served,
     name: Typed,
     password: Typed,
+    code: Typed = "",
     next: Typed = "",  # noqa: A002
 ) -> Response:
     """Begin a session in this browser."""
     check_same_origin(request, services)
     try:
-        token = log_in(services, name.strip(), password, address_of(request))
+        token = log_in(services, name.strip(), password, address_of(request), code.strip())
     except Problem as problem:
         page = console.page(request, "login.html", status=problem.status, next=safe_next(next), said=problem.word)
         page.headers.update(problem.headers)
@@ -60,7 +61,7 @@ def logout(request: Request, services: Served, who: Anyone) -> Response:
     """End the session."""
     end_session(services, who)
     answer = go("/login", request)
-    answer.delete_cookie(COOKIE)
+    drop_cookie(answer, services)
     return answer
 
 

@@ -49,6 +49,13 @@ def new_password(request: Request, console: View, services: Served, who: Securit
     return _page(request, console, services, who, api.new_password(services, who, name))
 
 
+@router.post("/users/{name}/factor/remove")
+def remove_factor(request: Request, services: Served, who: SecurityAdmin, name: UserInPath) -> Response:
+    """Take away the second factor of somebody who has lost the phone."""
+    api.remove_factor(services, who, name)
+    return go("/users", request)
+
+
 @router.post("/users/{name}/disable")
 def disable(request: Request, services: Served, who: SecurityAdmin, name: UserInPath) -> Response:
     """Close an account."""

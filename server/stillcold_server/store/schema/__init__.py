@@ -41,7 +41,7 @@ from stillcold_server.store.schema.evidence import (
 )
 from stillcold_server.store.schema.identity import certificate, enrolment, invitation
 from stillcold_server.store.schema.jobs import job_run, lease, scheduler_job
-from stillcold_server.store.schema.people import session, user
+from stillcold_server.store.schema.people import recovery_code, session, totp, user
 from stillcold_server.store.schema.registry import (
     attachment,
     district,
@@ -108,6 +108,7 @@ __all__ = [
     "permit",
     "point",
     "policy_step",
+    "recovery_code",
     "refusal",
     "reminder",
     "replay",
@@ -121,6 +122,7 @@ __all__ = [
     "shift",
     "site",
     "statement",
+    "totp",
     "user",
     "verification",
 ]

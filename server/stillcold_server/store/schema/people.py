@@ -1,6 +1,6 @@
 """Tables of accounts and sessions."""
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, LargeBinary, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, Table
 
 from stillcold_server.store.schema.columns import metadata, text, time
 
@@ -16,5 +16,21 @@ session = Table(
     "login_session", metadata,
     Column("token_hash", LargeBinary(32), primary_key=True),
     Column("user", ForeignKey("user_account.name"), nullable=False), time("created_at"), time("expires_at"),
+    Column("seen_at", BigInteger, nullable=False, server_default="0"),
     Index("ix_login_session_expires_at", "expires_at"),
 )  # fmt: skip
+"""``seen_at``: when it was last used, to the minute."""
+
+totp = Table(
+    "totp", metadata,
+    Column("user", ForeignKey("user_account.name"), primary_key=True), Column("secret", LargeBinary, nullable=False),
+    time("confirmed_at", nullable=True), Column("step", BigInteger, nullable=False),
+)  # fmt: skip
+"""``secret``: sealed with the key of people.key_file. ``step``: the last one of which a code was taken."""
+
+recovery_code = Table(
+    "recovery_code", metadata,
+    Column("user", ForeignKey("user_account.name"), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+)  # fmt: skip
+"""SHA-256 of codes that have not been used."""
