@@ -19,9 +19,11 @@ from stillcold_core.registry import Measure, Role, SealState
 from stillcold_server.alerts.pipeline import HIDES, SHOWS
 from stillcold_server.alerts.stages import FLAGS, SEVERITIES, STAGES
 from stillcold_server.api.models.alerts import AlertState, DeliveryState
+from stillcold_server.api.models.duty import ChangeAnswer, TryAnswer, UnreachableAnswer
 from stillcold_server.api.models.jobs import JobRun
 from stillcold_server.api.read.performance import RECOMMENDED
 from stillcold_server.console.navigation import GROUPS
+from stillcold_server.duty.roster import DAYS
 from stillcold_server.jobs.table import JOBS
 from stillcold_server.language.texts import LANGUAGES, Language, load_texts
 from stillcold_server.language.told import named, what
@@ -135,7 +137,14 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "held.": tuple(reason for s in STAGES for reason in s.reasons),
     "actor.": ("system",),
     "delivery.": get_args(DeliveryState),
-    "skipped.": ("joined_incident", "permit", "acknowledged"),
+    "skipped.": ("joined_incident", "permit", "acknowledged", "nobody_on_duty", "no_contact"),
+    "level.": ("first", "second", "supervisor"),
+    "weekday.": tuple(map(str, range(1, 8))),
+    "days.": DAYS,
+    "gap.": ("absent", "nobody", "no_shift"),
+    "unreachable.": get_args(UnreachableAnswer.model_fields["reason"].annotation),
+    "swap_state.": get_args(ChangeAnswer.model_fields["state"].annotation),
+    "try.": get_args(TryAnswer.model_fields["outcome"].annotation),
     "job.": tuple(JOBS),
     "job_state.": get_args(JobRun.model_fields["state"].annotation),
     "identity.": ("approved", "revoked", "registered", "none"),
@@ -194,6 +203,18 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         "abandoned",
         "not_running",
         "no_point",
+        "roster",
+        "policy",
+        "calendar",
+        "no_shift",
+        "on_already",
+        "decided",
+        "period",
+        "signed_already",
+        "same_person",
+        "channel",
+        "unknown_contact",
+        "no_code",
         "not_found",
         "role",
         "cross_site",

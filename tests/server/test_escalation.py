@@ -15,7 +15,7 @@ from stillcold_server.duty.outlook import look_ahead
 from stillcold_server.duty.policy import DEFAULTS, BadPolicy, Step, calls_of, load_policy, save_policy
 from stillcold_server.duty.reach import Channels
 from stillcold_server.duty.roster import BadRoster, Roster, Shift
-from stillcold_server.duty.rosters import delete_roster, save_roster
+from stillcold_server.duty.rosters import delete_roster, load_rosters, save_roster
 from stillcold_server.store.database import write
 from stillcold_server.store.schema import contact, delivery, escalation, user
 from support.alerts import found
@@ -180,7 +180,7 @@ def test_a_contact_is_verified_by_the_code_of_a_test_page(open_: Connection) -> 
 def test_gaps_and_people_whom_no_page_reaches_are_shown_beforehand(open_: Connection) -> None:
     open_.execute(update(contact).where(contact.c.user == "li").values(verified_at=NOW))
     save_roster(open_, roster({"first": ["li", "new"], "second": []}))
-    outlook = look_ahead(open_, CHANNELS, NOW)
+    outlook = look_ahead(open_, load_rosters(open_), CHANNELS, NOW)
     assert outlook.gaps == []
     assert [(u.user, u.level, u.reason) for u in outlook.unreachable] == [
         ("new", "first", "no_contact"), ("zhao", "supervisor", "not_shown"),
@@ -189,11 +189,11 @@ def test_gaps_and_people_whom_no_page_reaches_are_shown_beforehand(open_: Connec
         "r", "R", None, 480, True, 1, date(2027, 1, 1), "li", [Shift("d", 480, 600, "all", {"first": ["li"]})]
     )
     save_roster(open_, office)
-    gaps = look_ahead(open_, CHANNELS, NOW, days=1).gaps
+    gaps = look_ahead(open_, load_rosters(open_), CHANNELS, NOW, days=1).gaps
     assert [(g.reason, g.user) for g in gaps] == [("no_shift", None)] * len(gaps)
     assert gaps
     open_.execute(update(user).where(user.c.name == "li").values(disabled=True))
-    assert {u.reason for u in look_ahead(open_, CHANNELS, NOW).unreachable} == {"closed_account"}
+    assert {u.reason for u in look_ahead(open_, load_rosters(open_), CHANNELS, NOW).unreachable} == {"closed_account"}
 
 
 def test_a_roster_names_people_and_districts_that_there_are(open_: Connection) -> None:

@@ -39,6 +39,7 @@ from stillcold_server.store.database import write
 from stillcold_server.verification import procedure
 from stillcold_server.verification.attestation import attest_day
 from stillcold_server.verification.days import DAY, day_of
+from support.duty import plan, work
 from support.found import EVIDENCE, HEATS
 from support.gateway import DEAD, EXPONENTS, SignedGateway, steady
 from support.sealing import MINUTE, office_key
@@ -48,7 +49,7 @@ from support.web import Web
 ACCOUNTS = ("duty_officer+inspector+bureau_energy+district_lead+system_admin", "security_admin", "audit_admin")
 """Who together sees everything; administrators are apart."""
 _HOUR = 3600.0
-_ID = re.compile(r"/(lines|alerts|incidents|enterprises|statements|check)/[^/]+")
+_ID = re.compile(r"/(lines|alerts|incidents|enterprises|statements|check|handovers|rosters)/[^/]+")
 _DIGEST = re.compile(r"/[0-9a-f]{64}")
 
 
@@ -66,6 +67,8 @@ def furnish(engine: Engine) -> None:
     with write(engine) as connection:
         _further(connection)
         _state(connection)
+        plan(connection, NOW)
+        work(connection, NOW)
 
 
 def _restart() -> list[Sample]:

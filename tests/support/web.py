@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from stillcold_server.api.app import WebServer, create_app
 from stillcold_server.api.guard import COOKIE
 from stillcold_server.config import Config, Http
+from stillcold_server.duty.reach import NO_CHANNELS, Channels
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
 from stillcold_server.people.passwords import hash_password
@@ -50,11 +51,15 @@ class Web:
         Where; by default a free one.
     config : Config, optional
         The server's.
+    channels : Channels, optional
+        Those that are configured.
     """
 
-    def __init__(self, engine: Engine, now: int, port: int = 0, config: Config = _CONFIG) -> None:
+    def __init__(
+        self, engine: Engine, now: int, port: int = 0, config: Config = _CONFIG, channels: Channels = NO_CHANNELS
+    ) -> None:
         self.engine, self.config, self.clock, self.hub, self.metrics = engine, config, Clock(now), Hub(), Metrics()
-        self.app: FastAPI = create_app(engine, config, self.hub, self.metrics, self.clock)
+        self.app: FastAPI = create_app(engine, config, self.hub, self.metrics, self.clock, channels)
         # With its protocol said, asyncio sends small answers at once (TCP_NODELAY), as it does for sockets of its own.
         self._socket = socket.socket(proto=socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -27,13 +27,16 @@ from stillcold_server.api.routes import (
     alarms,
     alerts,
     audit,
+    contacts,
     events,
+    handovers,
     health,
     identity,
     jobs,
     ledger,
     line_ledger,
     registry_files,
+    rosters,
     security,
     users,
     verification,
@@ -134,6 +137,9 @@ def create_app(
         audit,
         verification,
         security,
+        rosters,
+        contacts,
+        handovers,
     ):
         api.include_router(part.router)
     app.include_router(api)

@@ -108,6 +108,10 @@ InScope = Annotated[Scope, Depends(scope_of)]
 closed to accounts that are limited to districts."""
 
 
+IN_SCOPE = (Depends(scope_of),)
+"""The same for a route that looks at the scope of its caller."""
+
+
 class Needs:
     """Lets those pass who have one of some permissions and whose password is their own."""
 

@@ -40,7 +40,12 @@ GROUPS: Mapping[str, Sequence[Entry]] = {
         Entry("ledger", "/ledger", ("watch",)),
         Entry("import", "/ledger/import", ("ledger",)),
     ),
-    "duty": (),
+    "duty": (
+        Entry("duty", "/duty", ("watch",)),
+        Entry("handovers", "/handovers", ("watch",)),
+        Entry("deliveries", "/deliveries", ("watch",)),
+        Entry("contacts", "/contacts", ("watch",)),
+    ),
     "system": (
         Entry("gateways", "/gateways", ("system",)),
         Entry("system", "/system", ("watch", "system")),

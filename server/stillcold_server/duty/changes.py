@@ -85,6 +85,11 @@ def decide(connection: Connection, number: int, *, approved: bool, by: str, now:
         raise ChangeError(word, f"the request {number} is {known}" if known else f"there is no request {number}")
 
 
+def roster_of_change(connection: Connection, number: int) -> str | None:
+    """Whose shift a request is about."""
+    return connection.scalar(select(duty_change.c.roster).where(duty_change.c.id == number))
+
+
 def list_changes(connection: Connection, since: date) -> Sequence[Row[Any]]:
     """Requests for a day and later ones, those that wait first."""
     c = duty_change.c

@@ -10,13 +10,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, select, true, update
 
 from stillcold_server.alerts.lifecycle import OPEN
 from stillcold_server.store.schema import alert, handover
 
 FIRST = "0" * 64
 """What stands for the hash before the first handover."""
+_ALL = true()
 _FIELDS = (
     "id",
     "incident",
@@ -49,15 +50,17 @@ class HandoverError(Exception):
         super().__init__(message)
 
 
-def standing(connection: Connection) -> list[dict[str, Any]]:
-    """Every alert that is not closed: unacknowledged, in hand, latched or hidden, the gravest first."""
+def standing(connection: Connection, there: ColumnElement[bool]) -> list[dict[str, Any]]:
+    """Every alert that is not closed, of those that a condition names: the gravest first, hidden ones too."""
     a = alert.c
     columns = [alert.c[name] for name in _FIELDS]
-    rows = connection.execute(select(*columns).where(a.state.in_(OPEN)).order_by(a.severity, a.began, a.id))
+    rows = connection.execute(select(*columns).where(a.state.in_(OPEN), there).order_by(a.severity, a.began, a.id))
     return [dict(row._mapping) for row in rows]
 
 
-def sign_out(connection: Connection, roster: str | None, outgoing: str, remark: str, now: int) -> int:
+def sign_out(
+    connection: Connection, roster: str | None, outgoing: str, remark: str, now: int, there: ColumnElement[bool] = _ALL
+) -> int:
     """Hand over what stands now; the number of the handover.
 
     Parameters
@@ -70,8 +73,16 @@ def sign_out(connection: Connection, roster: str | None, outgoing: str, remark: 
         What the next one has to know.
     now : int
         ms
+    there : condition
+        On the table of alerts: those that are handed over.
     """
-    content = {"roster": roster, "outgoing": outgoing, "at": now, "remark": remark, "alerts": standing(connection)}
+    content = {
+        "roster": roster,
+        "outgoing": outgoing,
+        "at": now,
+        "remark": remark,
+        "alerts": standing(connection, there),
+    }
     previous = connection.scalar(select(handover.c.hash).order_by(handover.c.id.desc()).limit(1)) or FIRST
     text = canonical(content)
     row = {

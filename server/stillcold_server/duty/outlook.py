@@ -1,6 +1,6 @@
 """What will go wrong with duty, shown beforehand: shifts that nobody has, and people whom no page would reach."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from stillcold_server.duty.contacts import working_channels
 from stillcold_server.duty.reach import Channels, contacts_of
 from stillcold_server.duty.roster import Roster, Turn
-from stillcold_server.duty.rosters import load_rosters, turns_between
+from stillcold_server.duty.rosters import turns_between
 from stillcold_server.store.schema import user
 
 DAYS_AHEAD = 14
@@ -36,11 +36,13 @@ class Outlook:
     unreachable: list[Unreachable]
 
 
-def look_ahead(connection: Connection, channels: Channels, now: int, days: int = DAYS_AHEAD) -> Outlook:
-    """Gaps and people without a working channel from ``now`` (ms) on."""
+def look_ahead(
+    connection: Connection, rosters: Sequence[Roster], channels: Channels, now: int, days: int = DAYS_AHEAD
+) -> Outlook:
+    """Gaps on some rosters, and people without a working channel, from ``now`` (ms) on."""
     gaps: list[Turn] = []
     unreachable: list[Unreachable] = []
-    for one in load_rosters(connection):
+    for one in rosters:
         coming = turns_between(connection, one, now, now + days * _DAY_MS)
         gaps += joined(t for t in coming if t.user is None)
         unreachable += _unreachable(connection, one, coming, channels, now)

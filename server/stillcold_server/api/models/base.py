@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_NO_CONTROLS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+NO_CONTROLS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 NOTE_LENGTH = 1000
 
 
@@ -23,14 +23,14 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Reasoned = Annotated[str, Field(min_length=1, max_length=NOTE_LENGTH, pattern=_NO_CONTROLS)]
+Reasoned = Annotated[str, Field(min_length=1, max_length=NOTE_LENGTH, pattern=NO_CONTROLS)]
 """Why somebody did something; it cannot be left out."""
 
 
 class Note(Request):
     """Why somebody did something."""
 
-    note: Annotated[str, Field(max_length=NOTE_LENGTH, pattern=_NO_CONTROLS)] = ""
+    note: Annotated[str, Field(max_length=NOTE_LENGTH, pattern=NO_CONTROLS)] = ""
 
 
 class Reason(Request):

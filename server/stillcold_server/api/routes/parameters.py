@@ -1,6 +1,6 @@
 """Parameters that several routes take."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path, Query
 from pydantic import Field
@@ -15,3 +15,6 @@ NumberInPath = Annotated[int, Path(ge=1, lt=2**63)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 UserInPath = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f/]{1,64}$")]
 JobInPath = Annotated[str, Path(pattern=r"^[a-z0-9_-]{1,64}$")]
+RosterInPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+ChannelInPath = RosterInPath
+SeverityInPath = Annotated[Literal["critical", "warning", "info"], Path()]

@@ -5,6 +5,8 @@ from stillcold_server.console.routes import (
     alarms,
     alerts,
     audit,
+    calls,
+    duty,
     gateways,
     jobs,
     ledger,
@@ -32,4 +34,6 @@ ROUTERS = (
     audit.router,
     verification.router,
     security.router,
+    duty.router,
+    calls.router,
 )

@@ -1,0 +1,120 @@
+"""Handing a shift over."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, status
+from sqlalchemy import Connection, Row
+
+from stillcold_server.api.guard import IN_SCOPE, Actor, Caller, Watcher, account_behind
+from stillcold_server.api.login import log_in
+from stillcold_server.api.models.duty import HandoverAnswer, SignInBody, SignOutBody
+from stillcold_server.api.problems import Problem, not_found
+from stillcold_server.api.read.duty import handover_answer, rosters_in
+from stillcold_server.api.routes.parameters import NumberInPath
+from stillcold_server.api.services import Served, Services
+from stillcold_server.duty import handover as book
+from stillcold_server.people.sessions import close_session
+from stillcold_server.store.database import read, write
+from stillcold_server.store.schema import alert
+
+router = APIRouter(tags=["duty"])
+_MOST = 1000
+_STATUS = {"unknown_handover": 404, "signed_already": 409, "same_person": 409}
+
+
+@router.get("/handovers", dependencies=IN_SCOPE)
+def handovers(services: Served, who: Watcher, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[HandoverAnswer]:
+    """The newest first."""
+    with read(services.engine) as connection:
+        there = _rosters(connection, who)
+        found = [r for r in book.list_handovers(connection, _MOST) if _seen(r, there, who)]
+    return [handover_answer(row) for row in found[:limit]]
+
+
+@router.get("/handovers/{number}", dependencies=IN_SCOPE)
+def handover(services: Served, who: Watcher, number: NumberInPath) -> HandoverAnswer:
+    """One handover."""
+    return load(services, who, number)
+
+
+@router.post("/handovers", status_code=status.HTTP_201_CREATED, dependencies=IN_SCOPE)
+def sign_out(services: Served, who: Actor, given: SignOutBody) -> HandoverAnswer:
+    """Hand over what stands now, and sign it."""
+    now = services.now()
+    with services.acting(who, "handover.sign_out", given.roster or "", note=given.remark[:1000]) as connection:
+        if given.roster is not None and given.roster not in _rosters(connection, who):
+            raise not_found("roster", given.roster)
+        there = who.scope.site(alert.c.site)
+        number = book.sign_out(connection, given.roster, who.name, given.remark.strip(), now, there)
+    return load(services, who, number)
+
+
+@router.post("/handovers/{number}/accept", dependencies=IN_SCOPE)
+def sign_in(services: Served, who: Actor, number: NumberInPath, given: SignInBody) -> HandoverAnswer:
+    """Take over, and sign it: another person than who hands over."""
+    accept(services, who, number, given.remark)
+    return load(services, who, number)
+
+
+def accept(services: Services, who: Caller, number: int, remark: str) -> None:
+    """Sign a handover as who takes over.
+
+    Raises
+    ------
+    Problem
+    """
+    with services.acting(who, "handover.accept", str(number), note=remark[:1000]) as connection:
+        _check_seen(connection, who, number)
+        try:
+            book.sign_in(connection, number, who.name, remark.strip(), services.now())
+        except book.HandoverError as error:
+            raise Problem(_STATUS[error.reason], error.reason, str(error)) from error
+
+
+def accept_at_desk(
+    services: Services, beside: Caller, name: str, password: str, code: str, number: int, remark: str
+) -> None:
+    """Sign a handover with name, password and code, in the browser of who hands over; the session ends with it.
+
+    Raises
+    ------
+    Problem
+    """
+    token = log_in(services, name, password, beside.address, code).token
+    try:
+        account = account_behind(services, token)
+        if account is None or account.must_change or not account.may("act"):
+            raise Problem(403, "role", f"{name} may not take a shift over")
+        accept(services, Caller(account, token, beside.address), number, remark)
+    finally:
+        with write(services.engine) as connection:
+            close_session(connection, token)
+
+
+def load(services: Services, who: Caller, number: int) -> HandoverAnswer:
+    """One handover as it is sent.
+
+    Raises
+    ------
+    Problem
+    """
+    with read(services.engine) as connection:
+        return handover_answer(_check_seen(connection, who, number))
+
+
+def _check_seen(connection: Connection, who: Caller, number: int) -> Row[Any]:
+    try:
+        row = book.load_handover(connection, number)
+    except book.HandoverError as error:
+        raise not_found("handover", str(number)) from error
+    if not _seen(row, _rosters(connection, who), who):
+        raise not_found("handover", str(number))
+    return row
+
+
+def _rosters(connection: Connection, who: Caller) -> set[str]:
+    return {r.id for r in rosters_in(connection, who.scope)}
+
+
+def _seen(row: Row[Any], rosters: set[str], who: Caller) -> bool:
+    return who.scope.districts is None or row.roster in rosters or who.name in (row.outgoing, row.incoming)
