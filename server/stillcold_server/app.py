@@ -15,7 +15,7 @@ from stillcold_core.contract.messages import Status
 from stillcold_core.detect.findings import Finding
 from stillcold_server.alerts.delivery import Outbox
 from stillcold_server.alerts.pipeline import take
-from stillcold_server.alerts.senders import make_sender
+from stillcold_server.alerts.senders import make_sender, push_keys
 from stillcold_server.api.app import WebServer, create_app
 from stillcold_server.config import Config
 from stillcold_server.detection.ahead import Ahead
@@ -81,7 +81,7 @@ class Server:
         self.engine = open_database(config.database)
         prepare(self.engine)
         texts = load_texts()[config.language]
-        self.channels = channels_of({name: sender.addressed for name, sender in senders.items()})
+        self.channels = channels_of({name: s.addressed for name, s in senders.items()}, push_keys(senders))
         self._page = page_by(self.channels)
         self.outbox = Outbox(
             self.engine,

@@ -4,9 +4,11 @@ import { keepAges } from "./ages";
 import { drawCharts, refreshCharts } from "./charts";
 import { listenToKeys } from "./keys";
 import { follow } from "./live";
+import { offerPush } from "./push";
 import { soundAlarms } from "./sound";
 
 keepAges();
+offerPush();
 drawCharts(document);
 document.body.addEventListener("htmx:load", (event) => {
   drawCharts(event.target as HTMLElement);

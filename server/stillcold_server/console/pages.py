@@ -49,6 +49,7 @@ class Console:
             lstrip_blocks=True,
         )
         self._templates.filters["element_id"] = words.element_id
+        self._templates.filters["push_service"] = words.push_service
         self._templates.globals |= {
             "local_time": words.local_time, "figure": words.figure, "share": words.share, "iso": to_iso,
             "what": told.what, "named": told.named, "evidence": told.evidence, "wrong": wrong, "assets": self._assets,

@@ -1,7 +1,7 @@
 """Putting calls into the outbox: to every group, or to a person by one contact after the other."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
@@ -23,20 +23,23 @@ class Channels:
     """Those that reach a group and need no address."""
     personal: Sequence[str]
     """Those that need a person's address."""
+    push: Mapping[str, str] = field(default_factory=dict)
+    """Of those that reach a browser, the key that it subscribes to."""
 
 
 NO_CHANNELS = Channels((), ())
 
 
-def channels_of(addressed: Mapping[str, bool]) -> Channels:
-    """Of the configured channels, by whether each needs a person's address.
+def channels_of(addressed: Mapping[str, bool], push: Mapping[str, str]) -> Channels:
+    """Of the configured channels, by whether each needs a person's address; ``push``: see :class:`Channels`.
 
     Examples
     --------
-    >>> channels_of({"robot": False, "sms": True})
-    Channels(groups=('robot',), personal=('sms',))
+    >>> channels_of({"robot": False, "sms": True}, {})
+    Channels(groups=('robot',), personal=('sms',), push={})
     """
-    return Channels(tuple(c for c, a in addressed.items() if not a), tuple(c for c, a in addressed.items() if a))
+    groups, personal = (tuple(c for c, a in addressed.items() if a is wanted) for wanted in (False, True))
+    return Channels(groups, personal, push)
 
 
 def contacts_of(connection: Connection, name: str, channels: Channels) -> Sequence[Row[Any]]:

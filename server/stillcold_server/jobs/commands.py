@@ -50,7 +50,7 @@ def run_command(name: str, config_file: Path) -> None:
     """Do a job now, in this process. Exit code 1: it failed, or it is going on already."""
     config = load_config(config_file)
     engine = prepared(config)
-    channels = channels_of({c.id: make_sender(c).addressed for c in config.channel})
+    channels = channels_of({c.id: make_sender(c).addressed for c in config.channel}, {})
     context = JobContext(engine, config, lambda: time.time_ns() // 1_000_000, channels=channels)
     outcome = Runner(context, Metrics()).run_now(name)
     if outcome is None:

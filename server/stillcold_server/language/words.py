@@ -1,6 +1,8 @@
 """Times, lengths of time and figures in words."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import urlsplit
 
 from stillcold_server.language.texts import Texts
 
@@ -91,6 +93,20 @@ def element_id(name: str) -> str:
     'f1¦p1¦restart·power'
     """
     return name.translate({ord(":"): "¦", ord("."): "·"})
+
+
+def push_service(address: str) -> str:
+    """The host of the push service in a browser's subscription; empty where there is none.
+
+    Examples
+    --------
+    >>> push_service('{"endpoint": "https://push.example.org/send/abc"}'), push_service("13800000000")
+    ('push.example.org', '')
+    """
+    try:
+        return urlsplit(json.loads(address)["endpoint"]).hostname or ""
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return ""
 
 
 def plain(value: float, digits: int) -> str:

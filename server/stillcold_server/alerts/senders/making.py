@@ -40,3 +40,8 @@ def make_sender(channel: channels.Channel) -> Sender:
         When a file it names is missing, or a setting is none that can be used.
     """
     return _MAKERS[type(channel)](channel)
+
+
+def push_keys(senders: Mapping[str, Sender]) -> dict[str, str]:
+    """Of the channels that reach a browser, the key that it subscribes to."""
+    return {name: sender.public_key for name, sender in senders.items() if isinstance(sender, Push)}

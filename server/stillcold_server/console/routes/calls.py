@@ -34,7 +34,8 @@ def my_contacts(
         "contacts.html",
         who=who,
         contacts=contacts.my_contacts(services, who),
-        channels=services.channels.personal,
+        channels=[c for c in services.channels.personal if c not in services.channels.push],
+        push=services.channels.push,
         said=said if said in ("verified", "wrong", "sent") else "",
     )
 
