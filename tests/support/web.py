@@ -1,6 +1,7 @@
 """The web application, really served, and clients for it."""
 
 import socket
+import tempfile
 import threading
 from functools import cache
 from types import TracebackType
@@ -13,7 +14,7 @@ from sqlalchemy import Engine
 
 from stillcold_server.api.app import WebServer, create_app
 from stillcold_server.api.guard import COOKIE
-from stillcold_server.config import Config, Http
+from stillcold_server.config import Config, Http, People
 from stillcold_server.duty.reach import NO_CHANNELS, Channels
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
@@ -25,7 +26,8 @@ from support.waiting import LONG, wait_for
 
 PASSWORD = "three cold lines"
 API = "/api/v1"
-_CONFIG = Config(http=Http(host="127.0.0.1"))
+_KEYS = tempfile.TemporaryDirectory()
+_CONFIG = Config(http=Http(host="127.0.0.1"), people=People(key_file=f"{_KEYS.name}/people.key"))
 
 
 class Clock:
