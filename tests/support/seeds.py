@@ -1,6 +1,7 @@
 """Rows for every table of a database, whatever its version: made of what the database itself says of its columns."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -53,6 +54,8 @@ def _value(connection: Connection, column: Column[Any], number: int) -> object:
             return number
         case types.Float() | types.Numeric():
             return number + 0.5
+        case types.Date():
+            return date(2026, 1, number)
         case types.LargeBinary():
             return bytes([number]) * 32
         case JSON():
