@@ -52,6 +52,8 @@ def _value(connection: Connection, column: Column[Any], number: int) -> object:
             return False
         case types.Integer():
             return number
+        case types.Date():
+            return date(2027, 1, number)
         case types.Float() | types.Numeric():
             return number + 0.5
         case types.Date():
