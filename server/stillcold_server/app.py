@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,7 +77,8 @@ class Server:
         self.config = config
         self.metrics = Metrics()
         self.hub = Hub()
-        self._news = False  # whether detection has said something since consoles and channels were told
+        # Whether a thread has said something since it told consoles and channels: each tells what it has committed.
+        self._news = threading.local()
         senders = {channel.id: make_sender(channel) for channel in config.channel}
         self.engine = open_database(config.database)
         prepare(self.engine)
@@ -159,7 +161,7 @@ class Server:
         return Watchdog(self.engine, settings, url, alive=self._alive, channels=self.outbox.channels)
 
     def _alive(self) -> bool:
-        return self.outbox.alive and all(follower.alive for follower in self.followers)
+        return self.outbox.alive and self.jobs.alive and all(follower.alive for follower in self.followers)
 
     def _mirrors(self) -> list[Follower]:
         if self.config.influx is None:
@@ -173,7 +175,7 @@ class Server:
         now = _now()
         if take(connection, finding, now, self._page):
             self.metrics.alert(finding.kind, now / 1000 - finding.detected)
-        self._news = True
+        self._news.said = True
 
     def _judge_ahead(self, gateway: str, message: bytes) -> None:
         with write(self.engine) as connection:
@@ -181,8 +183,8 @@ class Server:
         self._judged()
 
     def _judged(self) -> None:
-        if self._news:
-            self._news = False
+        if getattr(self._news, "said", False):
+            self._news.said = False
             self.outbox.ring()
             self.hub.publish("alerts")
         self.hub.publish("lines")
@@ -196,7 +198,7 @@ class Server:
     def _stored(self) -> None:
         for follower in self.followers:
             follower.ring()
-        if self._news:  # a clone; where nothing but its fork came, detection has nothing to do
+        if getattr(self._news, "said", False):  # a clone; where nothing but its fork came, detection has nothing to do
             self._judged()
 
     def _status(self, gateway: str, status: Status) -> None:

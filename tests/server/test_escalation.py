@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, select, update
@@ -9,14 +10,17 @@ from sqlalchemy import Connection, Engine, select, update
 from stillcold_core.registry import Registry
 from stillcold_server.alerts import claims
 from stillcold_server.alerts.lifecycle import acknowledge, record
+from stillcold_server.config import Config
+from stillcold_server.duty.calling import call_on
 from stillcold_server.duty.contacts import ContactError, answer, save_contact, send_tests, working_channels
-from stillcold_server.duty.escalation import any_due, begin, failed, tick
+from stillcold_server.duty.escalation import LONGEST_PAUSE, any_due, begin, call_if_due, failed, tick
 from stillcold_server.duty.outlook import look_ahead
 from stillcold_server.duty.policy import DEFAULTS, BadPolicy, Step, calls_of, load_policy, save_policy
 from stillcold_server.duty.reach import Channels
 from stillcold_server.duty.roster import BadRoster, Roster, Shift
 from stillcold_server.duty.rosters import delete_roster, load_rosters, save_roster
-from stillcold_server.store.database import write
+from stillcold_server.jobs.model import JobContext
+from stillcold_server.store.database import read, write
 from stillcold_server.store.schema import contact, delivery, escalation, user
 from support.alerts import found
 
@@ -64,13 +68,18 @@ def calls(connection: Connection) -> list[tuple[int, str, str, str]]:
     return [(r.page, r.recipient, r.channel, r.detail if r.state == "skipped" else r.state) for r in rows]
 
 
-def tried(connection: Connection, channel: str, outcome: str) -> None:
+def waits(connection: Connection, channel: str) -> bool:
+    d = delivery.c
+    return connection.scalar(select(d.id).where(d.channel == channel, d.state == "waiting").limit(1)) is not None
+
+
+def tried(connection: Connection, channel: str, outcome: str, at: int = NOW) -> None:
     """The newest message of a channel comes to its end, with nothing left to try."""
     row = claims.claim(connection, channel, "me", NOW * 2, 100)[-1]
     if outcome == "delivered":
         claims.delivered(connection, row, NOW, "ok")
     elif claims.refused(connection, row, NOW, "no", final=True):
-        failed(connection, row, CHANNELS, NOW + 1000)
+        failed(connection, row, CHANNELS, at + 1000)
 
 
 @pytest.mark.requirement("duty.escalation")
@@ -131,6 +140,80 @@ def test_a_channel_that_fails_brings_the_next_contact_and_then_the_next_person(o
     tried(open_, "sms", "delivered")
     assert tick(open_, CHANNELS, NOW + 5 * MINUTE) == 0
     assert tick(open_, CHANNELS, NOW + 20 * MINUTE) == 1
+
+
+@pytest.mark.requirement("duty.somebody")
+def test_an_outage_of_every_channel_ends_no_calls(open_: Connection) -> None:
+    """Whoever is on duty alone, and is not reached for half a minute, is called again until it works."""
+    save_roster(open_, roster({"first": ["li"]}, supervisor=None))
+    raised(open_)
+    at, names = NOW, []
+    for _ in range(8):
+        while open_.scalar(select(delivery.c.id).where(delivery.c.state == "waiting", delivery.c.recipient != "")):
+            for channel in ("sms", "mail"):
+                if waits(open_, channel):
+                    tried(open_, channel, "refused", at)
+        at = open_.scalar(select(escalation.c.due_at)) or 0
+        assert tick(open_, CHANNELS, at - 1) == 0
+        assert tick(open_, CHANNELS, at) == 1
+        names.append(calls(open_)[-1][1:])
+    assert names == [("li", "sms", "waiting")] * 8
+    assert 8 * MINUTE < at - NOW < 8 * LONGEST_PAUSE * MINUTE
+
+
+@pytest.mark.requirement("duty.somebody")
+def test_in_a_gap_everybody_on_the_roster_is_called_and_later_whoever_is_on_then(open_: Connection) -> None:
+    day = Shift("day", 480, 600, "all", {"first": ["li", "wang"]})
+    save_roster(open_, Roster("r", "R", None, 480, True, 1, date(2027, 1, 1), None, [day]))
+    evening = NOW + 12 * 60 * MINUTE
+    raised(open_, evening)
+    called = [(name, channel) for _, name, channel, state in calls(open_) if state == "waiting"]
+    assert called == [("", "robot"), ("li", "sms"), ("wang", "sms")]
+    at = open_.scalar(select(escalation.c.due_at)) or 0
+    assert evening < at <= evening + LONGEST_PAUSE * MINUTE
+    tick(open_, CHANNELS, NOW + 24 * 60 * MINUTE)
+    assert calls(open_)[-1][1:] == ("wang", "sms", "waiting"), "the day after it is her turn"
+
+
+@pytest.mark.requirement("duty.somebody")
+def test_without_a_roster_and_groups_whoever_may_act_is_called(open_: Connection) -> None:
+    delete_roster(open_, "r")
+    open_.execute(update(user).where(user.c.name == "wang").values(roles=["inspector"]))
+    open_.execute(update(user).where(user.c.name == "zhao").values(districts=["elsewhere"]))
+    finding = found()
+    record(open_, finding, NOW)
+    begin(open_, finding.id, Channels((), CHANNELS.personal), NOW)
+    assert calls(open_) == [(0, "li", "sms", "waiting")]
+
+
+@pytest.mark.requirement("duty.clock-set-back")
+def test_a_clock_that_is_set_back_delays_no_call_by_more_than_the_longest_wait(open_: Connection) -> None:
+    raised(open_)
+    earlier = NOW - 24 * 60 * MINUTE
+    assert tick(open_, CHANNELS, earlier) == 1
+    assert tick(open_, CHANNELS, earlier) == 0, "and then as ever"
+    assert [r.recipient for r in claims.claim(open_, "sms", "me", earlier, 9)] == ["li", "li"], "what waits is sent"
+
+
+@pytest.mark.requirement("duty.escalation")
+def test_a_call_that_cannot_be_made_stops_no_other(
+    engine: Engine, open_: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, sound = raised(open_), raised(open_, began=200.0)
+    open_.commit()
+
+    def go(connection: Connection, alert_id: str, *args: Any) -> bool:
+        if alert_id == broken:
+            raise OSError("broken")
+        return call_if_due(connection, alert_id, *args)
+
+    monkeypatch.setattr("stillcold_server.duty.calling.call_if_due", go)
+    with pytest.raises(OSError, match="broken"):
+        call_on(JobContext(engine, Config(), lambda: NOW + 5 * MINUTE, channels=CHANNELS), 0)
+    with read(engine) as connection:
+        assert connection.scalar(select(escalation.c.page).where(escalation.c.alert == sound)) == 2
+    with write(engine) as connection:
+        assert not call_if_due(connection, sound, CHANNELS, NOW + 5 * MINUTE), "another server was faster"
 
 
 def test_without_a_roster_every_group_is_told_and_nobody_called(open_: Connection) -> None:

@@ -225,9 +225,11 @@ def test_a_grid_outage_inhibits_silence_over_the_site_and_nothing_else(desk: Des
     desk.take(outage, silent, restart)
     assert desk.flag(silent)[2] == "grid_outage"
     assert desk.paged == [restart.id]  # an outage is for information
+    assert desk.flag(outage)[0] == "acknowledged", "nobody is asked to look"
     desk.take(found("quality.outage", ended=T0 + HOUR, severity="info"), now=T0 + HOUR)
     desk.review(T0 + HOUR)
     assert desk.paged == [restart.id, silent.id]
+    assert desk.flag(outage)[0] == "normal", "and it closes by itself"
 
 
 @pytest.mark.requirement("delivery.joined-incident")

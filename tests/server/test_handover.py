@@ -21,8 +21,9 @@ from stillcold_server.duty.handover import HandoverError, broken, list_handovers
 from stillcold_server.duty.roster import Roster, Shift, midnight
 from stillcold_server.duty.rosters import load_rosters, people_on, save_roster
 from stillcold_server.duty.watchdog import BEHIND_MS, Watchdog
+from stillcold_server.silence.listening import FRESH_MS, note_listening
 from stillcold_server.store.database import write
-from stillcold_server.store.schema import delivery, handover, user
+from stillcold_server.store.schema import delivery, escalation, handover, listener, user
 from support import WebhookReceiver
 from support.alerts import raise_alert
 
@@ -128,6 +129,9 @@ def test_the_dead_mans_switch_hears_of_a_server_that_tells_officers_and_of_no_ot
 ) -> None:
     alive = True
     dog = Watchdog(people, Settings("", 60), webhook.url, alive=lambda: alive, channels=["hook"])
+    with write(people) as connection:
+        note_listening(connection, "one", NOW, NOW + BEHIND_MS)
+        note_listening(connection, "two", NOW, NOW)
     assert dog.beat(NOW)
     assert len(webhook.requests) == 1
     raise_alert(people, ["hook"], now=NOW)
@@ -136,9 +140,25 @@ def test_the_dead_mans_switch_hears_of_a_server_that_tells_officers_and_of_no_ot
     with write(people) as connection:
         connection.execute(update(delivery).values(channel="gone"))
     assert dog.beat(NOW + BEHIND_MS + 1), "it waits for a channel that is configured no more"
+    with write(people) as connection:
+        connection.execute(update(delivery).values(state="failed"))
+    assert dog.beat(NOW + BEHIND_MS)
+    assert not dog.beat(NOW + BEHIND_MS + 1), "it has reached nobody"
+    with write(people) as connection:
+        connection.execute(update(delivery).values(state="delivered"))
+        connection.execute(update(escalation).values(due_at=NOW))
+    assert dog.beat(NOW + BEHIND_MS)
+    assert not dog.beat(NOW + BEHIND_MS + 1), "the next call is not made"
+    with write(people) as connection:
+        connection.execute(update(escalation).values(state="stopped"))
     alive = False
     assert not dog.beat(NOW)
     alive = True
-    assert len(webhook.requests) == 3
+    with write(people) as connection:
+        connection.execute(update(listener).values(seen=NOW - FRESH_MS))
+    assert not dog.beat(NOW), "nobody hears the gateways"
+    with write(people) as connection:
+        note_listening(connection, "one", NOW, NOW)
+    assert len(webhook.requests) == 5
     webhook.status = 500
     assert not dog.beat(NOW), "the switch has not taken it"

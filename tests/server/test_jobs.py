@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from click.testing import CliRunner
 from sqlalchemy import Engine, select, update
@@ -104,6 +105,27 @@ def test_what_was_missed_is_caught_up(engine: Engine, *, each: bool) -> None:
     with read(engine) as connection:
         coming = connection.execute(select(scheduler_job.c.next_run_time)).scalar_one()
     assert coming * 1000 - done[-1] == pytest.approx(MINUTE, abs=1)
+
+
+@pytest.mark.requirement("jobs.clock-set-back")
+def test_jobs_go_on_when_the_clock_is_set_back(engine: Engine) -> None:
+    """Those of an interval at once, though their times to come were done already; others when they are due next."""
+    done: list[int] = []
+    jobs = every_minute(noted(done)), Job("daily", CronTrigger(hour=2, timezone="Asia/Shanghai"), noted([]))
+    with running(runner(engine, *jobs)):
+        pass
+    gone_for(engine, -72 * 60)
+    with write(engine) as connection:
+        values = {"state": "running", "attempts": 1, "server": "x", "until": wall() + 1000 * MINUTE}
+        enqueue(connection, jobs[0], [1], 0)
+        connection.execute(update(job_run).values(values))
+    with running(runner(engine, *jobs)):
+        wait_for(lambda: [r.state for r in runs(engine)] == ["done", "done"], what="the run")
+    assert done[0] == 1
+    with read(engine) as connection:
+        coming = dict(connection.execute(select(scheduler_job.c.id, scheduler_job.c.next_run_time)).all())
+    assert coming["tick"] < time.time() + 61
+    assert coming["daily"] < time.time() + 86_401
 
 
 @pytest.mark.requirement("jobs.once")

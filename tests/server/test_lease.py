@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from stillcold_core.registry import Registry
 from stillcold_server.followers import Follower, Stored
 from stillcold_server.store.database import write
-from stillcold_server.store.lease import SECONDS, Lease, LeaseLost, hold, new_owner
+from stillcold_server.store.lease import LONGEST_MS, SECONDS, Lease, LeaseLost, hold, new_owner
 from support.gateway import SignedGateway
 from support.story import START, feed, restart_story
 from support.waiting import wait_for
@@ -51,6 +51,16 @@ def test_whoever_has_lost_it_cannot_commit(engine: Engine) -> None:
     assert not frozen.mine(engine)
     with write(engine) as connection:
         other.keep(connection)
+
+
+@pytest.mark.requirement("store.lease")
+def test_a_lease_of_before_the_clock_was_set_back_binds_nobody(engine: Engine) -> None:
+    clock = Clock(1_000_000_000)
+    gone, other = Lease("work", OTHER, clock), Lease("work", "here/1/a", clock)
+    assert gone.mine(engine)
+    clock.now -= LONGEST_MS
+    assert other.mine(engine)
+    assert not gone.mine(engine), "it asks, although its lease would last"
 
 
 @pytest.mark.requirement("store.lease")

@@ -14,7 +14,7 @@ from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.silence.check import look
-from stillcold_server.silence.listening import EVERY, FRESH_MS, Listening, note_listening
+from stillcold_server.silence.listening import EVERY, FRESH_MS, Listening, listening_since, note_listening
 from stillcold_server.silence.outage import MEASURED_MS
 from stillcold_server.silence.points import LEAST
 from stillcold_server.store import rollups, schema
@@ -147,6 +147,25 @@ def test_a_server_notes_since_when_it_listens_and_health_says_so(web: Web) -> No
     ears.note()
     (listener,) = get(client, "/health")["listeners"]
     assert (listener["since"], listener["listens"]) == ("2027-01-15T08:00:25.000Z", True)
+
+
+@pytest.mark.requirement("silence.own-ears")
+@pytest.mark.parametrize("leap", [3_600_000, -3_600_000])
+def test_a_server_that_was_frozen_or_whose_clock_was_set_listens_anew(office: Office, leap: int) -> None:
+    """Nobody is silent for it at once, and whoever is silent from then on is told."""
+    clock = [T0]
+    ears = Listening(office.engine, "one", lambda: True, lambda: clock[0])
+    ears.note()
+    clock[0] += leap
+    ears.note()
+    with read(office.engine) as connection:
+        since = listening_since(connection, clock[0])
+    assert since == clock[0]
+    office.since = since
+    office.look(clock[0] + 2 * BEAT)
+    assert office.alerts() == {}
+    office.look(clock[0] + 3 * BEAT)
+    assert list(office.alerts()) == ["f1 silence.gateway"]
 
 
 def send(engine: Engine, gateway: SignedGateway, samples: Sequence[Sample], now: int) -> None:

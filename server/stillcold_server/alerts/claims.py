@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from stillcold_server.store.clock import database_clock
-from stillcold_server.store.lease import SECONDS
+from stillcold_server.store.lease import LONGEST_MS, SECONDS
 from stillcold_server.store.schema import delivery, delivery_try
 
 BACK_OFF: Sequence[float] = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0)
@@ -123,9 +123,12 @@ def key_of(row: Row[Any]) -> str:
 
 
 def _due(connection: Connection, channel: str, now: int) -> Select[Any]:
-    d = delivery.c
-    left = and_(d.state == "sending", d.until < database_clock(connection))
-    return select(delivery).where(d.channel == channel, or_(and_(d.state == "waiting", d.due_at <= now), left))
+    d, clock = delivery.c, database_clock(connection)
+    left = and_(d.state == "sending", or_(d.until < clock, d.until > clock + LONGEST_MS))
+    # What is due later than any pause is long was put there before the clock was set back.
+    person = and_(d.recipient != "", d.due_at > now + 2 * round(PATIENCE * 1000))
+    due_ = or_(d.due_at <= now, person, d.due_at > now + 2 * round(BACK_OFF[-1] * 1000))
+    return select(delivery).where(d.channel == channel, or_(and_(d.state == "waiting", due_), left))
 
 
 def _take(connection: Connection, row: Row[Any], owner: str, lease: float) -> bool:

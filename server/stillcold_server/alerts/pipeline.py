@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from stillcold_core.detect.findings import Finding
-from stillcold_server.alerts.lifecycle import SYSTEM, WAITING, find, move, record, when_over, write_entry
+from stillcold_server.alerts.lifecycle import SYSTEM, WAITING, find, latches, move, record, when_over, write_entry
 from stillcold_server.alerts.stages import FLAG_OF, Flag, Held, Situation, Stage, held
 from stillcold_server.store.schema import alert
 
@@ -52,8 +52,12 @@ def pass_on(connection: Connection, row: Row[Any], now: int, page: Page) -> None
     connection.execute(update(alert).where(alert.c.id == row.id).values(values))
     if quiet is None:
         page(connection, row.id, now)
+        return
+    stage, why = quiet
+    if row.severity == "info" and not latches(row.kind):  # it asks nobody, and closes by itself
+        state = "acknowledged" if row.ended is None else "normal"
+        move(connection, row, state, stage.name, actor=SYSTEM, reason=why.reason, note="", now=now)
     else:
-        stage, why = quiet
         write_entry(connection, row.id, stage.name, actor=SYSTEM, reason=why.reason, note="", now=now)
 
 

@@ -4,22 +4,30 @@ The first call is put into the outbox by the transaction that raises the alert; 
 Servers that tick at once do nothing twice: only one of them moves an alert's row on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, func, or_, select, update
 
 from stillcold_server.alerts.lifecycle import WAITING
 from stillcold_server.alerts.pipeline import Page
-from stillcold_server.duty.policy import Call, calls_of, load_policy
+from stillcold_server.duty.anybody import call_anybody
+from stillcold_server.duty.policy import Call, Step, calls_of, load_policy
 from stillcold_server.duty.reach import Channels, call_groups, call_otherwise, call_person, note_uncalled
+from stillcold_server.duty.roster import Roster
 from stillcold_server.duty.rosters import people_on, roster_for_line
 from stillcold_server.store.database import upsert
 from stillcold_server.store.schema import alert, delivery, escalation
 
+LONGEST_PAUSE = 30
+"""Minutes between two rounds of calls for an alert that has reached nobody, at most."""
+_MINUTE = 60_000
+
 
 def begin(connection: Connection, alert_id: str, channels: Channels, now: int) -> None:
     """Make the first call for an alert: to every group, and to who is on duty where there is a roster.
+
+    Where there is neither a roster nor a group, whoever may act on the alert is called.
 
     An alert that is told again, because what held it back has ended, begins again.
 
@@ -34,7 +42,7 @@ def begin(connection: Connection, alert_id: str, channels: Channels, now: int) -
     page = 0 if last is None else last + 1
     told = call_groups(connection, alert_id, page, channels, now)
     line = connection.execute(select(alert.c.line).where(alert.c.id == alert_id)).scalar_one()
-    if roster_for_line(connection, line) is not None:
+    if roster_for_line(connection, line) is not None or (channels.personal and not told):
         row = {"alert": alert_id, "page": page, "step": 0, "due_at": now, "state": "running", "reason": ""}
         upsert(connection, escalation, [row])
         _go_on(connection, alert_id, channels, now, told=told)
@@ -47,13 +55,24 @@ def page_by(channels: Channels) -> Page:
 
 def tick(connection: Connection, channels: Channels, now: int) -> int:
     """Make every call that is due; for how many alerts somebody was called."""
-    due = connection.scalars(_due(now).order_by(escalation.c.due_at, escalation.c.alert)).all()
-    return sum(_go_on(connection, alert_id, channels, now) for alert_id in due)
+    return sum(_go_on(connection, alert_id, channels, now) for alert_id in due_alerts(connection, now))
+
+
+def due_alerts(connection: Connection, now: int) -> Sequence[str]:
+    """Alerts whose next call is due, the oldest first; reads only."""
+    due = _due(now, load_policy(connection))
+    return connection.scalars(due.order_by(escalation.c.due_at, escalation.c.alert)).all()
+
+
+def call_if_due(connection: Connection, alert_id: str, channels: Channels, now: int) -> bool:
+    """Make the next call for an alert, unless another server has meanwhile; whether somebody was called."""
+    due = _due(now, load_policy(connection)).where(escalation.c.alert == alert_id)
+    return connection.scalar(due) is not None and _go_on(connection, alert_id, channels, now)
 
 
 def any_due(connection: Connection, now: int) -> bool:
     """Whether :func:`tick` has anything to do; reads only."""
-    return connection.scalar(_due(now).limit(1)) is not None
+    return bool(due_alerts(connection, now))
 
 
 def failed(connection: Connection, lost: Row[Any], channels: Channels, now: int) -> None:
@@ -63,20 +82,28 @@ def failed(connection: Connection, lost: Row[Any], channels: Channels, now: int)
     if call_otherwise(connection, lost, channels, now) or _hopeful(connection, lost):
         return
     row = _load(connection, lost.alert)
-    if row is None or row.page != lost.page + 1 or row.state != "running":
+    if row is None or row.page != lost.page + 1 or row.state == "stopped" or row.step == 0:
         return
     targets = [call.target for call in _calls(connection, row)]
     gone = targets[row.step - 1 : row.step]
     other = next((i for i in range(row.step, len(targets)) if targets[i] not in gone), None)
-    if other is not None and _move(connection, row, step=other, due_at=now):
-        _go_on(connection, lost.alert, channels, now)
+    if other is not None and row.state == "running":
+        if _move(connection, row, step=other, due_at=now):
+            _go_on(connection, lost.alert, channels, now)
+    elif not _reached(connection, row):
+        _move(connection, row, **_another_round(row.page, now))
 
 
-def _due(now: int) -> Select[Any]:
-    """What is shown and whose next call is due: a hidden alert is held until it is shown again."""
+def _due(now: int, policy: Mapping[str, Sequence[Step]]) -> Select[Any]:
+    """What is shown and whose next call is due: a hidden alert is held until it is shown again.
+
+    A call that is due later than any can be was put there before the clock was set back, and is due too.
+    """
     e = escalation.c
+    longest = max([LONGEST_PAUSE, *(step.minutes for steps in policy.values() for step in steps)])
     shown = select(e.alert).join(alert, alert.c.id == e.alert)
-    return shown.where(e.state == "running", e.due_at <= now, alert.c.stage == "")
+    due = or_(e.due_at <= now, e.due_at > now + longest * _MINUTE)
+    return shown.where(e.state == "running", due, alert.c.stage == "")
 
 
 def _go_on(connection: Connection, alert_id: str, channels: Channels, now: int, *, told: bool = False) -> bool:
@@ -87,8 +114,8 @@ def _go_on(connection: Connection, alert_id: str, channels: Channels, now: int, 
     if row.alert_state not in WAITING:
         _move(connection, row, state="stopped", reason="acknowledged")
         return False
-    calls, roster = _calls(connection, row), roster_for_line(connection, row.line)
-    people = people_on(connection, roster, now) if roster else {}
+    roster = roster_for_line(connection, row.line)
+    calls, people = (_calls(connection, row), people_on(connection, roster, now)) if roster else ([], {})
     if not _move(connection, row, due_at=now):
         return False  # another server makes this call
     for i, call in enumerate(calls[row.step :]):
@@ -96,8 +123,25 @@ def _go_on(connection: Connection, alert_id: str, channels: Channels, now: int, 
         if _call(connection, alert_id, page, people.get(call.target), channels, now, told=told and i == 0):
             _set(connection, alert_id, page=page + 1, **_after(calls, row.step + i, now))
             return True
-    _set(connection, alert_id, page=row.page + len(calls), state="exhausted", reason="nobody_left")
-    return False
+    return _call_any(connection, row, row.page + len(calls[row.step :]), roster, channels, now)
+
+
+def _call_any(
+    connection: Connection, row: Row[Any], page: int, roster: Roster | None, channels: Channels, now: int
+) -> bool:
+    """Nobody is left whom the policy names: unless somebody was reached before, anybody is called, and again later."""
+    if row.step and _reached(connection, row):
+        _set(connection, row.alert, page=page, state="exhausted", reason="nobody_left")
+        return False
+    called = call_anybody(connection, row.alert, page, roster, channels, now)
+    _set(connection, row.alert, page=page + 1, **_another_round(page, now))
+    return called
+
+
+def _another_round(page: int, now: int) -> dict[str, Any]:
+    """The calls begin again, after a pause that grows with the calls that were made."""
+    pause = min(page + 1, LONGEST_PAUSE) * _MINUTE
+    return {"step": 0, "due_at": now + pause, "state": "running", "reason": "nobody_reached"}
 
 
 def _call(
@@ -128,6 +172,15 @@ def _hopeful(connection: Connection, row: Row[Any]) -> bool:
     same = (d.alert == row.alert) & (d.page == row.page) & (d.recipient == row.recipient)
     hopeful = d.state.in_(("waiting", "sending", "delivered"))
     return connection.scalar(select(d.id).where(same, hopeful).limit(1)) is not None
+
+
+def _reached(connection: Connection, row: Row[Any]) -> bool:
+    """Whether a person was reached since the alert was told last, or may still be."""
+    d = delivery.c
+    since = select(alert.c.paged_at).where(alert.c.id == row.alert).scalar_subquery()
+    person = (d.alert == row.alert) & (d.recipient != "") & (d.created_at >= func.coalesce(since, 0))
+    hopeful = d.state.in_(("waiting", "sending", "delivered"))
+    return connection.scalar(select(d.id).where(person, hopeful).limit(1)) is not None
 
 
 def _load(connection: Connection, alert_id: str) -> Row[Any] | None:

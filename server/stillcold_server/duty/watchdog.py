@@ -9,21 +9,27 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, Select, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from stillcold_core.files import BadFile
+from stillcold_server.alerts.lifecycle import WAITING
 from stillcold_server.config import Watchdog as Settings
 from stillcold_server.followers import position
+from stillcold_server.silence.listening import EVERY, listening_since
 from stillcold_server.store.database import read
-from stillcold_server.store.schema import batch, delivery
+from stillcold_server.store.schema import alert, batch, delivery, escalation
 
 log = logging.getLogger(__name__)
 BEHIND_MS = 120_000
-"""Detection, or a delivery that is due, is stuck when it is so far behind."""
+"""Detection, a delivery or a call that is due, is stuck when it is so far behind; an alert has reached nobody then."""
+_TRIES = 5
+"""After which a channel that has not taken a message is counted as failing: some 20 s."""
 _TIMEOUT = 10.0
+_FIRST = 3 * EVERY  # s after which a server that has just started listens
 
 
 class Watchdog:
@@ -83,9 +89,10 @@ class Watchdog:
         return answer.is_success
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        wait = min(_FIRST, self._every)
+        while not self._stopping.wait(wait):
             self.beat(time.time_ns() // 1_000_000)
-            self._stopping.wait(self._every)
+            wait = self._every
 
 
 def read_url(path: str) -> str:
@@ -108,7 +115,24 @@ def trouble(connection: Connection, channels: Sequence[str], now: int) -> str:
     """What keeps an alert from an officer; empty where nothing does. ``now`` in ms."""
     waits = select(func.min(batch.c.received_at)).where(batch.c.id > position(connection, "detection"))
     due = select(func.min(delivery.c.due_at)).where(delivery.c.state == "waiting", delivery.c.channel.in_(channels))
-    for what, oldest in (("detection", connection.scalar(waits)), ("the outbox", connection.scalar(due))):
+    e = escalation.c
+    shown = select(func.min(e.due_at)).join(alert, alert.c.id == e.alert)
+    calls = shown.where(e.state == "running", alert.c.stage == "")
+    if listening_since(connection, now) is None:
+        return "nobody listens to the gateways"
+    for what, query in (("detection", waits), ("the outbox", due), ("the next call", calls)):
+        oldest = connection.scalar(query)
         if oldest is not None and now - oldest > BEHIND_MS:
             return f"{what} is {(now - oldest) // 1000} s behind"
-    return ""
+    lost = connection.scalar(_reached_nobody(now))
+    return f"alert {lost} has reached nobody" if lost else ""
+
+
+def _reached_nobody(now: int) -> Select[Any]:
+    """An alert that was told a while ago, that nobody has acknowledged, and that no channel has taken."""
+    a, d = alert.c, delivery.c
+    told = select(a.id).where(a.state.in_(WAITING), a.stage == "", a.paged_at < now - BEHIND_MS)
+    since = (d.alert == a.id) & (d.created_at >= a.paged_at)
+    taken = select(d.id).where(since, d.state == "delivered").exists()
+    refused = select(d.id).where(since, or_(d.state == "failed", d.attempts >= _TRIES)).exists()
+    return told.where(refused, ~taken).limit(1)

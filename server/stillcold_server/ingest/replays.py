@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, Engine, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from stillcold_core.contract.messages import MOST_RANGES, ReplayRequest
 from stillcold_server.store import schema
@@ -101,8 +101,8 @@ class Replays:
         while not self._stopping.wait(_IDLE):
             try:
                 self.send()
-            except OperationalError as error:
-                log.error("the database does not say what to ask for again, trying again: %s", error.orig)
+            except SQLAlchemyError as error:
+                log.error("the database does not say what to ask for again, trying again: %s", error)
 
     def _waiting(self) -> dict[tuple[str, bytes], list[tuple[int, int, int]]]:
         r, g = schema.replay.c, schema.gateway.c

@@ -7,12 +7,13 @@ the same transaction that moves the next time on, so that a hard exit at any mom
 import logging
 import pickle
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.executors.base import BaseExecutor
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import Connection, Engine, select, update
 
 from stillcold_server.jobs.model import Job
@@ -23,6 +24,7 @@ from stillcold_server.store.schema import scheduler_job
 
 log = logging.getLogger(__name__)
 _RETRY = 5.0  # s until the next look after the database did not answer
+_APART = timedelta(minutes=1)  # that the clocks of two servers may be apart
 
 
 class Clockwork:
@@ -120,12 +122,23 @@ class _Store(SQLAlchemyJobStore):  # type: ignore[misc]
 
 
 class _Scheduler(BackgroundScheduler):  # type: ignore[misc]
-    """Goes on when the database does not answer."""
+    """Goes on when the database does not answer, and when the clock is set back."""
 
     def _process_jobs(self) -> float | None:
         try:
+            self._pull_back()
             wait: float | None = super()._process_jobs()
         except Exception:
             log.exception("what is due cannot be put in line, trying again")
             return _RETRY
         return wait
+
+    def _pull_back(self) -> None:
+        """Jobs that are due later than they can be were put there before the clock was set back: they would rest."""
+        now = datetime.now(UTC)
+        for job in self.get_jobs():
+            latest = job.trigger.get_next_fire_time(now, now)
+            if job.next_run_time and latest and job.next_run_time > latest + _APART:
+                log.warning("the clock was set back: job %s is due anew", job.id)
+                # Of an interval the times to come may have been done already, before the clock was set.
+                job.modify(next_run_time=now if isinstance(job.trigger, IntervalTrigger) else latest)

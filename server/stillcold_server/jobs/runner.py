@@ -50,6 +50,11 @@ class Runner:
             threading.Thread(target=self._renew_leases, name="jobs-leases", daemon=True),
         ]
 
+    @property
+    def alive(self) -> bool:
+        """Whether runs are taken."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def start(self) -> None:
         """Begin; what was missed is caught up."""
         self._clockwork.start()

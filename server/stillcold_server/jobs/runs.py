@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 
 from stillcold_server.jobs.model import Job
 from stillcold_server.store.database import insert_missing
+from stillcold_server.store.lease import LONGEST_MS
 from stillcold_server.store.schema import job_run
 
 LEASE = 60_000
@@ -113,8 +114,10 @@ def last_done(connection: Connection) -> dict[str, int]:
 
 def _takeable(jobs: Collection[str], now: int) -> Any:
     other = job_run.alias()
-    going_on = select(other.c.job).where(other.c.job == _t.job, other.c.state == "running", other.c.until > now)
-    waits = or_(and_(_t.state == "waiting", _t.try_at <= now), and_(_t.state == "running", _t.until <= now))
+    held = other.c.until.between(now + 1, now + LONGEST_MS)
+    going_on = select(other.c.job).where(other.c.job == _t.job, other.c.state == "running", held)
+    left = and_(_t.state == "running", ~_t.until.between(now + 1, now + LONGEST_MS))
+    waits = or_(and_(_t.state == "waiting", _t.try_at <= now), left)
     return and_(waits, _t.job.in_(jobs), ~going_on.correlate(job_run).exists())
 
 

@@ -73,7 +73,8 @@ def heard_gateways(connection: Connection, since: int, now: int) -> list[Heard]:
     return [
         Heard(
             row.id, places[row.id], row.heard_at, row.heartbeat, row.status == "offline",
-            (now - max(row.heard_at, since)) / 1000,
+            # Heard in the future: before the clock was set back.
+            (now - (since if row.heard_at > now else max(row.heard_at, since))) / 1000,
         )
         for row in connection.execute(believed.order_by(g.id))
         if row.id in places

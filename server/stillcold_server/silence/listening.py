@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from stillcold_server.store.database import upsert, write
 from stillcold_server.store.schema import listener
@@ -39,6 +39,7 @@ class Listening:
     def __init__(self, engine: Engine, server: str, connected: Callable[[], bool], now: Callable[[], int]) -> None:
         self._engine, self._server, self._connected, self._now = engine, server, connected, now
         self._since: int | None = None
+        self._noted = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="listening", daemon=True)
 
@@ -52,12 +53,18 @@ class Listening:
         self._thread.join()
 
     def note(self) -> None:
-        """Write down since when the server has been connected; nothing while it is not."""
+        """Write down since when the server has been connected; nothing while it is not.
+
+        It begins anew after a break, be it that the process was frozen or that the clock was set: what is longer ago by
+        the clock was not listened to.
+        """
         if not self._connected():
             self._since = None
             return
         now = self._now()
-        self._since = now if self._since is None else self._since
+        if self._since is None or not 0 <= now - self._noted < FRESH_MS:
+            self._since = now
+        self._noted = now
         with write(self._engine) as connection:
             note_listening(connection, self._server, self._since, now)
 
@@ -65,9 +72,9 @@ class Listening:
         while not self._stopping.wait(EVERY):
             try:
                 self.note()
-            except OperationalError as error:
+            except SQLAlchemyError as error:
                 self._since = None  # what came meanwhile could not be stored either
-                log.error("the database does not take that this server listens: %s", error.orig)
+                log.error("the database does not take that this server listens: %s", error)
 
 
 def note_listening(connection: Connection, server: str, since: int, now: int) -> None:
@@ -78,4 +85,5 @@ def note_listening(connection: Connection, server: str, since: int, now: int) ->
 def listening_since(connection: Connection, now: int) -> int | None:
     """Since when (ms) some server has been listening without a break; None where none does now."""
     t = listener.c
-    return min(connection.scalars(select(t.since).where(t.seen > now - FRESH_MS)), default=None)
+    fresh = t.seen.between(now - FRESH_MS + 1, now + FRESH_MS)
+    return min(connection.scalars(select(t.since).where(fresh)), default=None)

@@ -24,6 +24,8 @@ from stillcold_server.store.schema import lease
 
 SECONDS = 15.0
 """Of a lease: how long work rests when its owner's machine is gone."""
+LONGEST_MS = 600_000
+"""No lease ends so much later: one that does was given before the clock was set back, and binds nobody."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PROCESSES = Path("/proc/self/ns/pid")  # two containers do not see each other's
 
@@ -60,7 +62,7 @@ def hold(connection: Connection, name: str, owner: str, now: int, seconds: float
     """
     until = now + round(seconds * 1000)
     row = connection.execute(select(lease).where(lease.c.name == name)).one_or_none()
-    if row is not None and row.owner != owner and row.until > now and not is_gone(row.owner):
+    if row is not None and row.owner != owner and now < row.until <= now + LONGEST_MS and not is_gone(row.owner):
         return False
     upsert(connection, lease, [{"name": name, "owner": owner, "until": until}])  # one transaction at a time writes
     return True
@@ -92,7 +94,7 @@ class Lease:
     def mine(self, engine: Engine) -> bool:
         """Whether the work is ours; the database is asked when half of the time has passed."""
         now = self._now()
-        if self._until - now < SECONDS * 500:
+        if not SECONDS * 500 <= self._until - now <= SECONDS * 1000:  # more: the clock was set back
             with write(engine) as connection:
                 held = hold(connection, self._name, self._owner, now)
             self._until = now + round(SECONDS * 1000) if held else 0

@@ -3,7 +3,7 @@
 from stillcold_server.jobs.model import JobContext
 from stillcold_server.store.database import read, write
 from stillcold_server.verification.attesting import attest
-from stillcold_server.verification.procedure import decide, progress, running
+from stillcold_server.verification.procedure import Refused, decide, progress, running
 from stillcold_server.verification.signer import NoKey, signer_of
 
 SYSTEM = "system"
@@ -25,7 +25,10 @@ def decide_observations(context: JobContext, _due: int) -> str:
     with read(context.engine) as connection:
         ready = [o.id for o in running(connection) if now >= o.end and progress(connection, o, now).ready]
     for number in ready:
-        with write(context.engine) as connection:
-            decide(connection, signer_of(context.config), number, SYSTEM, now)
+        try:
+            with write(context.engine) as connection:
+                decide(connection, signer_of(context.config), number, SYSTEM, now)
+        except Refused:  # an inspector has ended it meanwhile
+            continue
         decided += 1
     return f"decided {decided} observations"
