@@ -56,7 +56,7 @@ def test_the_first_start_makes_an_administrator_and_only_the_first(engine: Engin
         ("zhang", "system_admin+security_admin", None, "apart"),
         ("zhang", "security_admin+audit_admin", None, "apart"),
         ("zhang", "duty_officer+audit_admin", None, "apart"),
-        ("taken", ["bureau_energy"], None, "exists"),
+        ("taken", "bureau_energy", None, "exists"),
         ("zhang", "bureau_energy", "short", "short"),
         ("zhang", "bureau_energy", "x" * 201, "long"),
         ("zhang", "bureau_energy", "aaaaaaaaaaaa", "simple"),
