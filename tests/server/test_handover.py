@@ -1,10 +1,13 @@
 """Handing a shift over, exceptions to a rotation, and the sign of life to a dead-man's switch."""
 
+import logging
 from datetime import date
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, update
 
+from stillcold_core.files import BadFile
 from stillcold_core.registry import Registry
 from stillcold_server.config import Watchdog as Settings
 from stillcold_server.duty.changes import (
@@ -20,7 +23,7 @@ from stillcold_server.duty.changes import (
 from stillcold_server.duty.handover import HandoverError, broken, list_handovers, sign_in, sign_out
 from stillcold_server.duty.roster import Roster, Shift, midnight
 from stillcold_server.duty.rosters import load_rosters, people_on, save_roster
-from stillcold_server.duty.watchdog import BEHIND_MS, Watchdog
+from stillcold_server.duty.watchdog import BEHIND_MS, Watchdog, read_url
 from stillcold_server.silence.listening import FRESH_MS, note_listening
 from stillcold_server.store.database import write
 from stillcold_server.store.schema import delivery, escalation, handover, listener, user
@@ -162,3 +165,32 @@ def test_the_dead_mans_switch_hears_of_a_server_that_tells_officers_and_of_no_ot
     assert len(webhook.requests) == 5
     webhook.status = 500
     assert not dog.beat(NOW), "the switch has not taken it"
+
+
+@pytest.mark.requirement("watchdog.beat")
+def test_the_switch_is_called_directly_and_its_url_is_told_to_nobody(
+    people: Engine,
+    webhook: WebhookReceiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Past a proxy of the environment, not where a redirect leads, and not in the log, however much that says."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    file = tmp_path / "url"
+    file.write_text(f"{webhook.url}/hush\n")
+    dog = Watchdog(people, Settings(str(file), 60), read_url(str(file)), alive=lambda: True, channels=[])
+    with write(people) as connection:
+        note_listening(connection, "one", NOW, NOW)
+    with caplog.at_level(logging.DEBUG):
+        assert dog.beat(NOW)
+        webhook.status, webhook.headers = 302, {"Location": f"{webhook.url}/elsewhere"}
+        assert not dog.beat(NOW)
+    assert [r.path for r in webhook.requests] == ["/hook/hush", "/hook/hush"]
+    assert "hush" not in caplog.text
+    for bad in ("ftp://hush.example", "no url", "http://li:hush@switch.example/"):
+        file.write_text(bad)
+        with pytest.raises(BadFile, match="expected") as refused:
+            read_url(str(file))
+        assert "hush" not in str(refused.value)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
 from sqlalchemy import Connection, Engine, Select, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from stillcold_core.files import BadFile
 from stillcold_server.alerts.lifecycle import WAITING
+from stillcold_server.alerts.senders.base import NotDelivered
+from stillcold_server.alerts.senders.outbound import Outbound
 from stillcold_server.config import Watchdog as Settings
 from stillcold_server.followers import position
 from stillcold_server.silence.listening import EVERY, listening_since
@@ -28,7 +29,8 @@ BEHIND_MS = 120_000
 """Detection, a delivery or a call that is due, is stuck when it is so far behind; an alert has reached nobody then."""
 _TRIES = 5
 """After which a channel that has not taken a message is counted as failing: some 20 s."""
-_TIMEOUT = 10.0
+_ANYWHERE = ("0.0.0.0/0", "::/0")
+"""The switch may stand in the office: whoever writes the file of its URL runs this machine."""
 _FIRST = 3 * EVERY  # s after which a server that has just started listens
 
 
@@ -54,7 +56,7 @@ class Watchdog:
     ) -> None:
         self._engine, self._every, self._url = engine, settings.seconds, url
         self._alive, self._channels = alive, channels
-        self._client = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
+        self._outbound = Outbound(_ANYWHERE)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
@@ -67,7 +69,6 @@ class Watchdog:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._client.close()
 
     def beat(self, now: int) -> bool:
         """Call the switch if all is well (``now`` in ms); whether it has taken it."""
@@ -79,14 +80,14 @@ class Watchdog:
             if why:
                 log.error("no sign of life to the dead-man's switch: %s", why)
                 return False
-            answer = self._client.post(self._url)
-        except (SQLAlchemyError, httpx.HTTPError) as error:
+            answer = self._outbound.post(self._url, b"", {})
+        except (SQLAlchemyError, NotDelivered) as error:
             # The switch alarms by itself. The URL stays out of the log.
-            log.warning("the dead-man's switch was not reached: %s", type(error).__name__)
+            log.warning("the dead-man's switch was not reached: %s", type(error.__cause__ or error).__name__)
             return False
-        if not answer.is_success:
-            log.warning("the dead-man's switch answered HTTP %s", answer.status_code)
-        return answer.is_success
+        if not answer.fine:
+            log.warning("the dead-man's switch answered HTTP %s", answer.status)
+        return answer.fine
 
     def _run(self) -> None:
         wait = min(_FIRST, self._every)
@@ -106,8 +107,10 @@ def read_url(path: str) -> str:
         url = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise BadFile(path, f"cannot be read ({error}); [watchdog] needs it") from error
-    if not url.startswith(("http://", "https://")):
-        raise BadFile(path, "expected one http or https URL")  # it is a secret, and not repeated
+    try:
+        Outbound(_ANYWHERE).check(url)
+    except ValueError as error:
+        raise BadFile(path, str(error)) from None  # the URL is a secret, and not repeated
     return url
 
 
