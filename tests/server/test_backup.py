@@ -159,3 +159,17 @@ def test_a_backup_that_fails_is_seen(engine: Engine, tmp_path: Path) -> None:
 def test_without_a_folder_nothing_is_backed_up_and_that_is_said(engine: Engine) -> None:
     said = nightly(JobContext(engine, Config(), lambda: NOW), NOW)
     assert said == "nothing was backed up: there is no [backup] in the configuration"
+
+
+@pytest.mark.requirement("backup.apart")
+def test_every_secret_that_is_not_in_a_backup_is_named(engine: Engine, tmp_path: Path) -> None:
+    """Keys of channels and of second factors too, without which a restored server would stay silent."""
+    file = tmp_path / "server.toml"
+    hook = '[[channel]]\nid = "hook"\nkind = "webhook"\nurl_file = "hook.url"\nsecret_file = "hook.key"\n'
+    url = engine.url.render_as_string(hide_password=False)
+    file.write_text(f'database = "{url}"\n[watchdog]\nurl_file = "dog.url"\n{hook}')
+    done = CliRunner().invoke(main, ["backup", str(tmp_path / "backups"), "--config", str(file)])
+    assert done.exit_code == 0, done.output
+    (named,) = (line for line in done.output.splitlines() if line.startswith("not in it"))
+    for name in ("server.toml", "evidence.key", "people.key", "hook.url", "hook.key", "dog.url"):
+        assert f"{tmp_path / name}" in named, name

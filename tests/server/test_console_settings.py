@@ -18,7 +18,9 @@ def test_whoever_runs_the_system_sees_how_it_is_set_up_and_nobody_sees_a_secret(
     del plant
     channel = WebhookChannel("duty-hook", url="https://hooks.example/hush-1")
     config = Config(
-        "postgresql+psycopg://u:hush-2@db/x", influx=Influx("http://i:hush-3@tsdb:8428/"), channel=(channel,)
+        "postgresql+psycopg://u:hush-2@db/x?password=hush-4",
+        influx=Influx("http://i:hush-3@tsdb:8428/"),
+        channel=(channel,),
     )
     with Web(engine, NOW, config=config) as web:
         text = web.browser("system_admin").get("/settings").text

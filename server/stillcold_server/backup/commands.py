@@ -41,10 +41,14 @@ def restore_command(backup: Path, config_file: Path) -> None:
 
 def _apart(config: Config, config_file: Path) -> list[str]:
     """Files that a server needs beside its database."""
-    named = [config_file, config.evidence.key_file, config.mqtt.key_file, config.mqtt.password_file]
+    named = [config_file, config.evidence.key_file, config.people.key_file]
+    named += [config.mqtt.key_file, config.mqtt.password_file]
     named += [config.ca.folder, config.ca.broker_folder] if config.ca else []
     named += [config.influx.token_file] if config.influx else []
-    return [str(name) for name in named if name]
+    named += [config.watchdog.url_file] if config.watchdog else []
+    for channel in config.channel:
+        named += [getattr(channel, field) for field in channel.__struct_fields__ if field.endswith("_file")]
+    return list(dict.fromkeys(str(name) for name in named if name))
 
 
 COMMANDS = (backup_command, restore_command)

@@ -30,7 +30,8 @@ def configured(config: Config) -> list[tuple[str, str]]:
     """
     told = msgspec.to_builtins(config)
     channels = told.pop("channel")
-    told["database"] = make_url(config.database).render_as_string(hide_password=True)
+    database = make_url(config.database).set(query={})  # a password may stand there too
+    told["database"] = database.render_as_string(hide_password=True)
     found = list(_flat(told, ""))
     return [*found, *((f"channel.{c['id']}", " · ".join(str(c[n]) for n in _OF_CHANNEL)) for c in channels)]
 
