@@ -215,6 +215,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         "channel",
         "unknown_contact",
         "no_code",
+        "often",
         "not_found",
         "role",
         "cross_site",

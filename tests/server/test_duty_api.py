@@ -115,6 +115,20 @@ def test_a_contact_is_ones_own_and_a_test_page_proves_it(web: Web, people: dict[
     assert problem(li.delete(f"{API}/contacts/sms"))[:2] == (404, "unknown_contact")
 
 
+@pytest.mark.requirement("duty.test-pages")
+def test_nobody_is_flooded_with_test_pages(web: Web, people: dict[str, httpx.Client]) -> None:
+    """Neither somebody at an address that one says is one's own, nor a group."""
+    li, chief = people["li"], people["chief"]
+    assert li.put(f"{API}/contacts/sms", json={"address": "13900001234"}).status_code == 200
+    for to, client, many in (("me", li, 10), ("on_duty", chief, 0)):
+        for _ in range(many):
+            assert client.post(f"{API}/duty/test-page", json={"to": to}).status_code == 202
+        assert problem(client.post(f"{API}/duty/test-page", json={"to": to}))[:2] == (429, "often")
+    assert len(get(chief, "/deliveries", limit=100)) == 10
+    web.clock.now += 3_600_000
+    assert chief.post(f"{API}/duty/test-page", json={"to": "on_duty"}).json() == {"messages": 2}
+
+
 @pytest.mark.requirement("console.duty")
 def test_duty_on_the_pages(web: Web, people: dict[str, httpx.Client]) -> None:
     """A planner makes a roster, an officer asks for a swap and verifies a contact, by plain forms."""

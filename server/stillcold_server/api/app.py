@@ -55,7 +55,7 @@ API = "/api/v1"
 _LARGEST_BODY = 64 << 10
 _PROGRAMS = ("/api/", "/metrics", "/healthz", "/static/")
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemBody, "description": "Not done"} for status in (401, 403, 404, 409, 422)
+    status: {"model": ProblemBody, "description": "Not done"} for status in (401, 403, 404, 409, 422, 429)
 }
 
 

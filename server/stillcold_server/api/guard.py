@@ -122,8 +122,8 @@ class Needs:
         if who.account.must_change:
             raise Problem(403, "password_change_required", "change the password first: POST /api/v1/password")
         self.check(who)
-        if not set(services.config.people.second_factor).isdisjoint(who.account.roles):
-            _check_factor(services, who)
+        if lacks_factor(services, who.account):
+            raise Problem(403, "factor_required", "set up a second factor first: POST /api/v1/factor")
         if who.account.districts is not None:
             _check_scope(request, services, who.scope)
         return who
@@ -141,10 +141,12 @@ class Needs:
             raise Problem(403, "role", f"needs the permission {' or '.join(self.permissions)}; {who.name} has {had}")
 
 
-def _check_factor(services: Services, who: Caller) -> None:
+def lacks_factor(services: Services, account: Account) -> bool:
+    """Whether somebody has no second factor though a role of theirs needs one."""
+    if set(services.config.people.second_factor).isdisjoint(account.roles):
+        return False
     with read(services.engine) as connection:
-        if not has_factor(connection, who.name):
-            raise Problem(403, "factor_required", "set up a second factor first: POST /api/v1/factor")
+        return not has_factor(connection, account.name)
 
 
 def _check_scope(request: Request, services: Services, scope: Scope) -> None:

@@ -71,9 +71,14 @@ def _factor_fits(services: Services, name: str, code: str) -> bool:
     with read(services.engine) as connection:
         if not has_factor(connection, name):
             return True
-    key = factor_key(services)
+    key, now = factor_key(services), services.now()
+    if services.throttle.wait_for_code(name, now / 1000):
+        return False  # said as of a wrong code: whoever guesses does not learn that the password is right
     with write(services.engine) as connection:
-        return accepts(connection, key, name, code, services.now())
+        good = accepts(connection, key, name, code, now)
+    if not good:
+        services.throttle.failed_code(name, now / 1000)
+    return good
 
 
 def factor_key(services: Services) -> FactorKey:

@@ -1,12 +1,15 @@
 """Times at the API's edge: ms inside, ISO 8601 in UTC outside."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from stillcold_core.detect.findings import iso
 
+_DAY = 86_400_000  # ms
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
+"""ms: what dates can be."""
 _SCHEMA = {"type": "string", "format": "date-time", "examples": ["2026-01-01T00:00:00.000Z"]}
 
 
@@ -25,17 +28,20 @@ def from_iso(text: object) -> int:
     True
     """
     if isinstance(text, int):
-        return text
+        return _within(text, 0)
     try:
         moment = datetime.fromisoformat(str(text).replace(" ", "+"))
     except ValueError:
         raise ValueError("expected ISO 8601, e.g. 2026-01-01T00:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError("expected an offset, e.g. 2026-01-01T00:00:00Z or 2026-01-01T08:00:00+08:00")
-    try:
-        return round(moment.astimezone(UTC).timestamp() * 1000)
-    except OverflowError:
-        raise ValueError("expected a year from 1 to 9999 in UTC") from None
+    return _within(round(moment.timestamp() * 1000), _DAY)  # so that no local time leaves what dates can be
+
+
+def _within(ms: int, room: int) -> int:
+    if not _FIRST + room <= ms <= _LAST - room:
+        raise ValueError("expected a time from 0001-01-02 to 9999-12-30 in UTC")
+    return ms
 
 
 def to_iso(ms: int) -> str:

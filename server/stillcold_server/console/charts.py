@@ -10,6 +10,7 @@ from stillcold_core.quantities import PHASES
 from stillcold_server.api.models.alerts import Alert
 from stillcold_server.api.models.registry import Point
 from stillcold_server.console.heats import Heat, heats_of
+from stillcold_server.people.scope import Scope
 from stillcold_server.store import schema
 
 _RESTART = (600_000, 600_000)  # ms before and after an event
@@ -96,12 +97,13 @@ class Neighbour:
     line_name: str
 
 
-def neighbours(connection: Connection) -> list[Neighbour]:
-    """All points with the site and the name of their line."""
+def neighbours(connection: Connection, scope: Scope) -> list[Neighbour]:
+    """All points there with the site and the name of their line."""
     p, n = schema.point.c, schema.line.c
     rows = connection.execute(
         select(p.id, p.role, n.site, n.id, n.name)
         .join(schema.line, n.id == p.line)
+        .where(scope.site(n.site))
         .order_by(n.site, p.role.desc(), p.id)
     )
     return [Neighbour(*row) for row in rows]

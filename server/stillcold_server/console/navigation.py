@@ -21,12 +21,15 @@ class Entry:
         What the account must be allowed, one of these.
     thumb : bool
         Whether it also stands at the lower edge of a phone, within reach of a thumb.
+    whole : bool
+        Whether it is closed to accounts that are limited to districts.
     """
 
     word: str
     path: str
     needs: tuple[Permission, ...]
     thumb: bool = False
+    whole: bool = False
 
 
 GROUPS: Mapping[str, Sequence[Entry]] = {
@@ -38,7 +41,7 @@ GROUPS: Mapping[str, Sequence[Entry]] = {
     ),
     "ledger": (
         Entry("ledger", "/ledger", ("watch",)),
-        Entry("import", "/ledger/import", ("ledger",)),
+        Entry("import", "/ledger/import", ("ledger",), whole=True),
     ),
     "duty": (
         Entry("duty", "/duty", ("watch",)),
@@ -59,7 +62,8 @@ GROUPS: Mapping[str, Sequence[Entry]] = {
 
 def menu(account: Account) -> dict[str, list[Entry]]:
     """The pages that an account may open, by group; a group without any is left out."""
-    may = {name: [e for e in entries if account.may(*e.needs)] for name, entries in GROUPS.items()}
+    all_ = account.districts is None
+    may = {n: [e for e in entries if account.may(*e.needs) and (all_ or not e.whole)] for n, entries in GROUPS.items()}
     return {name: entries for name, entries in may.items() if entries}
 
 

@@ -22,6 +22,9 @@ WORKING_DAYS = 30
 _MOST_WRONG = 5
 _MOST_CONTACTS = 8
 _TEST_TRIES = 3
+_MOST_TESTS = 10
+"""Test pages to one address in an hour: each may cost money, and the address may be somebody else's."""
+_HOUR_MS = 3_600_000
 _DAY_MS = 86_400_000
 
 
@@ -31,7 +34,7 @@ class ContactError(ValueError):
     Parameters
     ----------
     reason : str
-        ``channel``, ``many``, ``unknown_contact``, ``no_code``, ``wrong_code``.
+        ``channel``, ``many``, ``often``, ``unknown_contact``, ``no_code``, ``wrong_code``.
     message : str
         What is wrong.
     """
@@ -98,9 +101,15 @@ def send_tests(connection: Connection, name: str, channels: Channels, now: int, 
     -------
     int
         How many were put into the outbox.
+
+    Raises
+    ------
+    ContactError
+        ``often``: there were enough within an hour.
     """
     found = [c for c in contacts_of(connection, name, channels) if channel in (None, c.channel)]
     for row in found:
+        _check_often(connection, name, row.channel, now)
         mine = (contact.c.user == name) & (contact.c.channel == row.channel)
         connection.execute(update(contact).where(mine).values(code=f"{secrets.randbelow(10**6):06}", wrong=0))
         page = waiting_row(None, 0, row.channel, now, recipient=name, address=row.address, most=_TEST_TRIES)
@@ -109,11 +118,26 @@ def send_tests(connection: Connection, name: str, channels: Channels, now: int, 
 
 
 def send_group_tests(connection: Connection, channels: Channels, now: int) -> int:
-    """Send a test page to every group; how many there are."""
+    """Send a test page to every group; how many there are.
+
+    Raises
+    ------
+    ContactError
+        ``often``.
+    """
+    for channel in channels.groups:
+        _check_often(connection, "", channel, now)
     rows = [waiting_row(None, 0, channel, now, most=_TEST_TRIES) for channel in channels.groups]
     if rows:
         connection.execute(delivery.insert(), rows)
     return len(rows)
+
+
+def _check_often(connection: Connection, name: str, channel: str, now: int) -> None:
+    d = delivery.c
+    tests = d.alert.is_(None) & (d.recipient == name) & (d.channel == channel) & (d.created_at > now - _HOUR_MS)
+    if (connection.scalar(select(func.count()).where(tests)) or 0) >= _MOST_TESTS:
+        raise ContactError("often", f"{_MOST_TESTS} test pages an hour are enough; {name or channel} had as many")
 
 
 def answer(connection: Connection, name: str, channel: str, code: str, now: int) -> bool:

@@ -6,6 +6,7 @@
 """
 
 import hashlib
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -20,6 +21,7 @@ from stillcold_server.people.passwords import one_time_password
 from stillcold_server.store.database import upsert
 from stillcold_server.store.schema import recovery_code, totp
 
+log = logging.getLogger(__name__)
 _STEP = 30  # s, and six digits: what every authenticator knows
 _AROUND = (0, -1, 1)
 """Steps in which a code is taken: clocks of telephones and of people are some seconds off."""
@@ -153,7 +155,12 @@ def _spend(connection: Connection, key: FactorKey, name: str, code: str, now: in
     row = connection.execute(select(totp.c.secret).where(totp.c.user == name)).one_or_none()
     if row is None:
         return False
-    made, present = pyotp.TOTP(key.open(name, row.secret), interval=_STEP), now // 1000 // _STEP
+    try:
+        secret = key.open(name, row.secret)
+    except FactorError:  # recovery codes are good all the same
+        log.error("the second factor of %s was sealed with another key than people.key_file holds", name)
+        return False
+    made, present = pyotp.TOTP(secret, interval=_STEP), now // 1000 // _STEP
     for step in (present + i for i in _AROUND):
         if secrets.compare_digest(made.generate_otp(step).encode(), code.strip().encode("utf-8", "replace")):
             taken = update(totp).where(totp.c.user == name, totp.c.step < step).values(step=step)

@@ -48,11 +48,13 @@ class Throttle:
 class LoginThrottle:
     """Five wrong passwords of one name from one place, or thirty from one place, in five minutes.
 
-    A name alone is never shut out: a stranger could keep the duty officer from logging in.
+    A name alone is never shut out: a stranger could keep the duty officer from logging in. But ten wrong codes of one
+    name in a quarter of an hour, wherever from, are: whoever tries codes has the password already, and a code has six
+    digits only.
     """
 
     def __init__(self) -> None:
-        self._pair, self._place = Throttle(5, 300.0), Throttle(30, 300.0)
+        self._pair, self._place, self._codes = Throttle(5, 300.0), Throttle(30, 300.0), Throttle(10, 900.0)
 
     def wait(self, name: str, address: str, now: float) -> float:
         """s until this name may try again from this address."""
@@ -65,8 +67,17 @@ class LoginThrottle:
         self._pair.failed(f"{place} {name}", now)
         self._place.failed(place, now)
 
+    def wait_for_code(self, name: str, now: float) -> float:
+        """s until a code of this name is looked at again."""
+        return self._codes.wait(name, now)
+
+    def failed_code(self, name: str, now: float) -> None:
+        """Count a wrong code behind a right password."""
+        self._codes.failed(name, now)
+
     def succeeded(self, name: str, address: str) -> None:
         """Forget this name's failures; those of others from the same place stay."""
+        self._codes.succeeded(name)
         self._pair.succeeded(f"{place_of(address)} {name}")
 
 

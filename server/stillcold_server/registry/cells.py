@@ -14,6 +14,8 @@ from stillcold_core.choices import choices
 from stillcold_server.language.words import SHANGHAI
 
 _AT = re.compile(r" - at `\$(.*)`$")
+_FIRST_YEAR, _LAST_YEAR = 1900, 9998
+"""Of times: one in 9999 or in the year 1 has no local time everywhere, and nobody means it."""
 _SEPARATORS = re.compile(r"[\s,;，、；]+")
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 """Beginnings by which a spreadsheet takes a text for a formula, after OWASP's CSV Injection; and our own mark."""
@@ -41,6 +43,10 @@ def value_of(cell: object, field: FieldInfo, struct: type) -> object:
         raise BadCell(_EXAMPLES.get(_prepare(field.type), expected)) from error
     if isinstance(value, float) and not math.isfinite(value):
         raise BadCell("expected a number")
+    if isinstance(value, str) and "\0" in value:
+        raise BadCell("expected text")  # PostgreSQL holds no such character
+    if isinstance(value, datetime) and not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise BadCell(f"expected a year from {_FIRST_YEAR} to {_LAST_YEAR}")
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, select, update
 
 from stillcold_server.jobs.model import JobContext
+from stillcold_server.people.scope import Scope
 from stillcold_server.registry.life import today
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
@@ -75,10 +76,11 @@ def reminders(connection: Connection) -> list[Row[Any]]:
     return list(connection.execute(select(r).where(r.c.seen_at.is_(None)).order_by(r.c.raised_at.desc(), r.c.due_on)))
 
 
-def mark_seen(connection: Connection, by: str, now: int) -> int:
-    """Put all reminders aside; how many that were."""
+def mark_seen(connection: Connection, by: str, now: int, scope: Scope) -> int:
+    """Put all reminders of some districts aside; how many that were."""
     r = schema.reminder
-    return connection.execute(update(r).where(r.c.seen_at.is_(None)).values(seen_at=now, seen_by=by)).rowcount
+    there = r.c.seen_at.is_(None) & scope.line(r.c.line)
+    return connection.execute(update(r).where(there).values(seen_at=now, seen_by=by)).rowcount
 
 
 def _due_reminder(connection: Connection, deadline: Deadline, now: int) -> dict[str, Any] | None:

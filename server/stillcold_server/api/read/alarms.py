@@ -37,6 +37,12 @@ def list_unserviced(connection: Connection, now: int, scope: Scope) -> list[Unse
     return [Unserviced(number=row.id, **row._mapping) for row in rows]
 
 
+def is_entry(connection: Connection, number: int, scope: Scope) -> bool:
+    """Whether something was taken out of service under a number."""
+    t = schema.out_of_service.c
+    return connection.execute(select(t.id).where(t.id == number, scope.line(t.line))).first() is not None
+
+
 def _transition(stage: Stage) -> str:
     return stage.name if stage.flag is None else HIDES[stage.flag]
 

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response, status
 from stillcold_server.api.guard import Anyone, Caller, address_of, drop_cookie
 from stillcold_server.api.login import account_problem, log_in
 from stillcold_server.api.models.people import Login, PasswordChange, Token
+from stillcold_server.api.problems import Problem
 from stillcold_server.api.services import Served, Services
 from stillcold_server.people.accounts import AccountError, chosen_password, set_password
 from stillcold_server.people.sessions import close_session
@@ -47,8 +48,19 @@ def change_own_password(services: Services, who: Caller, old: str, new: str) -> 
     Raises
     ------
     AccountError
+    Problem
+        429 after too many wrong ones: a session that was left open is no place to guess the password.
     """
-    with read(services.engine) as connection:
-        hashed = chosen_password(connection, who.name, old, new)  # slow: before the write lock
+    now = services.now() / 1000
+    wait = services.throttle.wait(who.name, who.address, now)
+    if wait:
+        raise Problem(429, "throttled", "too many wrong passwords; wait a little", retry_after=wait)
+    try:
+        with read(services.engine) as connection:
+            hashed = chosen_password(connection, who.name, old, new)  # slow: before the write lock
+    except AccountError as error:
+        if error.reason == "wrong_password":
+            services.throttle.failed(who.name, who.address, now)
+        raise
     with services.acting(who, "password", who.name) as connection:
         set_password(connection, who.name, hashed, must_change=False)

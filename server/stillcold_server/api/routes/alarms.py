@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from stillcold_server.alerts.lifecycle import NotAllowed
-from stillcold_server.alerts.shelving import UnknownEntry, put_back, take_out
+from stillcold_server.alerts.shelving import put_back, take_out
 from stillcold_server.api.guard import Approver, Caller, InScope, Watcher
 from stillcold_server.api.models.alerts import AlertStage, OutOfService, Unserviced
 from stillcold_server.api.models.base import Note
 from stillcold_server.api.models.performance import AlarmPerformance
 from stillcold_server.api.moments import Moment
 from stillcold_server.api.problems import Problem, not_found
-from stillcold_server.api.read.alarms import list_stages, list_unserviced
+from stillcold_server.api.read.alarms import is_entry, list_stages, list_unserviced
 from stillcold_server.api.read.lines import list_points
 from stillcold_server.api.read.performance import load_performance
 from stillcold_server.api.routes.parameters import NumberInPath
@@ -66,7 +66,9 @@ def take_out_of_service(services: Served, who: Approver, _: InScope, given: OutO
 
 
 @router.post("/out-of-service/{number}/end")
-def end_out_of_service(services: Served, who: Approver, number: NumberInPath, given: Note) -> list[Unserviced]:
+def end_out_of_service(
+    services: Served, who: Approver, _: InScope, number: NumberInPath, given: Note
+) -> list[Unserviced]:
     """Put a line or point back into service before its time."""
     return return_to_service(services, who, number, given.note)
 
@@ -107,10 +109,10 @@ def return_to_service(services: Services, who: Caller, number: int, note: str) -
     """
     now = services.now()
     with services.acting(who, "service.back", f"entry {number}", note=note) as connection:
+        if not is_entry(connection, number, who.scope):
+            raise not_found("entry", str(number))
         try:
             put_back(connection, number, actor=who.name, note=note, now=now, page=services.page)
-        except UnknownEntry as error:
-            raise not_found("entry", str(number)) from error
         except NotAllowed as error:
             raise Problem(409, error.reason, str(error)) from error
         found = list_unserviced(connection, now, who.scope)

@@ -28,7 +28,7 @@ from stillcold_server.duty.rosters import people_on
 from stillcold_server.store.database import read
 
 router = APIRouter(tags=["duty"])
-_STATUS = {"unknown_contact": 404, "no_code": 409}
+_STATUS = {"unknown_contact": 404, "no_code": 409, "often": 429}
 UserInQuery = Annotated[str | None, Query(pattern=r"^[^\x00-\x1f\x7f/]{1,64}$")]
 BeforeInQuery = Annotated[int | None, Query(ge=1, lt=2**63)]
 

@@ -3,18 +3,20 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
-from sqlalchemy import Connection, Row
+from sqlalchemy import ColumnElement, Connection, Row
 
-from stillcold_server.api.guard import IN_SCOPE, Actor, Caller, Watcher, account_behind
+from stillcold_server.api.guard import IN_SCOPE, Actor, Caller, Watcher, account_behind, lacks_factor
 from stillcold_server.api.login import log_in
 from stillcold_server.api.models.duty import HandoverAnswer, SignInBody, SignOutBody
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.duty import handover_answer, rosters_in
+from stillcold_server.api.routes.account import end_session
 from stillcold_server.api.routes.parameters import NumberInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.duty import handover as book
-from stillcold_server.people.sessions import close_session
-from stillcold_server.store.database import read, write
+from stillcold_server.duty.rosters import load_rosters
+from stillcold_server.people.scope import Scope
+from stillcold_server.store.database import read
 from stillcold_server.store.schema import alert
 
 router = APIRouter(tags=["duty"])
@@ -44,7 +46,7 @@ def sign_out(services: Served, who: Actor, given: SignOutBody) -> HandoverAnswer
     with services.acting(who, "handover.sign_out", given.roster or "", note=given.remark[:1000]) as connection:
         if given.roster is not None and given.roster not in _rosters(connection, who):
             raise not_found("roster", given.roster)
-        there = who.scope.site(alert.c.site)
+        there = _theirs(connection, who, given.roster)
         number = book.sign_out(connection, given.roster, who.name, given.remark.strip(), now, there)
     return load(services, who, number)
 
@@ -81,14 +83,16 @@ def accept_at_desk(
     Problem
     """
     token = log_in(services, name, password, beside.address, code).token
+    account = account_behind(services, token)
+    if account is None:
+        raise Problem(403, "role", f"{name} may not take a shift over")
+    who = Caller(account, token, beside.address)
     try:
-        account = account_behind(services, token)
-        if account is None or account.must_change or not account.may("act"):
-            raise Problem(403, "role", f"{name} may not take a shift over")
-        accept(services, Caller(account, token, beside.address), number, remark)
+        if account.must_change or not account.may("act") or lacks_factor(services, account):
+            raise Problem(403, "role", f"{name} may not take a shift over, or has a password or factor to set up first")
+        accept(services, who, number, remark)
     finally:
-        with write(services.engine) as connection:
-            close_session(connection, token)
+        end_session(services, who)
 
 
 def load(services: Services, who: Caller, number: int) -> HandoverAnswer:
@@ -110,6 +114,13 @@ def _check_seen(connection: Connection, who: Caller, number: int) -> Row[Any]:
     if not _seen(row, _rosters(connection, who), who):
         raise not_found("handover", str(number))
     return row
+
+
+def _theirs(connection: Connection, who: Caller, roster: str | None) -> ColumnElement[bool]:
+    """The alerts that are handed over: whoever sees the roster sees them, so none beyond its district."""
+    of = next((r.district for r in load_rosters(connection) if r.id == roster), None)
+    there = who.scope.site(alert.c.site)
+    return there if of is None else there & Scope((of,)).site(alert.c.site)
 
 
 def _rosters(connection: Connection, who: Caller) -> set[str]:

@@ -157,10 +157,10 @@ def list_reminders(services: Served, _: Watcher, scope: InScope) -> list[models.
 
 
 @router.post("/reminders/seen", status_code=status.HTTP_204_NO_CONTENT)
-def see_reminders(services: Served, who: Keeper) -> None:
-    """Put all reminders aside."""
+def see_reminders(services: Served, who: Keeper, scope: InScope) -> None:
+    """Put all reminders aside that the account sees."""
     with keeping(services, who, "reminder.seen", "") as (connection, author):
-        mark_seen(connection, author.name, author.now)
+        mark_seen(connection, author.name, author.now, scope)
 
 
 def store_file(services: Services, who: Caller, file: Upload) -> str:
@@ -170,9 +170,14 @@ def store_file(services: Services, who: Caller, file: Upload) -> str:
     ------
     Problem
     """
-    content = file.file.read(documents.LARGEST + 1)
-    with keeping(services, who, "document.store", file.filename or "") as (connection, author):
-        return documents.store(connection, file.filename or "document", content, author)
+    content, name = file.file.read(documents.LARGEST + 1), name_of(file)
+    with keeping(services, who, "document.store", name) as (connection, author):
+        return documents.store(connection, name or "document", content, author)
+
+
+def name_of(file: Upload) -> str:
+    """What a file is called, without what no name holds and no database takes."""
+    return "".join(c for c in file.filename or "" if c.isprintable())[-200:]
 
 
 def attachment(content: bytes, media_type: str, name: str) -> Response:

@@ -10,7 +10,7 @@ from stillcold_server.api.keeping import keeping
 from stillcold_server.api.models.ledger import Import
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.read.ledger import cell_error, planned
-from stillcold_server.api.routes.line_ledger import UPLOAD, attachment
+from stillcold_server.api.routes.line_ledger import UPLOAD, attachment, name_of
 from stillcold_server.api.services import Served, Services
 from stillcold_server.registry.files import read_file, write_form
 from stillcold_server.registry.ledger import export_registry
@@ -43,7 +43,7 @@ def import_files(services: Served, who: Keeper, file: UploadFile, dry_run: Annot
 
     ``dry_run``: say what would change, and change nothing.
     """
-    return take_in(services, who, file.filename or "", file.file.read(MOST_BYTES + 1), dry_run=dry_run)
+    return take_in(services, who, name_of(file), file.file.read(MOST_BYTES + 1), dry_run=dry_run)
 
 
 def take_in(services: Services, who: Caller, name: str, content: bytes, *, dry_run: bool) -> Import:

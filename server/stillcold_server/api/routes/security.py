@@ -64,7 +64,10 @@ def changing_factor(services: Services, who: Caller, action: str) -> Iterator[tu
     Problem
     """
     key, now = factor_key(services), services.now()
-    wait = services.throttle.wait(who.name, who.address, now / 1000)
+    wait = max(
+        services.throttle.wait(who.name, who.address, now / 1000),
+        services.throttle.wait_for_code(who.name, now / 1000),
+    )
     if wait:
         raise Problem(429, "throttled", "too many wrong codes; wait a little", retry_after=wait)
     try:
@@ -73,4 +76,5 @@ def changing_factor(services: Services, who: Caller, action: str) -> Iterator[tu
     except factors.FactorError as error:
         if error.reason == "wrong_code":
             services.throttle.failed(who.name, who.address, now / 1000)
+            services.throttle.failed_code(who.name, now / 1000)
         raise Problem(403 if error.reason == "wrong_code" else 409, error.reason, str(error), field="code") from error

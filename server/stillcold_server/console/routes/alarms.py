@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 
 from stillcold_server.alerts.lifecycle import UnknownAlert
 from stillcold_server.alerts.stages import FLAGS, SEVERITIES
-from stillcold_server.api.guard import Approver, Watcher
+from stillcold_server.api.guard import IN_SCOPE, Approver, Watcher
 from stillcold_server.api.models.alerts import OutOfService
 from stillcold_server.api.models.base import Note, Reasoned
 from stillcold_server.api.problems import Problem
@@ -30,7 +30,7 @@ Chosen = Annotated[Id | None, BeforeValidator(lambda text: text or None), Query(
 """Of a form: what is left empty asks for nothing."""
 
 
-@router.get("/history")
+@router.get("/history", dependencies=IN_SCOPE)
 def history(
     request: Request,
     console: View,
@@ -59,7 +59,7 @@ def history(
     )  # fmt: skip
 
 
-@router.get("/performance")
+@router.get("/performance", dependencies=IN_SCOPE)
 def performance(
     request: Request,
     console: View,
@@ -77,7 +77,7 @@ def performance(
     return console.page(request, "performance.html", who=who, figures=figures, stages=stages, out=out, days=days)
 
 
-@router.post("/out-of-service")
+@router.post("/out-of-service", dependencies=IN_SCOPE)
 def take_out(
     request: Request,
     services: Served,
@@ -93,7 +93,7 @@ def take_out(
     return go("/performance#service", request)
 
 
-@router.post("/out-of-service/{number}/end")
+@router.post("/out-of-service/{number}/end", dependencies=IN_SCOPE)
 def put_back(
     request: Request, services: Served, who: Approver, number: NumberInPath, given: Annotated[Note, Form()]
 ) -> Response:

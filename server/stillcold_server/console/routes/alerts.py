@@ -65,7 +65,7 @@ def alert(
     with read(services.engine) as connection:
         found = load_alert(connection, id)
         incident = load_incident(connection, who.scope, found.incident) if found else None
-        points = neighbours(connection)
+        points = neighbours(connection, who.scope)
         newest = list_points(connection, who.scope, point=found.point)[0].sampled_at if found else None
     if found is None or incident is None:
         raise not_found("alert", id)
@@ -98,7 +98,7 @@ def readings(
         found = load_alert(connection, id)
         if found is None:
             raise not_found("alert", id)
-        chart = chart_of_alert(found, neighbours(connection), around and around * 1000)
+        chart = chart_of_alert(found, neighbours(connection, who.scope), around and around * 1000)
         tables = tables_of(connection, chart)
     return console.page(request, "readings.html", who=who, alert=found, tables=tables, around=around)
 

@@ -22,7 +22,7 @@ from stillcold_server.api.models.duty import (
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.duty import outlook_answer, roster_answer, rosters_in
 from stillcold_server.api.routes import contacts, rosters
-from stillcold_server.api.routes.parameters import NumberInPath, RosterInPath, SeverityInPath
+from stillcold_server.api.routes.parameters import ROSTER, NumberInPath, RosterInPath, SeverityInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.console.pages import View, go
 from stillcold_server.duty.policy import MOST_STEPS, TARGETS
@@ -202,7 +202,7 @@ def save(
     request: Request,
     services: Served,
     who: Planner,
-    id: Text,  # noqa: A002
+    id: Annotated[str, Form(pattern=ROSTER)],  # noqa: A002
     name: Text,
     day_starts: Text,
     turn_days: Text,

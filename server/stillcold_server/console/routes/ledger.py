@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from stillcold_server.api.guard import Approver, InScope, Keeper, Watcher
 from stillcold_server.api.models import ledger as models
-from stillcold_server.api.models.base import Note
+from stillcold_server.api.models.base import Note, Reasoned
+from stillcold_server.api.moments import from_iso
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read import ledger as reading
 from stillcold_server.api.read.lines import list_districts
@@ -81,7 +82,7 @@ def import_file(
     dry_run: Annotated[bool, Form()] = True,
 ) -> Response:
     """Show what a file would change, or import it."""
-    name = file.filename or ""
+    name = api.name_of(file)
     found = take_in(services, who, name, file.file.read(MOST_BYTES + 1), dry_run=dry_run)
     status = 422 if found.errors else 200
     return console.page(
@@ -90,9 +91,9 @@ def import_file(
 
 
 @router.post("/reminders/seen")
-def seen(request: Request, services: Served, who: Keeper) -> Response:
-    """Put all reminders aside."""
-    api.see_reminders(services, who)
+def seen(request: Request, services: Served, who: Keeper, scope: InScope) -> Response:
+    """Put all reminders aside that the account sees."""
+    api.see_reminders(services, who, scope)
     return go("/ledger", request)
 
 
@@ -104,7 +105,7 @@ def ask_permit(
     id: IdInPath,  # noqa: A002
     start: Typed,
     end: Typed,
-    reason: Annotated[str, Form(min_length=1, max_length=1000)],
+    reason: Annotated[Reasoned, Form()],
 ) -> Response:
     """Report an activity."""
     given = {"from": beijing(start, "start"), "to": beijing(end, "end"), "reason": reason}
@@ -132,6 +133,6 @@ def decide(
 def beijing(text: str, field: str) -> int:
     """ms of a time as a form's field gives it."""
     try:
-        return ms_of(datetime.fromisoformat(text).replace(tzinfo=SHANGHAI))
+        return from_iso(ms_of(datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)))
     except (ValueError, OverflowError):
         raise Problem(422, "invalid", f"got {text!r}; expected a time, e.g. 2027-01-15T08:00", field=field) from None

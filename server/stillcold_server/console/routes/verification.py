@@ -45,7 +45,7 @@ def verification(request: Request, console: View, services: Served, who: Watcher
 def start(
     request: Request, services: Served, who: Verifier, id: IdInPath,  # noqa: A002
     minutes: Annotated[int, Form(ge=procedure.LEAST, le=procedure.MOST)] = procedure.MINUTES,
-    behind_cut: Annotated[list[PointId], Form()] = [],  # noqa: B006  # FastAPI copies it
+    behind_cut: Annotated[list[PointId], Form(max_length=100)] = [],  # noqa: B006  # FastAPI copies it
 ) -> Response:  # fmt: skip
     """Begin to observe."""
     api.start(services, who, id, Start(minutes=minutes, behind_cut=behind_cut))

@@ -5,7 +5,9 @@ opened, entities are not expanded (defusedxml), macros and formulas are refused.
 """
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +25,11 @@ from stillcold_server.registry.sheets import MOST_ROWS, CellError, Sheet, SheetR
 _MOST_UNPACKED = 64 << 20
 _MOST_PARTS = 200
 _MOST_COLUMNS = 50
+_BROKEN = (
+    InvalidFileException, zipfile.BadZipFile, zlib.error, struct.error, ArithmeticError, AssertionError,
+    AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
+)  # fmt: skip
+"""What reading a workbook raises that is none, is encrypted or holds what no program has written."""
 _NO_BOOK = "expected an Excel workbook (.xlsx)"
 
 
@@ -58,7 +65,7 @@ def read_xlsx(content: bytes, source: str) -> Sheets:
         book = load_workbook(io.BytesIO(content), read_only=True, keep_links=False)
         for sheet in book.worksheets:
             _read_sheet(read, sheet, source)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, SyntaxError) as error:
+    except _BROKEN as error:
         read.errors.append(CellError(source, 0, "", None, f"{_NO_BOOK}; {type(error).__name__}"))
     return read
 
