@@ -129,9 +129,9 @@ class Server:
                 self.compiling,
                 self.outbox,
                 *self.followers,
+                self.listening,
                 self.jobs,
                 self.subscriber,
-                self.listening,
                 self.replays,
                 *([self.watchdog] if self.watchdog else []),
             ]

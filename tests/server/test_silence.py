@@ -168,6 +168,19 @@ def test_a_server_that_was_frozen_or_whose_clock_was_set_listens_anew(office: Of
     assert list(office.alerts()) == ["f1 silence.gateway"]
 
 
+@pytest.mark.requirement("silence.own-ears")
+def test_a_server_that_is_started_anew_has_not_listened_meanwhile(office: Office) -> None:
+    """However short the break: a gateway that speaks every five seconds would be silent for it."""
+    with write(office.engine) as connection:
+        note_listening(connection, "one", T0, T0)
+        note_listening(connection, "two", T0 + 1, T0)
+    ears = Listening(office.engine, "one", lambda: False, lambda: T0)
+    ears.start()
+    ears.stop()
+    with read(office.engine) as connection:
+        assert listening_since(connection, T0) == T0 + 1
+
+
 def send(engine: Engine, gateway: SignedGateway, samples: Sequence[Sample], now: int) -> None:
     """As a gateway would."""
     Writer(engine, Metrics()).take([(gateway.name, gateway.batch(samples))], now)

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from stillcold_server.store.database import upsert, write
@@ -44,7 +44,9 @@ class Listening:
         self._thread = threading.Thread(target=self._run, name="listening", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, before anybody looks for silences: what it noted before it was started anew counts no more."""
+        with write(self._engine) as connection:
+            connection.execute(delete(listener).where(listener.c.server == self._server))
         self._thread.start()
 
     def stop(self) -> None:
