@@ -89,7 +89,7 @@ def test_the_curve_around_the_event_is_drawn_and_lives_through_updates(
     page.evaluate("document.querySelector('[data-chart]').marked = true")
     with page.expect_response(lambda r: "/alerts/" in r.url):
         web.hub.publish("alerts")
-    page.wait_for_function("document.querySelector('[data-chart]').marked === true")
+    page.wait_for_function("() => document.querySelector('[data-chart]').marked === true")
     expect(page.locator("[data-chart] canvas")).to_be_visible()
 
 

@@ -67,5 +67,5 @@ def _looked_at(page: Page, axe: str) -> Iterator[str]:
     yield from (f"by night {said}" for said in page.evaluate(_CONTRAST))
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_function("document.documentElement.scrollWidth <= 390")  # curves follow a moment later
+    page.wait_for_function("() => document.documentElement.scrollWidth <= 390")  # curves follow a moment later
     page.set_viewport_size({"width": 1280, "height": 800})

@@ -100,7 +100,7 @@ def test_a_certificate_leads_a_line_on_without_another_document(
         number = procedure.start(connection, "f1", 30, None, "inspector", BEGIN)
     inspector, path = office.program("inspector"), f"{API}/lines/f1/steps/verify_cut_off"
     step = {"on": "2027-01-16"}
-    assert problem(inspector.post(path, json=step)) == (409, "missing_document", None)
+    assert problem(inspector.post(path, json=step)) == (409, "no_certificate", None)
     show(office.engine, gateway, BEGIN, BEGIN + 31 * MINUTE)
     with write(office.engine) as connection:
         made = procedure.decide(connection, signer, number, "inspector", NOON)
