@@ -22,6 +22,8 @@ _CONTRAST = """async () => (await axe.run({runOnly: ['color-contrast']})).violat
 _ALL = """async rules => (await axe.run({runOnly: rules})).violations.flatMap(v =>
     v.nodes.map(n => `${v.id}: ${n.target} ${n.failureSummary}`))"""
 
+_COLUMNS = "found => getComputedStyle(document.querySelector(found)).gridTemplateColumns.split(' ').length"
+
 
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
@@ -54,6 +56,17 @@ def test_every_page_can_be_read_by_everybody_and_asks_nobody_but_the_server(chro
     assert wrong == []
     assert asked == {urlsplit(furnished.url).netloc}
     assert {entry.path for entries in GROUPS.values() for entry in entries} <= known
+
+
+@pytest.mark.requirement("console.phone")
+def test_a_week_of_duty_stands_side_by_side_and_on_a_phone_day_below_day(chromium: Browser, furnished: Web) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    enter(page, furnished, "district_lead")
+    page.goto(furnished.url + "/duty")
+    for width, columns in ((1280, 7), (390, 1)):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate(_COLUMNS, ".week") == columns
+    page.context.close()
 
 
 def _kept(wrong: list[str]) -> Callable[[Error], None]:

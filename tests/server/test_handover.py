@@ -5,8 +5,9 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, true, update
 
+from stillcold_core.detect.findings import Severity
 from stillcold_core.files import BadFile
 from stillcold_core.registry import Registry
 from stillcold_server.config import Watchdog as Settings
@@ -20,7 +21,7 @@ from stillcold_server.duty.changes import (
     read_calendar,
     save_calendar,
 )
-from stillcold_server.duty.handover import HandoverError, broken, list_handovers, sign_in, sign_out
+from stillcold_server.duty.handover import HandoverError, broken, list_handovers, sign_in, sign_out, standing
 from stillcold_server.duty.roster import Roster, Shift, midnight
 from stillcold_server.duty.rosters import load_rosters, people_on, save_roster
 from stillcold_server.duty.watchdog import BEHIND_MS, Watchdog, read_url
@@ -28,7 +29,7 @@ from stillcold_server.silence.listening import FRESH_MS, note_listening
 from stillcold_server.store.database import write
 from stillcold_server.store.schema import delivery, escalation, handover, listener, user
 from support import WebhookReceiver
-from support.alerts import raise_alert
+from support.alerts import found, raise_alert
 
 NOW = 1_800_000_000_000
 DAY = date(2027, 1, 15)
@@ -79,6 +80,17 @@ def test_both_sign_what_stands_and_a_change_of_it_is_seen(people: Engine) -> Non
         assert broken(connection) == [first]
         connection.execute(handover.delete().where(handover.c.id == first))
         assert broken(connection) == [second]
+
+
+@pytest.mark.requirement("duty.handover")
+def test_what_stands_is_named_and_the_gravest_first(people: Engine) -> None:
+    severities: tuple[Severity, ...] = ("info", "warning", "critical")
+    for i, severity in enumerate(severities):
+        raise_alert(people, [], finding=found(10.0 * i, severity=severity))
+    with write(people) as connection:
+        stands = standing(connection, true())
+    assert [a["severity"] for a in stands] == ["critical", "warning", "info"]
+    assert {(a["site_name"], a["line_name"]) for a in stands} == {("宽城铸造", "1 t 中频炉")}
 
 
 @pytest.mark.requirement("duty.swap")

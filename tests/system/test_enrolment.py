@@ -60,7 +60,7 @@ def gateway(tmp_path: Path, office: Office, web: Web) -> Gateway:
 def enrol(office: Office, gateway: Gateway) -> str:
     """With an officer who approves as soon as the request is there; what the installer read."""
     with gateway.enrol("--code", office.code(gateway.name)) as installer:
-        installer.wait_for_output("read the fingerprint to the officer")
+        installer.wait_for_output("read the fingerprint to its system administrator")
         office.run("approve", gateway.name, "--fingerprint", fingerprint_of(installer.output))
         installer.wait_for_output("installed, good until")
     return installer.output
@@ -86,7 +86,7 @@ def test_a_gateway_from_nothing_is_let_in_after_an_officer_compared_its_fingerpr
     fresh = Gateway(tmp_path / "gw-1", office.broker.port, web.url)
     begun = time.monotonic()
     with fresh.enrol("--code", office.code()) as installer:
-        installer.wait_for_output("read the fingerprint to the officer")
+        installer.wait_for_output("read the fingerprint to its system administrator")
         read = fingerprint_of(installer.output)
         assert read in office.run("approve").output
         other = office.run("approve", "gw-1", "--fingerprint", read[:-1] + ("0" if read[-1] != "0" else "1"), ok=False)

@@ -71,7 +71,7 @@ def _wait_for_officer(config: Config, request: Request, code: str) -> None:
         except NotApproved as error:
             if error.state != "waiting":
                 raise BadFile("enrolment.url", f"{error}; ask the office") from error
-            news = "the office has the request; now read the fingerprint to the officer on duty"
+            news = "the office has the request; now read the fingerprint to its system administrator"
         except NoAnswer as error:
             if not (said and isinstance(error, NotReached)):
                 raise BadFile("enrolment.url", str(error)) from error

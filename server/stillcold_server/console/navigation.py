@@ -68,8 +68,9 @@ def menu(account: Account) -> dict[str, list[Entry]]:
 
 
 def first_page(account: Account) -> str:
-    """Path of the page to begin with; one's own password where no other page is open."""
-    return next((e.path for entries in menu(account).values() for e in entries), "/password")
+    """Path of the page to begin with: the first that is not everybody's; one's own password where none is open."""
+    found = [e for entries in menu(account).values() for e in entries]
+    return min(found, key=lambda e: e.needs == PERMISSIONS).path if found else "/password"
 
 
 def current(path: str) -> str:

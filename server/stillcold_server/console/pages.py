@@ -87,7 +87,8 @@ class Console:
         if problem.word == "factor_required":
             return go("/security", request)
         texts = self.texts(request)
-        said = texts.known(f"problem.{problem.word}", texts("problem.other"))
+        word = "limited" if (problem.status, problem.word) == (403, "district") else problem.word
+        said = texts.known(f"problem.{word}", texts("problem.other"))
         page = self.page(request, "problem.html", status=problem.status, said=said, detail=problem.detail)
         page.headers.update(problem.headers)
         return page

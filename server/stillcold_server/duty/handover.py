@@ -10,10 +10,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, case, select, true, update
 
 from stillcold_server.alerts.lifecycle import OPEN
-from stillcold_server.store.schema import alert, handover
+from stillcold_server.duty.policy import SEVERITIES
+from stillcold_server.store.schema import alert, handover, line, site
 
 FIRST = "0" * 64
 """What stands for the hash before the first handover."""
@@ -53,8 +54,11 @@ class HandoverError(Exception):
 def standing(connection: Connection, there: ColumnElement[bool]) -> list[dict[str, Any]]:
     """Every alert that is not closed, of those that a condition names: the gravest first, hidden ones too."""
     a = alert.c
-    columns = [alert.c[name] for name in _FIELDS]
-    rows = connection.execute(select(*columns).where(a.state.in_(OPEN), there).order_by(a.severity, a.began, a.id))
+    columns = [*(a[name] for name in _FIELDS), site.c.name.label("site_name"), line.c.name.label("line_name")]
+    rank = case({severity: i for i, severity in enumerate(SEVERITIES)}, value=a.severity)
+    named = alert.outerjoin(site, site.c.id == a.site).outerjoin(line, line.c.id == a.line)
+    found = select(*columns).select_from(named).where(a.state.in_(OPEN), there)
+    rows = connection.execute(found.order_by(rank, a.began, a.id))
     return [dict(row._mapping) for row in rows]
 
 
