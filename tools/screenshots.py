@@ -14,6 +14,7 @@ from stillcold_server.language.texts import LANGUAGES
 from stillcold_server.store.database import open_database
 from stillcold_server.store.migrate import prepare
 from support.browser import browser
+from support.duty import CHANNELS
 from support.shown import ACCOUNTS, enter, every_page, form_of, furnish
 from support.story import NOW
 from support.web import Web
@@ -29,7 +30,7 @@ def main(folder: Path) -> None:
         engine = open_database(f"sqlite:///{temporary}/server.db")
         prepare(engine)
         furnish(engine)
-        with Web(engine, NOW) as web, browser() as chromium:
+        with Web(engine, NOW, channels=CHANNELS) as web, browser() as chromium:
             names = _take_all(chromium, web, folder)
         engine.dispose()
     (folder / "index.html").write_text(_index(names), encoding="utf-8")

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from stillcold_server.console.navigation import GROUPS
 from stillcold_server.store.database import open_database
 from stillcold_server.store.migrate import prepare
+from support.duty import CHANNELS
 from support.shown import ACCOUNTS, enter, every_page, furnish
 from support.story import NOW
 from support.web import Web
@@ -31,7 +32,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     engine: Engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('console') / 'server.db'}")
     prepare(engine)
     furnish(engine)
-    with Web(engine, NOW) as web:
+    with Web(engine, NOW, channels=CHANNELS) as web:
         yield web
     engine.dispose()
 

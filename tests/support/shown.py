@@ -9,7 +9,7 @@ from typing import get_args
 from urllib.parse import urljoin, urlsplit
 
 from playwright.sync_api import Page
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, update
 
 from stillcold_core.contract.messages import Status
 from stillcold_core.contract.report import BusReport, GatewayReport
@@ -32,14 +32,16 @@ from stillcold_core.registry import (
 from stillcold_server.alerts.lifecycle import acknowledge
 from stillcold_server.alerts.pipeline import take
 from stillcold_server.api.guard import COOKIE
+from stillcold_server.duty.contacts import save_contact
 from stillcold_server.duty.escalation import page_by
 from stillcold_server.ingest.status import note_status
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import write
+from stillcold_server.store.schema import contact
 from stillcold_server.verification import procedure
 from stillcold_server.verification.attestation import attest_day
 from stillcold_server.verification.days import DAY, day_of
-from support.duty import plan, work
+from support.duty import CHANNELS, plan, work
 from support.found import EVIDENCE, HEATS
 from support.gateway import DEAD, EXPONENTS, SignedGateway, steady
 from support.sealing import MINUTE, office_key
@@ -166,6 +168,10 @@ def enter(page: Page, web: Web, roles: str) -> None:
     """Make an account and open its first page."""
     name = roles.partition("+")[0]
     web.user(name, roles)
+    if name == "duty_officer":
+        with write(web.engine) as connection:
+            save_contact(connection, name, "sms", "13800001230", CHANNELS, NOW)
+            connection.execute(update(contact).values(code="123456"))
     page.context.add_cookies([{"name": COOKIE, "value": web.token(name), "url": web.url}])
     page.goto(web.url)
 
