@@ -15,7 +15,7 @@ from stillcold_server.store import schema
 from support import Mosquitto, WebhookReceiver, wait_for
 from support.house import House
 
-KILLS = int(os.environ.get("STILLCOLD_KILLS", "12"))
+KILLS = int(os.environ.get("STILLCOLD_KILLS", "30"))
 SCENARIO = """
 name = "kills"
 registry = "{shipped}/plant-registry.toml"
