@@ -4,7 +4,6 @@ import contextlib
 import logging
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +39,7 @@ from stillcold_server.metrics import Metrics
 from stillcold_server.people.accounts import ensure_first_admin
 from stillcold_server.silence.listening import Listening
 from stillcold_server.store import rollups
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import open_database, write
 from stillcold_server.store.lease import Lease, new_owner
 from stillcold_server.store.migrate import prepare
@@ -106,10 +106,10 @@ class Server:
             on_ahead=self._judge_ahead,
             metrics=self.metrics,
         )
-        self.listening = Listening(self.engine, config.mqtt.client_id, lambda: self.subscriber.connected, _now)
+        self.listening = Listening(self.engine, config.mqtt.client_id, lambda: self.subscriber.connected, wall_clock)
         self.upkeep = Upkeep(self.engine, config.ca) if config.ca else None
-        self.jobs = Runner(JobContext(self.engine, config, _now, self._told, self.channels), self.metrics)
-        self.replays = Replays(self.engine, self.subscriber.ask, _now, self._lease("replays"))
+        self.jobs = Runner(JobContext(self.engine, config, wall_clock, self._told, self.channels), self.metrics)
+        self.replays = Replays(self.engine, self.subscriber.ask, wall_clock, self._lease("replays"))
 
     def first_password(self) -> str | None:
         """One-time password of the first security administrator, when there is no user yet."""
@@ -172,14 +172,14 @@ class Server:
 
     def _found(self, connection: Connection, finding: Finding) -> None:
         """A finding becomes an alert and its deliveries in the transaction that moves detection's cursor."""
-        now = _now()
+        now = wall_clock()
         if take(connection, finding, now, self._page):
             self.metrics.alert(finding.kind, now / 1000 - finding.detected)
         self._news.said = True
 
     def _judge_ahead(self, gateway: str, message: bytes) -> None:
         with write(self.engine) as connection:
-            self._ahead.take(connection, gateway, message, _now())
+            self._ahead.take(connection, gateway, message, wall_clock())
         self._judged()
 
     def _judged(self) -> None:
@@ -203,7 +203,7 @@ class Server:
 
     def _status(self, gateway: str, status: Status) -> None:
         with write(self.engine) as connection:
-            note_status(connection, gateway, status, _now())
+            note_status(connection, gateway, status, wall_clock())
         self.hub.publish("lines")
 
 
@@ -245,7 +245,3 @@ def serve(config: Config, announce: Callable[[str], None]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: log.info("stopping"))
         web.run()
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from stillcold_server.people.accounts import AccountError, create_user
 from stillcold_server.people.rights import ROLES
 from stillcold_server.registry.commands import registry
 from stillcold_server.store import schema
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import open_database
 from stillcold_server.store.migrate import migrate
 
@@ -82,7 +82,7 @@ def request_replay_command(
         if connection.scalar(select(schema.gateway.c.id).where(schema.gateway.c.id == gateway)) is None:
             raise click.ClickException(f"there is no gateway {gateway} in the registry")
         try:
-            ranges = request_replay(connection, gateway, wanted, time.time_ns() // 1_000_000)
+            ranges = request_replay(connection, gateway, wanted, wall_clock())
         except NothingMissing:
             raise click.ClickException(f"nothing is missing of {gateway}, as far as its chain shows") from None
     for of_epoch, begin, end in ranges:

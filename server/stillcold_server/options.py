@@ -2,7 +2,6 @@
 
 import getpass
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
@@ -20,6 +19,7 @@ from stillcold_server.backup.copies import BackupFailed
 from stillcold_server.config import Config
 from stillcold_server.identity.enrolments import NotDone
 from stillcold_server.registry.ledger import NotImported
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import open_database
 from stillcold_server.store.migrate import NotMigrated, prepare
 
@@ -78,4 +78,4 @@ def own_name() -> str:
 
 def commanding(engine: Engine, action: str, subject: str, *, note: str = "") -> AbstractContextManager[Connection]:
     """A transaction that writes, with its entry in the audit log."""
-    return acting(engine, Commander(own_name()), action, subject, note=note, now=time.time_ns() // 1_000_000)
+    return acting(engine, Commander(own_name()), action, subject, note=note, now=wall_clock())

@@ -1,7 +1,6 @@
 """``stillcold-server channel test``."""
 
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ from stillcold_server.alerts.message import test_message
 from stillcold_server.config import load_config
 from stillcold_server.language.texts import load_texts
 from stillcold_server.options import config_option, plain_errors
+from stillcold_server.store.clock import wall_clock
 
 
 @click.group()
@@ -34,7 +34,7 @@ def test_command(name: str, address: str, config_file: Path) -> None:
     sender = make_sender(found)
     if sender.addressed and not address:
         raise click.UsageError(f"channel {name} tells one person: expected --to ADDRESS")
-    now = time.time_ns() // 1_000_000
+    now = wall_clock()
     message = test_message(load_texts()[config.language], None, now, config.http.public_url)
     try:
         click.echo(f"{name} has taken it: {sender.send(message, address)}")

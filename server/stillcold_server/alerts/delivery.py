@@ -20,6 +20,7 @@ from stillcold_server.alerts.senders import NotDelivered, Sender
 from stillcold_server.language.texts import Texts
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import read, write
 from stillcold_server.store.lease import SECONDS, new_owner
 
@@ -141,12 +142,12 @@ class Outbox:
             self._failed(row, f"{type(error).__name__}: {error}")
         else:
             with write(self._engine) as connection:
-                claims.delivered(connection, row, _now(), said)
+                claims.delivered(connection, row, wall_clock(), said)
             self._metrics.delivery(row.channel, "delivered")
 
     def _failed(self, row: Row[Any], detail: str, *, final: bool = False, wait: float = 0.0) -> None:
         log.error("channel %s did not take alert %s: %s", row.channel, row.alert, detail)
-        now = _now()
+        now = wall_clock()
         with write(self._engine) as connection:
             failed = claims.refused(connection, row, now, detail, final=final, wait=wait)
             if failed and self._on_failed:
@@ -200,12 +201,12 @@ class _Lane:
             due = self._outbox.next_due(self._channel)
         except SQLAlchemyError:
             return _IDLE
-        return _IDLE if due is None or len(self._sending) >= WORKERS else min(max(due - _now(), 10) / 1000, _IDLE)
+        return _IDLE if due is None or len(self._sending) >= WORKERS else min(max(due - wall_clock(), 10) / 1000, _IDLE)
 
     def _begin(self, pool: ThreadPoolExecutor) -> int:
         self._sending = {f: at for f, at in self._sending.items() if not f.done()}
         free = WORKERS - len(self._sending)
-        rows = self._outbox.claim(self._channel, _now(), free) if free else ()
+        rows = self._outbox.claim(self._channel, wall_clock(), free) if free else ()
         for row in rows:
             future = pool.submit(self._outbox.attempt, row)
             self._sending[future] = (row.id, time.monotonic())
@@ -235,7 +236,3 @@ def _code(connection: Connection, row: Row[Any]) -> str | None:
 def _taken_up(connection: Connection, alert: str) -> bool:
     state = connection.scalar(select(schema.alert.c.state).where(schema.alert.c.id == alert))
     return state not in ("unacknowledged", "returned")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -41,7 +41,7 @@ from stillcold_server.api.routes import (
     users,
     verification,
 )
-from stillcold_server.api.services import Services, wall_clock
+from stillcold_server.api.services import Services
 from stillcold_server.config import Config
 from stillcold_server.console.assets import STATIC
 from stillcold_server.console.pages import Console
@@ -49,6 +49,7 @@ from stillcold_server.console.routes import ROUTERS
 from stillcold_server.duty.reach import NO_CHANNELS, Channels
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
+from stillcold_server.store.clock import wall_clock
 
 log = logging.getLogger(__name__)
 API = "/api/v1"

@@ -1,6 +1,5 @@
 """What the routes work with."""
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -17,11 +16,7 @@ from stillcold_server.duty.reach import NO_CHANNELS, Channels
 from stillcold_server.live import Hub
 from stillcold_server.metrics import Metrics
 from stillcold_server.people.throttle import LoginThrottle
-
-
-def wall_clock() -> int:
-    """ms UTC."""
-    return time.time_ns() // 1_000_000
+from stillcold_server.store.clock import wall_clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from stillcold_server.config import Config, load_config
 from stillcold_server.evidence.key import Signer
 from stillcold_server.options import FILE, Commander, config_option, own_name, plain_errors, prepared
 from stillcold_server.store import schema
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import read, write
 
 
@@ -47,7 +47,7 @@ def checkpoint(config_file: Path) -> None:
     config = load_config(config_file)
     signer = _signer(config)
     with write(prepared(config)) as connection:
-        make_checkpoint(connection, signer, time.time_ns() // 1_000_000)
+        make_checkpoint(connection, signer, wall_clock())
         newest = select(schema.audit_checkpoint.c.note).order_by(schema.audit_checkpoint.c.number.desc()).limit(1)
         click.echo(connection.scalar(newest) or "", nl=False)
 
@@ -61,7 +61,7 @@ def checkpoint(config_file: Path) -> None:
 def export(out: Path, config_file: Path) -> None:
     """Write every entry as JSON lines, and a signed checkpoint of the last one."""
     config = load_config(config_file)
-    signer, now, e = _signer(config), time.time_ns() // 1_000_000, schema.audit_entry
+    signer, now, e = _signer(config), wall_clock(), schema.audit_entry
     with write(prepared(config)) as connection:
         append(connection, Commander(own_name()), "audit.export", out.name, now=now)
         note = make_checkpoint(connection, signer, now)

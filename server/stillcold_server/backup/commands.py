@@ -1,6 +1,5 @@
 """``stillcold-server backup`` and ``restore``."""
 
-import time
 from pathlib import Path
 
 import click
@@ -8,6 +7,7 @@ import click
 from stillcold_server.backup.archive import back_up, restore
 from stillcold_server.config import Config, load_config
 from stillcold_server.options import config_option, plain_errors, prepared
+from stillcold_server.store.clock import wall_clock
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -22,7 +22,7 @@ def backup_command(folder: Path, config_file: Path) -> None:
     Keys, certificates and the configuration are not in it.
     """
     config = load_config(config_file)
-    place = back_up(prepared(config), folder, time.time_ns() // 1_000_000)
+    place = back_up(prepared(config), folder, wall_clock())
     click.echo(f"made {place}")
     click.echo(f"not in it, keep copies elsewhere: {', '.join(_apart(config, config_file))}")
 

@@ -6,7 +6,6 @@ not look well.
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from stillcold_server.alerts.senders.outbound import Outbound
 from stillcold_server.config import Watchdog as Settings
 from stillcold_server.followers import position
 from stillcold_server.silence.listening import EVERY, listening_since
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import read
 from stillcold_server.store.schema import alert, batch, delivery, escalation
 
@@ -92,7 +92,7 @@ class Watchdog:
     def _run(self) -> None:
         wait = min(_FIRST, self._every)
         while not self._stopping.wait(wait):
-            self.beat(time.time_ns() // 1_000_000)
+            self.beat(wall_clock())
             wait = self._every
 
 

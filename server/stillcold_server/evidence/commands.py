@@ -1,7 +1,6 @@
 """``stillcold-server evidence``: roots, checkpoint and export."""
 
 import os
-import time
 from pathlib import Path
 
 import click
@@ -18,6 +17,7 @@ from stillcold_server.evidence.selection import NoReceipt, Period
 from stillcold_server.identity.authority import ISSUING_FILE, ROOT_FILE, load_certificate
 from stillcold_server.options import FILE, config_option, plain_errors, prepared
 from stillcold_server.store import schema
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import read
 
 
@@ -80,7 +80,7 @@ def export(line: str, begin: int, end: int, since: Path | None, out: Path, confi
         period, draft = Period(line, begin, end), out.with_name(out.name + ".new")
         try:
             with draft.open("wb") as target:
-                count = write_bundle(connection, period, signer, _now(), target, issuing=issuing, since=earlier)
+                count = write_bundle(connection, period, signer, wall_clock(), target, issuing=issuing, since=earlier)
             draft.replace(out)
         except OSError as error:
             raise _unwritable(out, error) from error
@@ -125,7 +125,3 @@ def _write(path: Path, content: bytes) -> None:
 
 def _unwritable(path: Path, error: OSError) -> BadFile:
     return BadFile(path, f"cannot be written ({error.strerror}); expected a folder to write to")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -4,7 +4,6 @@ import logging
 import queue
 import ssl
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from stillcold_core.contract.topics import ack_topic, ahead_topic, batch_topic, 
 from stillcold_server.config import Mqtt
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
+from stillcold_server.store.clock import wall_clock
 
 log = logging.getLogger(__name__)
 _WINDOW = 200
@@ -193,7 +193,7 @@ class Subscriber:
 
     def _take(self, batches: Sequence[mqtt.MQTTMessage]) -> None:
         pairs = [(gateway_of(m.topic) or "", bytes(m.payload)) for m in batches]
-        acks = self._writer.take(pairs, time.time_ns() // 1_000_000)
+        acks = self._writer.take(pairs, wall_clock())
         if acks:
             self._on_stored()
         for gateway, replies in acks.items():

@@ -1,7 +1,6 @@
 """``stillcold-server jobs``: list and run."""
 
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -18,6 +17,7 @@ from stillcold_server.jobs.table import JOBS
 from stillcold_server.language.texts import load_texts
 from stillcold_server.metrics import Metrics
 from stillcold_server.options import config_option, plain_errors, prepared
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import read
 
 
@@ -51,7 +51,7 @@ def run_command(name: str, config_file: Path) -> None:
     config = load_config(config_file)
     engine = prepared(config)
     channels = channels_of({c.id: make_sender(c).addressed for c in config.channel}, {})
-    context = JobContext(engine, config, lambda: time.time_ns() // 1_000_000, channels=channels)
+    context = JobContext(engine, config, wall_clock, channels=channels)
     outcome = Runner(context, Metrics()).run_now(name)
     if outcome is None:
         raise click.ClickException(f"{name} is going on already")

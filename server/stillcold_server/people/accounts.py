@@ -5,7 +5,6 @@
     AccountError (ValueError)     an account that cannot be made or changed so; ``reason`` is a stable word
 """
 
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from stillcold_server.people.passwords import hash_password, matches, one_time_password, weakness
 from stillcold_server.people.rights import ADMINISTRATORS, ROLES, Permission, Role, clash, permissions_of
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.schema import district, session, user
 
 FIRST_ADMIN = "admin"
@@ -101,7 +101,7 @@ def create_user(
     given = password or one_time_password()
     row = {
         "name": name, "password_hash": hash_password(given), "must_change": password is None, "disabled": False,
-        "created_at": time.time_ns() // 1_000_000,
+        "created_at": wall_clock(),
     }  # fmt: skip
     connection.execute(user.insert(), row | _given(roles, districts))
     return given

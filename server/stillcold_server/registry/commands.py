@@ -1,7 +1,6 @@
 """``stillcold-server registry``: import and export."""
 
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from stillcold_server.registry.kinds import KINDS
 from stillcold_server.registry.ledger import export_registry
 from stillcold_server.registry.plan import Plan, carry_out, make_plan
 from stillcold_server.registry.sheets import MOST_BYTES, Sheets
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import read
 
 
@@ -50,7 +50,7 @@ def import_command(files: tuple[Path, ...], dry_run: bool, config_file: Path) ->
         with commanding(engine, "registry.import", " ".join(path.name for path in files)) as connection:
             plan = make_plan(connection, sheets)
             _complain(plan)
-            carry_out(connection, plan, Author(own_name(), time.time_ns() // 1_000_000, "import"))
+            carry_out(connection, plan, Author(own_name(), wall_clock(), "import"))
     click.echo(_counted("would import" if dry_run else "imported", plan.changes))
 
 

@@ -6,7 +6,6 @@
         KeyOfAnother               a registry names another key than the one that was approved
 """
 
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from stillcold_core.registry import Gateway, Line, Permit, Registry
 from stillcold_server.registry.history import Author, Change, changes_of, write_changes
 from stillcold_server.registry.kinds import JUDGED_BY, KINDS, Entry, Kind
 from stillcold_server.store import schema
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import upsert
 from stillcold_server.store.marks import read_mark, write_mark
 
@@ -66,7 +66,7 @@ def import_registry(
     for table, i, field, expected in refusals(connection, registry, known):
         kind, entry = KINDS[table], getattr(registry, table)[i]
         raise (KeyOfAnother if table == "gateway" else NotImported)(table, kind.key_of(entry), field, expected)
-    author = Author(by, time.time_ns() // 1_000_000 if now is None else now, "import")
+    author = Author(by, wall_clock() if now is None else now, "import")
     return put(connection, settled(registry, known), known, author)
 
 

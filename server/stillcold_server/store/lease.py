@@ -12,13 +12,13 @@ clocks must agree to a few seconds.
 
 import os
 import socket
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select, update
 
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import upsert, write
 from stillcold_server.store.schema import lease
 
@@ -87,7 +87,7 @@ class Lease:
         ms
     """
 
-    def __init__(self, name: str, owner: str, now: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+    def __init__(self, name: str, owner: str, now: Callable[[], int] = wall_clock) -> None:
         self._name, self._owner, self._now = name, owner, now
         self._until = 0
 
