@@ -41,6 +41,9 @@ WINDOW = 16
 _MOST_WAITING = 256
 _IDLE = 1.0  # s between looks at the deadlines when nothing else happens
 _KEEPALIVE = 30  # s
+_NO_SUBSCRIBER = 0x10
+"""Reason in a receipt: the message went to nobody (MQTT 5, section 3.4.2.1)."""
+_REST = 0.5  # s after a batch went to nobody, at first
 
 
 @dataclass(slots=True)
@@ -107,6 +110,8 @@ class Uplink:
         self._epoch = journal.epoch
         self._pace = Pace(config.drain_rate, WINDOW)
         self._receipts: set[int] = set()
+        self._unheard: set[int] = set()  # receipts that say that nobody got the message
+        self._rest, self._rests_until = _REST, 0.0
         self._fresh = Fresh(WINDOW)
         self._tail: int | None = None
         """Up to where everything was published on this connection; None where that is not known."""
@@ -193,6 +198,9 @@ class Uplink:
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
         self._receipts.add(mid)
+        if reason.value == _NO_SUBSCRIBER:
+            self._unheard.add(mid)
+            self._wake.set()
         if reason.is_failure:
             total = self._counts.add("publish_refused")
             log.error("the broker refused a message: %s, %d so far", reason, total)
@@ -221,6 +229,8 @@ class Uplink:
             self._epoch = self._journal.epoch
             self._forget_sent()
             self._publish_status("online")
+        if self._went_to_nobody():
+            self._begin_again_later()
         if connected:
             self._fill()  # first: what the server says waits for a commit that may be on its way
         self._take_messages()
@@ -234,6 +244,16 @@ class Uplink:
         self._window.clear()
         self._receipts.clear()
         self._ahead, self._tail = 0, None
+
+    def _went_to_nobody(self) -> bool:
+        unheard, self._unheard = self._unheard, set()
+        return any(sent.mid in unheard for sent in self._window.values())
+
+    def _begin_again_later(self) -> None:
+        """A restarted broker may have lost the server's session: what follows must not overtake what it lost."""
+        self._forget_sent()
+        self._rests_until = time.monotonic() + self._rest
+        self._rest = min(2 * self._rest, self._patience)
 
     def _take_messages(self) -> None:
         acks: list[Acknowledgement] = []
@@ -253,6 +273,8 @@ class Uplink:
 
     def _settle(self, acks: list[Acknowledgement]) -> None:
         settled = self._journal.settle(acks)
+        if settled:
+            self._rest = _REST
         if settled and not self._heard:
             log.info("the server acknowledges, up to batch %d; nothing is said of the next ones", max(settled))
             self._heard = True
@@ -275,7 +297,8 @@ class Uplink:
 
     def _fill(self) -> None:
         """Publish what waits, as far as the window and the pace allow."""
-        if self._tail is not None and self._tail >= self._fresh.newest:
+        nothing_new = self._tail is not None and self._tail >= self._fresh.newest
+        if nothing_new or time.monotonic() < self._rests_until:
             return
         room = min(WINDOW - len(self._window), self._pace.available(time.monotonic()))
         waiting = self._fresh.after(self._tail, room) if self._tail is not None else []
