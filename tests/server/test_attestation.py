@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from stillcold_core.readings import Absence, Value
 from stillcold_core.registry import Point, Registry
 from stillcold_server.config import Config, Evidence
+from stillcold_server.days import DAY
 from stillcold_server.evidence.key import Signer
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.jobs.model import JobContext
@@ -17,7 +18,6 @@ from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store.database import read, write
 from stillcold_server.verification.attestation import attest_day
-from stillcold_server.verification.days import DAY
 from stillcold_server.verification.statements import Statement, days_between
 from stillcold_server.verification.work import attest_lines
 from support.gateway import DEAD, LIVE, SignedGateway

@@ -13,7 +13,7 @@ from stillcold_server.alerts.lifecycle import acknowledge, record
 from stillcold_server.config import Config
 from stillcold_server.duty.calling import call_on
 from stillcold_server.duty.contacts import ContactError, answer, save_contact, send_tests, working_channels
-from stillcold_server.duty.escalation import LONGEST_PAUSE, any_due, begin, call_if_due, failed, tick
+from stillcold_server.duty.escalation import LONGEST_PAUSE, begin, call_if_due, due_alerts, failed
 from stillcold_server.duty.outlook import look_ahead
 from stillcold_server.duty.policy import DEFAULTS, BadPolicy, Step, calls_of, load_policy, save_policy
 from stillcold_server.duty.reach import Channels
@@ -23,6 +23,7 @@ from stillcold_server.jobs.model import JobContext
 from stillcold_server.store.database import read, write
 from stillcold_server.store.schema import contact, delivery, escalation, user
 from support.alerts import found
+from support.duty import tick
 
 CHANNELS = Channels(groups=("robot",), personal=("sms", "mail"))
 NOW = 1_800_000_000_000
@@ -91,7 +92,7 @@ def test_from_the_one_on_duty_to_the_supervisor(open_: Connection) -> None:
     for call in calls_of(DEFAULTS["critical"])[:-1]:
         assert tick(open_, CHANNELS, at + call.wait_ms - 1) == 0
         at += call.wait_ms
-        assert any_due(open_, at)
+        assert due_alerts(open_, at)
         assert tick(open_, CHANNELS, at) == 1
     assert [(page, name) for page, name, *_ in calls(open_)[1:]] == [
         (0, "li"), (1, "li"), (2, "li"), (3, "wang"), (4, "wang"), (5, "zhao"), (6, "zhao"), (7, "zhao"),
@@ -105,7 +106,7 @@ def test_acknowledgement_stops_it(open_: Connection) -> None:
     alert = raised(open_)
     acknowledge(open_, alert, actor="li", note="", now=NOW + 1000)
     assert tick(open_, CHANNELS, NOW + 5 * MINUTE) == 0
-    assert not any_due(open_, NOW * 2)
+    assert not due_alerts(open_, NOW * 2)
     assert len(calls(open_)) == 2
 
 
@@ -220,7 +221,7 @@ def test_without_a_roster_every_group_is_told_and_nobody_called(open_: Connectio
     delete_roster(open_, "r")
     raised(open_)
     assert calls(open_) == [(0, "", "robot", "waiting")]
-    assert not any_due(open_, NOW * 2)
+    assert not due_alerts(open_, NOW * 2)
 
 
 def test_what_is_told_again_begins_again(open_: Connection) -> None:

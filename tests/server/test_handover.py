@@ -11,6 +11,7 @@ from stillcold_core.detect.findings import Severity
 from stillcold_core.files import BadFile
 from stillcold_core.registry import Registry
 from stillcold_server.config import Watchdog as Settings
+from stillcold_server.days import begin_of
 from stillcold_server.duty.changes import (
     ChangeError,
     Part,
@@ -22,7 +23,7 @@ from stillcold_server.duty.changes import (
     save_calendar,
 )
 from stillcold_server.duty.handover import HandoverError, broken, list_handovers, sign_in, sign_out, standing
-from stillcold_server.duty.roster import Roster, Shift, midnight
+from stillcold_server.duty.roster import Roster, Shift
 from stillcold_server.duty.rosters import load_rosters, people_on, save_roster
 from stillcold_server.duty.watchdog import BEHIND_MS, Watchdog, read_url
 from stillcold_server.silence.listening import FRESH_MS, note_listening
@@ -95,7 +96,7 @@ def test_what_stands_is_named_and_the_gravest_first(people: Engine) -> None:
 
 @pytest.mark.requirement("duty.swap")
 def test_a_swap_counts_once_a_planner_has_approved_it(people: Engine) -> None:
-    night = midnight(DAY) + 22 * 3_600_000
+    night = begin_of(DAY) + 22 * 3_600_000
     part = Part("r", DAY, "night", "first")
     with write(people) as connection:
         number = ask(connection, part, "zhao", reason="", by="wang", now=NOW)

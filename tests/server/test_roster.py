@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillcold_server.days import begin_of
 from stillcold_server.duty.roster import (
     DAY,
     Absence,
@@ -17,7 +18,6 @@ from stillcold_server.duty.roster import (
     Shift,
     Turn,
     check,
-    midnight,
     on_duty,
     turns,
 )
@@ -73,7 +73,7 @@ def rosters(draw: st.DrawFn) -> Roster:
 def exceptions(draw: st.DrawFn) -> Exceptions:
     """Holidays, working weekends, and people who are away."""
     days = st.dates(YEAR, YEAR + timedelta(days=365))
-    begins = midnight(YEAR) + draw(st.integers(0, 365 * 24)) * 3_600_000
+    begins = begin_of(YEAR) + draw(st.integers(0, 365 * 24)) * 3_600_000
     away = Absence(draw(st.sampled_from(PEOPLE)), begins, begins + draw(st.integers(1, 500)) * 1_800_000)
     return Exceptions(draw(st.dictionaries(days, st.sampled_from(["work", "off"]), max_size=20)), (), [away])
 
@@ -83,7 +83,7 @@ def exceptions(draw: st.DrawFn) -> Exceptions:
 @given(rosters(), exceptions())
 def test_over_a_year_every_instant_has_one_person_or_is_a_gap_that_is_shown(one: Roster, changed: Exceptions) -> None:
     """The turns of the year follow each other without a hole and without overlap."""
-    begins, ends = midnight(YEAR), midnight(YEAR) + 365 * DAY_MS
+    begins, ends = begin_of(YEAR), begin_of(YEAR) + 365 * DAY_MS
     found = [t for t in turns(one, begins, ends, changed) if t.level == "first"]
     assert found[0].begins <= begins
     assert found[-1].ends >= ends

@@ -14,13 +14,13 @@ from sqlalchemy import Engine, select, update
 
 from stillcold_core.registry import Registry
 from stillcold_server.config import Config, Evidence, Http
+from stillcold_server.days import DAY
 from stillcold_server.evidence.key import Signer
 from stillcold_server.language.texts import load_texts
 from stillcold_server.store.database import read, write
 from stillcold_server.store.schema import line, line_step
 from stillcold_server.verification import procedure
 from stillcold_server.verification.attestation import attest_day
-from stillcold_server.verification.days import DAY
 from stillcold_server.verification.sheet import sheet_of
 from support.gateway import DEAD, LIVE, SignedGateway
 from support.sealing import BEGIN, HOUR, MINUTE, office_key, show

@@ -32,6 +32,7 @@ from stillcold_core.registry import (
 from stillcold_server.alerts.lifecycle import acknowledge
 from stillcold_server.alerts.pipeline import take
 from stillcold_server.api.guard import COOKIE
+from stillcold_server.days import DAY, day_of
 from stillcold_server.duty.contacts import save_contact
 from stillcold_server.duty.escalation import page_by
 from stillcold_server.ingest.status import note_status
@@ -40,7 +41,6 @@ from stillcold_server.store.database import write
 from stillcold_server.store.schema import contact
 from stillcold_server.verification import procedure
 from stillcold_server.verification.attestation import attest_day
-from stillcold_server.verification.days import DAY, day_of
 from support.duty import CHANNELS, plan, work
 from support.found import EVIDENCE, HEATS
 from support.gateway import DEAD, EXPONENTS, SignedGateway, steady

@@ -18,7 +18,7 @@ from stillcold_server.alerts.senders import make_sender
 from stillcold_server.config import Config, Evidence, Http
 from stillcold_server.detection.live import Detection
 from stillcold_server.duty.contacts import save_contact
-from stillcold_server.duty.escalation import failed, page_by, tick
+from stillcold_server.duty.escalation import failed, page_by
 from stillcold_server.duty.handover import list_handovers
 from stillcold_server.duty.policy import DEFAULTS, calls_of
 from stillcold_server.duty.reach import Channels
@@ -32,6 +32,7 @@ from stillcold_server.store import rollups
 from stillcold_server.store.database import read, write
 from support import WebhookReceiver
 from support.browser import page_of
+from support.duty import tick
 from support.gateway import LIVE, SignedGateway
 from support.sealing import BEGIN, HOUR, MINUTE, office_key, show
 from support.web import PASSWORD, Web

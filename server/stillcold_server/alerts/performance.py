@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from stillcold_server.days import DAY
 from stillcold_server.people.scope import Scope
 from stillcold_server.store.schema import alert
 
@@ -15,7 +16,7 @@ FLOOD_MS = 600_000
 CHATTER_MS = 60_000
 CHATTER = 3
 """Times that one alarm comes within a minute to be called chattering (ISA-TR18.2.5)."""
-STALE_MS = 86_400_000
+STALE_MS = DAY
 """An alarm that has stood for so long is stale (ISA-18.2)."""
 _TOP = 10
 

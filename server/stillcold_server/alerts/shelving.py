@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Row, Table, select, update
 
 from stillcold_server.alerts.lifecycle import WAITING, NotAllowed, find, latches
 from stillcold_server.alerts.pipeline import Page, apply, hidden, review
+from stillcold_server.days import DAY
 from stillcold_server.store.schema import out_of_service, shelf
 
-SHELVE_MS = 86_400_000
+SHELVE_MS = DAY
 """The longest that an alarm may be shelved: a day. ISA-18.2 asks for a limit; whoever shelves hands over within it."""
-SERVICE_MS = 31 * 86_400_000
+SERVICE_MS = 31 * DAY
 """The longest that something may be out of service, as long as a permit for work (:mod:`stillcold_core.registry`)."""
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from stillcold_core.detect.findings import iso
+from stillcold_server.days import DAY
 
-_DAY = 86_400_000  # ms
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 """ms: what dates can be."""
 _SCHEMA = {"type": "string", "format": "date-time", "examples": ["2026-01-01T00:00:00.000Z"]}
@@ -35,7 +35,7 @@ def from_iso(text: object) -> int:
         raise ValueError("expected ISO 8601, e.g. 2026-01-01T00:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError("expected an offset, e.g. 2026-01-01T00:00:00Z or 2026-01-01T08:00:00+08:00")
-    return _within(round(moment.timestamp() * 1000), _DAY)  # so that no local time leaves what dates can be
+    return _within(round(moment.timestamp() * 1000), DAY)  # so that no local time leaves what dates can be
 
 
 def _within(ms: int, room: int) -> int:

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select
 
 from stillcold_core.evidence.note import BadNote, NoteKey, checkpoint_text, open_note
+from stillcold_server.days import DAY
 from stillcold_server.evidence.key import Signer
 from stillcold_server.store import schema
 
-KEPT = 183 * 86_400_000
+KEPT = 183 * DAY
 """ms that every entry is kept: six months, as Art. 21 of the Cybersecurity Law (网络安全法) asks."""
 _SUFFIX = "/audit"
 

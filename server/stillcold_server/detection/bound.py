@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from stillcold_core.contract.batch import Block
 from stillcold_core.registry import Registry
+from stillcold_server.days import DAY
 from stillcold_server.followers import Stored
 
-_FUTURE = 86_400_000  # ms that a sample may be stamped after it came
+_FUTURE = DAY  # ms that a sample may be stamped after it came
 
 
 class Bound:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from stillcold_core.detect.findings import Finding, followed
 from stillcold_core.samples import Samples, plausible
+from stillcold_server.days import DAY
 from stillcold_server.detection.bound import Bound
 from stillcold_server.detection.judge import Judge
 from stillcold_server.detection.states import Kept, load_states
@@ -22,7 +23,6 @@ from stillcold_server.store.schema import batch, batch_point
 
 log = logging.getLogger(__name__)
 _TOGETHER = 50
-_DAY = 86_400_000  # ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _speaking(connection: Connection, points: set[str], floor: int, position: in
         .where(
             batch.c.id <= floor,
             batch.c.id > position - bounds.batches,
-            batch.c.received_at >= newest - bounds.days * _DAY,
+            batch.c.received_at >= newest - bounds.days * DAY,
         )
     )
     return sorted({row.batch for row in rows if row.point in points})

@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from stillcold_server.duty.roster import Roster, Turn, midnight
+from stillcold_server.days import DAY, begin_of
+from stillcold_server.duty.roster import Roster, Turn
 from stillcold_server.duty.rosters import load_rosters, turns_between
 from stillcold_server.store.schema import absence, calendar_day, duty_change, user
 
-_DAY_MS = 86_400_000
 KINDS = ("off", "work")
 
 
@@ -104,7 +104,7 @@ def note_absence(connection: Connection, name: str, begins: int, ends: int, *, r
     ChangeError
     """
     check_user(connection, name)
-    if not 0 < ends - begins <= 366 * _DAY_MS:
+    if not 0 < ends - begins <= 366 * DAY:
         raise ChangeError("period", "expected an end after the beginning, within a year")
     row = {"user": name, "from_at": begins, "to_at": ends, "reason": reason, "noted_by": by}
     (number,) = connection.execute(absence.insert().values(row)).inserted_primary_key or (0,)
@@ -166,8 +166,8 @@ def list_calendar(connection: Connection, since: date) -> Sequence[Row[Any]]:
 def turn_of(connection: Connection, part: Part) -> Turn | None:
     """Who has a shift; None where the roster has no such shift that day."""
     own = _roster(connection, part.roster)
-    begins = midnight(part.day) + own.day_starts * 60_000
-    coming = turns_between(connection, own, begins, begins + _DAY_MS)
+    begins = begin_of(part.day) + own.day_starts * 60_000
+    coming = turns_between(connection, own, begins, begins + DAY)
     same = (t for t in coming if (t.day, t.shift, t.level) == (part.day, part.shift, part.level) and t.shift)
     return next(same, None)
 

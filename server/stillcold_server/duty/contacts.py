@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from stillcold_server.alerts.claims import waiting_row
+from stillcold_server.days import DAY
 from stillcold_server.duty.reach import Channels, contacts_of
 from stillcold_server.store.database import upsert
 from stillcold_server.store.schema import contact, delivery
@@ -25,7 +26,6 @@ _TEST_TRIES = 3
 _MOST_TESTS = 10
 """Test pages to one address in an hour: each may cost money, and the address may be somebody else's."""
 _HOUR_MS = 3_600_000
-_DAY_MS = 86_400_000
 
 
 class ContactError(ValueError):
@@ -165,7 +165,7 @@ def answer(connection: Connection, name: str, channel: str, code: str, now: int)
 
 def working_channels(connection: Connection, name: str, channels: Channels, now: int) -> list[str]:
     """The channels by which somebody was reached within the last :data:`WORKING_DAYS`."""
-    since = now - WORKING_DAYS * _DAY_MS
+    since = now - WORKING_DAYS * DAY
     return [c.channel for c in contacts_of(connection, name, channels) if (shown_at(connection, c) or 0) >= since]
 
 

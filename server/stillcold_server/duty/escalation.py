@@ -1,7 +1,7 @@
 """Calling people until somebody acknowledges: what was done is rows, and each step a function of them and the time.
 
-The first call is put into the outbox by the transaction that raises the alert; :func:`tick` makes those that follow.
-Servers that tick at once do nothing twice: only one of them moves an alert's row on.
+The first call is put into the outbox by the transaction that raises the alert; a job makes those that
+follow. Servers that call on at once do nothing twice: only one of them moves an alert's row on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,11 +53,6 @@ def page_by(channels: Channels) -> Page:
     return lambda connection, alert_id, now: begin(connection, alert_id, channels, now)
 
 
-def tick(connection: Connection, channels: Channels, now: int) -> int:
-    """Make every call that is due; for how many alerts somebody was called."""
-    return sum(_go_on(connection, alert_id, channels, now) for alert_id in due_alerts(connection, now))
-
-
 def due_alerts(connection: Connection, now: int) -> Sequence[str]:
     """Alerts whose next call is due, the oldest first; reads only."""
     due = _due(now, load_policy(connection))
@@ -68,11 +63,6 @@ def call_if_due(connection: Connection, alert_id: str, channels: Channels, now: 
     """Make the next call for an alert, unless another server has meanwhile; whether somebody was called."""
     due = _due(now, load_policy(connection)).where(escalation.c.alert == alert_id)
     return connection.scalar(due) is not None and _go_on(connection, alert_id, channels, now)
-
-
-def any_due(connection: Connection, now: int) -> bool:
-    """Whether :func:`tick` has anything to do; reads only."""
-    return bool(due_alerts(connection, now))
 
 
 def failed(connection: Connection, lost: Row[Any], channels: Channels, now: int) -> None:

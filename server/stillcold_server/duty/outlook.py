@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, select
 
+from stillcold_server.days import DAY
 from stillcold_server.duty.contacts import working_channels
 from stillcold_server.duty.reach import Channels, contacts_of
 from stillcold_server.duty.roster import Roster, Turn
@@ -13,7 +14,6 @@ from stillcold_server.duty.rosters import turns_between
 from stillcold_server.store.schema import user
 
 DAYS_AHEAD = 14
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def look_ahead(
     gaps: list[Turn] = []
     unreachable: list[Unreachable] = []
     for one in rosters:
-        coming = turns_between(connection, one, now, now + days * _DAY_MS)
+        coming = turns_between(connection, one, now, now + days * DAY)
         gaps += joined(t for t in coming if t.user is None)
         unreachable += _unreachable(connection, one, coming, channels, now)
     return Outlook(gaps, unreachable)

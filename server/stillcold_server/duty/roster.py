@@ -10,11 +10,11 @@ that do not overlap within a day overlap nowhere, whatever the calendar makes of
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Literal, get_args
 
-from stillcold_server.language.words import SHANGHAI
+from stillcold_server.days import begin_of, day_of
 
 Days = Literal["all", "work", "off"]
 DAYS: tuple[Days, ...] = get_args(Days)
@@ -178,27 +178,17 @@ def clock(minutes: int) -> str:
     return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
 
 
-def midnight(day: date) -> int:
-    """ms of the beginning of a local day."""
-    return round(datetime(day.year, day.month, day.day, tzinfo=SHANGHAI).timestamp() * 1000)
-
-
-def local_day(ms: int) -> date:
-    """The local day of a time."""
-    return datetime.fromtimestamp(ms / 1000, UTC).astimezone(SHANGHAI).date()
-
-
 def _offset(roster: Roster, shift: Shift) -> int:
     """Minutes since the beginning of the roster's day."""
     return (shift.starts - roster.day_starts) % DAY
 
 
 def _at(roster: Roster, day: date) -> int:
-    return midnight(day) + roster.day_starts * _MS
+    return begin_of(day) + roster.day_starts * _MS
 
 
 def _day_of(roster: Roster, ms: int) -> date:
-    return local_day(ms - roster.day_starts * _MS)
+    return day_of(ms - roster.day_starts * _MS)
 
 
 def _there(roster: Roster, kind: str) -> list[Shift]:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Row, Table, select
 
+from stillcold_server.days import DAY, begin_of
 from stillcold_server.duty.roster import (
     LEVELS,
     Absence,
@@ -15,7 +16,6 @@ from stillcold_server.duty.roster import (
     Shift,
     Turn,
     check,
-    midnight,
     turns,
 )
 from stillcold_server.store.database import upsert
@@ -31,8 +31,6 @@ from stillcold_server.store.schema import (
     site,
     user,
 )
-
-_DAY_MS = 86_400_000
 
 
 def load_rosters(connection: Connection) -> list[Roster]:
@@ -77,12 +75,12 @@ def load_exceptions(connection: Connection, begins: int, ends: int) -> Exception
     """What changes the rotations between two times, in ms."""
     c, a, d = duty_change.c, absence.c, calendar_day.c
     changes = connection.execute(select(duty_change).where(c.state == "approved").order_by(c.decided_at, c.id))
-    away = connection.execute(select(absence).where(a.to_at > begins - _DAY_MS, a.from_at < ends + _DAY_MS))
+    away = connection.execute(select(absence).where(a.to_at > begins - DAY, a.from_at < ends + DAY))
     days = connection.execute(select(d.day, d.kind))
-    within = range(begins - 2 * _DAY_MS, ends + 2 * _DAY_MS)
+    within = range(begins - 2 * DAY, ends + 2 * DAY)
     return Exceptions(
         {row.day: row.kind for row in days},
-        [Change(r.roster, r.day, r.shift, r.level, r.taker) for r in changes if midnight(r.day) in within],
+        [Change(r.roster, r.day, r.shift, r.level, r.taker) for r in changes if begin_of(r.day) in within],
         [Absence(r.user, r.from_at, r.to_at) for r in away],
     )
 

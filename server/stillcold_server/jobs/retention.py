@@ -5,11 +5,10 @@ from collections.abc import Callable
 from sqlalchemy import ColumnElement, Connection, delete, select
 
 from stillcold_server.config import Keep
+from stillcold_server.days import DAY
 from stillcold_server.jobs.model import JobContext
 from stillcold_server.store.database import write
 from stillcold_server.store.schema import delivery, delivery_try, job_run, rollup, session
-
-_DAY = 86_400_000  # ms
 
 
 def forget(context: JobContext, _due: int) -> str:
@@ -26,11 +25,11 @@ def _sessions(connection: Connection, _keep: Keep, now: int) -> int:
 
 
 def _minutes(connection: Connection, keep: Keep, now: int) -> int:
-    return _rollups(connection, 60, now - keep.minute_rollups_days * _DAY)
+    return _rollups(connection, 60, now - keep.minute_rollups_days * DAY)
 
 
 def _quarters(connection: Connection, keep: Keep, now: int) -> int:
-    return _rollups(connection, 900, now - keep.quarter_hour_rollups_days * _DAY)
+    return _rollups(connection, 900, now - keep.quarter_hour_rollups_days * DAY)
 
 
 def _rollups(connection: Connection, resolution: int, before: int) -> int:
@@ -39,13 +38,13 @@ def _rollups(connection: Connection, resolution: int, before: int) -> int:
 
 def _deliveries(connection: Connection, keep: Keep, now: int) -> int:
     over: ColumnElement[bool] = delivery.c.state.in_(("delivered", "failed", "skipped"))
-    old = over & (delivery.c.created_at < now - keep.deliveries_days * _DAY)
+    old = over & (delivery.c.created_at < now - keep.deliveries_days * DAY)
     connection.execute(delete(delivery_try).where(delivery_try.c.delivery.in_(select(delivery.c.id).where(old))))
     return connection.execute(delete(delivery).where(old)).rowcount
 
 
 def _runs(connection: Connection, keep: Keep, now: int) -> int:
-    return connection.execute(delete(job_run).where(job_run.c.ended_at < now - keep.job_runs_days * _DAY)).rowcount
+    return connection.execute(delete(job_run).where(job_run.c.ended_at < now - keep.job_runs_days * DAY)).rowcount
 
 
 _RULES: dict[str, Callable[[Connection, Keep, int], int]] = {

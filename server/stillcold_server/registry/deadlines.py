@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select, update
 
+from stillcold_server.days import day_of
 from stillcold_server.jobs.model import JobContext
 from stillcold_server.people.scope import Scope
-from stillcold_server.registry.life import today
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
 
@@ -48,7 +48,7 @@ class Deadline:
 
 def deadlines(connection: Connection, now: int, within: int | None = None) -> list[Deadline]:
     """What is open, the most urgent first; ``within`` leaves out what is later than so many days."""
-    day = today(now)
+    day = day_of(now)
     found = [
         Deadline(kind, subject, line, due, (due - day).days)
         for kind, subject, line, due in _open(connection, day, within)

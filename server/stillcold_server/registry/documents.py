@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, select
 
+from stillcold_server.days import DAY
 from stillcold_server.jobs.model import JobContext
 from stillcold_server.registry.history import Author, Change, write_changes
 from stillcold_server.store.database import upsert, write
@@ -18,7 +19,7 @@ from stillcold_server.store.schema import attachment, document, seal
 
 LARGEST = 8 << 20
 """Bytes of one document."""
-_LOOSE = 86_400_000
+_LOOSE = DAY
 """ms for which a document may be part of nothing, while somebody fills in the form that it belongs to."""
 _KINDS = ((b"%PDF-", "application/pdf"), (b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"))
 _LISTED = (document.c.sha256, document.c.name, document.c.media_type, document.c.size)

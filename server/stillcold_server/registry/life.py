@@ -7,7 +7,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Row, select
 
 from stillcold_core.life import SEALED, TERMS, Stage, Standard, later
 from stillcold_core.registry import Identification, Line, Measure, Registry
-from stillcold_server.language.words import SHANGHAI
+from stillcold_server.days import begin_of, day_of
 from stillcold_server.registry.documents import attach, known
 from stillcold_server.registry.history import Author
-from stillcold_server.registry.kinds import KINDS, moment, ms_of
+from stillcold_server.registry.kinds import KINDS, moment
 from stillcold_server.registry.ledger import put
 from stillcold_server.store import schema
 from stillcold_server.verification.standing import passed
@@ -79,7 +79,7 @@ class Case:
     @property
     def today(self) -> date:
         """In Beijing."""
-        return today(self.author.now)
+        return day_of(self.author.now)
 
 
 Outcome = tuple[Line, tuple[Identification, ...]]
@@ -158,11 +158,6 @@ def steps_of(connection: Connection, line: str) -> list[Row[Any]]:
     return list(connection.execute(select(s).where(s.c.line == line).order_by(s.c.id.desc())))
 
 
-def today(now: int) -> date:
-    """The day of a time (ms) in Beijing."""
-    return moment(now).astimezone(SHANGHAI).date()
-
-
 def _check(case: Case, step: Step, name: str) -> None:
     if case.line.stage not in step.before:
         allowed = ", ".join(possible(case.line.stage)) or "none"
@@ -187,7 +182,7 @@ def _certificate(case: Case) -> str | None:
     s = schema.line_step.c
     since = select(s.facts).where(s.line == case.line.id, s.step.in_(("order", "report_restart")))
     facts = case.connection.scalar(since.order_by(s.id.desc()).limit(1))
-    begin = 0 if facts is None else ms_of(datetime.combine(date.fromisoformat(facts["on"]), time(), SHANGHAI))
+    begin = 0 if facts is None else begin_of(date.fromisoformat(facts["on"]))
     certificate = passed(case.connection, case.line.id, begin)
     p = schema.point.c
     metered = select(p.id).where(p.line == case.line.id, p.role.in_(("feeder", "incomer"))).limit(1)
@@ -273,8 +268,8 @@ def _dismantle(case: Case) -> Outcome:
 
 
 def _sealed_since(case: Case) -> Line:
-    begin = datetime.combine(case.given.on, time(), SHANGHAI)
-    return replace(case.line, sealed_at=moment(case.author.now) if case.given.on == case.today else begin)
+    on = case.given.on
+    return replace(case.line, sealed_at=moment(case.author.now if on == case.today else begin_of(on)))
 
 
 def _restart(case: Case) -> Outcome:

@@ -11,8 +11,8 @@ from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.proof.day import LEAD, TAIL, Account, Register, account
 from stillcold_core.proof.records import Record
 from stillcold_server.api.moments import to_iso
+from stillcold_server.days import DAY, begin_of
 from stillcold_server.evidence.key import Signer
-from stillcold_server.verification.days import DAY, begin_of
 from stillcold_server.verification.statements import Draft, Statement, figure, issue, journals, reading
 from stillcold_server.verification.subject import Watched, chains_of, find_watched, load_records
 

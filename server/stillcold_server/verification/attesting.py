@@ -9,11 +9,11 @@ from datetime import date, timedelta
 from sqlalchemy import Connection, Engine, select
 
 from stillcold_core.proof.day import LEAD, TAIL
+from stillcold_server.days import DAY, HOUR, begin_of, day_of, days_from
 from stillcold_server.evidence.key import Signer
 from stillcold_server.store.database import read, upsert, write
 from stillcold_server.store.schema import batch_point, cursor, line, point, statement
 from stillcold_server.verification.attestation import drafts_of, is_sealed
-from stillcold_server.verification.days import DAY, begin_of, day_of, days_from
 from stillcold_server.verification.statements import issue
 from stillcold_server.verification.subject import find_watched, newest_batch
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 DAYS = 31
 """Days back that are stated where nobody has yet."""
 _CURSOR = "attestation"
-_SHANGHAI = 8 * 3_600_000  # ms
+_SHANGHAI = 8 * HOUR
 _TOGETHER = 20  # lines whose batches are decoded at once
 
 

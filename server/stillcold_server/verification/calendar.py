@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from stillcold_server.days import begin_of, day_of, days_from
 from stillcold_server.verification.attestation import is_sealed, so_far
-from stillcold_server.verification.days import begin_of, day_of, days_from
 from stillcold_server.verification.statements import days_between
 from stillcold_server.verification.subject import Watched
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from stillcold_server.api.models import ledger as models
+from stillcold_server.days import day_of
 from stillcold_server.people.scope import EVERYWHERE, Scope
 from stillcold_server.registry import deadlines, documents, life, permits
 from stillcold_server.registry.history import Change, read_changes
@@ -22,7 +23,7 @@ def line_ledger(connection: Connection, line: str, now: int) -> models.LineLedge
     row = connection.execute(select(n.id, n.stage).where(n.id == line)).one_or_none()
     if row is None:
         return None
-    day = life.today(now)
+    day = day_of(now)
     return models.LineLedger(
         id=row.id,
         stage=row.stage,

@@ -17,12 +17,12 @@ from stillcold_server.api.read.lines import list_points
 from stillcold_server.api.read.performance import load_performance
 from stillcold_server.api.routes.parameters import NumberInPath
 from stillcold_server.api.services import Served, Services
+from stillcold_server.days import DAY, HOUR
 from stillcold_server.store.database import read
 
 router = APIRouter(tags=["alarms"])
-_HOUR = 3_600_000  # ms
-_WEEK = 7 * 24 * _HOUR
-_LONGEST = 92 * 24 * _HOUR
+_WEEK = 7 * DAY
+_LONGEST = 92 * DAY
 Hours = Annotated[int, Query(ge=1, le=24 * 92, description="of the period that ends now")]
 
 
@@ -30,7 +30,7 @@ Hours = Annotated[int, Query(ge=1, le=24 * 92, description="of the period that e
 def stages(services: Served, _: Watcher, scope: InScope, hours: Hours = 24) -> list[AlertStage]:
     """The stages of the pipeline, in order, with what each has held back."""
     with read(services.engine) as connection:
-        return list_stages(connection, services.now() - hours * _HOUR, scope)
+        return list_stages(connection, services.now() - hours * HOUR, scope)
 
 
 @router.get("/alarm-performance")

@@ -31,11 +31,11 @@ from stillcold_server.api.read.lines import (
 )
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery
 from stillcold_server.api.services import Served
+from stillcold_server.days import HOUR
 from stillcold_server.store import series as store
 from stillcold_server.store.database import read
 
 router = APIRouter(tags=["ledger"])
-_HOUR = 3_600_000  # ms
 
 
 @router.get("/districts")
@@ -105,7 +105,7 @@ def series(
         if name not in QUANTITIES:
             raise Problem(422, "invalid", "expected names of the vocabulary, e.g. active_power", field="quantity")
     last = services.now() if end is None else end
-    first = last - _HOUR if start is None else start
+    first = last - HOUR if start is None else start
     if first >= last:
         raise Problem(422, "invalid", "must be earlier than `to`", field="from")
     with read(services.engine) as connection:

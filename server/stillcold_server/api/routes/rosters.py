@@ -36,15 +36,15 @@ from stillcold_server.api.read.duty import (
 )
 from stillcold_server.api.routes.parameters import NumberInPath, RosterInPath, SeverityInPath
 from stillcold_server.api.services import Served, Services
+from stillcold_server.days import DAY, day_of
 from stillcold_server.duty import changes
 from stillcold_server.duty.policy import BadPolicy, Step, load_policy, save_policy
-from stillcold_server.duty.roster import BadRoster, local_day
+from stillcold_server.duty.roster import BadRoster
 from stillcold_server.duty.rosters import delete_roster, load_rosters, save_roster, turns_between
 from stillcold_server.store.database import read
 
 router = APIRouter(tags=["duty"])
 _MOST_DAYS = 92
-_DAY_MS = 86_400_000
 _STATUS = {"unknown_roster": 404, "unknown_change": 404, "decided": 409, "on_already": 409}
 
 
@@ -86,7 +86,7 @@ def duty(
     """Who is on, and where nobody is; by default now."""
     first = services.now() if begins is None else begins
     last = first + 1 if ends is None else ends
-    if not 0 < last - first <= _MOST_DAYS * _DAY_MS:
+    if not 0 < last - first <= _MOST_DAYS * DAY:
         raise Problem(422, "invalid", f"expected an end after the beginning, within {_MOST_DAYS} days", field="to")
     with read(services.engine) as connection:
         found = [t for r in rosters_in(connection, who.scope) for t in turns_between(connection, r, first, last)]
@@ -105,7 +105,7 @@ def list_changes(services: Served, who: Watcher) -> list[ChangeAnswer]:
     """Swaps of today and later, those that wait for a decision first."""
     with read(services.engine) as connection:
         there = {r.id for r in rosters_in(connection, who.scope)}
-        rows = changes.list_changes(connection, local_day(services.now()))
+        rows = changes.list_changes(connection, day_of(services.now()))
         return [ChangeAnswer(**r._mapping) for r in rows if r.roster in there]
 
 
@@ -168,7 +168,7 @@ def remove_absence(services: Served, who: Planner, number: NumberInPath) -> None
 def calendar(services: Served, _: Watcher) -> list[CalendarDay]:
     """Holidays and working days at weekends, from today on."""
     with read(services.engine) as connection:
-        rows = changes.list_calendar(connection, local_day(services.now()))
+        rows = changes.list_calendar(connection, day_of(services.now()))
         return [CalendarDay(**r._mapping) for r in rows]
 
 

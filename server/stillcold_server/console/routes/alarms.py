@@ -19,12 +19,11 @@ from stillcold_server.api.routes.alarms import return_to_service, take_from_serv
 from stillcold_server.api.routes.parameters import Id, NumberInPath
 from stillcold_server.api.services import Served
 from stillcold_server.console.pages import View, go
+from stillcold_server.days import DAY
 from stillcold_server.store.database import read
 
 router = APIRouter(include_in_schema=False)
 _PAGE = 50
-_HOUR = 3_600_000  # ms
-_DAY = 24 * _HOUR
 _FAMILIES = ("restart", "furnace", "tamper", "silence", "quality")
 Chosen = Annotated[Id | None, BeforeValidator(lambda text: text or None), Query()]
 """Of a form: what is left empty asks for nothing."""
@@ -44,7 +43,7 @@ def history(
     after: Chosen = None,
 ) -> Response:
     """All alerts, a page at a time."""
-    start = services.now() - days * _DAY
+    start = services.now() - days * DAY
     wanted = Wanted(kind=kind, severity=severity, flag=flag, line=line, start=start, after=after)
     with read(services.engine) as connection:
         try:
@@ -71,8 +70,8 @@ def performance(
     """The figures beside what is recommended, the stages, what is out of service."""
     now = services.now()
     with read(services.engine) as connection:
-        figures = load_performance(connection, who.scope, now - days * _DAY, now, now, officers)
-        stages = list_stages(connection, now - days * _DAY, who.scope)
+        figures = load_performance(connection, who.scope, now - days * DAY, now, now, officers)
+        stages = list_stages(connection, now - days * DAY, who.scope)
         out = list_unserviced(connection, now, who.scope)
     return console.page(request, "performance.html", who=who, figures=figures, stages=stages, out=out, days=days)
 
@@ -88,7 +87,7 @@ def take_out(
     point: Annotated[Id | None, BeforeValidator(lambda text: text or None), Form()] = None,
 ) -> Response:
     """Take a line, or one of its points, out of service for some days."""
-    until = services.now() + days * _DAY
+    until = services.now() + days * DAY
     take_from_service(services, who, OutOfService(line=line, point=point, reason=reason, until=until))
     return go("/performance#service", request)
 

@@ -20,13 +20,13 @@ from stillcold_server.console.heats import figures_of, heats_of, weights_of
 from stillcold_server.console.incidents import Incident, acknowledge_all, group, load_incident, reset_all
 from stillcold_server.console.pages import View, go, safe_next
 from stillcold_server.console.readings import tables_of
+from stillcold_server.days import HOUR
 from stillcold_server.people.scope import Scope
 from stillcold_server.store.database import read
 
 router = APIRouter(include_in_schema=False)
 _CLOSED = 60
 _MOST = 1000
-_HOUR = 3_600_000  # ms
 Around = Annotated[int | None, Query(ge=10, le=604_800, description="s before and after the event")]
 
 
@@ -113,7 +113,7 @@ def shelve(
     hours: Annotated[int, Form(ge=1, le=24)],
 ) -> Response:
     """Put an alarm aside for some hours."""
-    shelve_alert(services, who, id, Shelving(reason=reason, until=services.now() + hours * _HOUR))
+    shelve_alert(services, who, id, Shelving(reason=reason, until=services.now() + hours * HOUR))
     return go(safe_next(request.query_params.get("next", ""), "/alerts"), request)
 
 

@@ -25,14 +25,14 @@ from stillcold_server.api.routes import contacts, rosters
 from stillcold_server.api.routes.parameters import ROSTER, NumberInPath, RosterInPath, SeverityInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.console.pages import View, go
+from stillcold_server.days import DAY, begin_of, day_of
 from stillcold_server.duty.policy import MOST_STEPS, TARGETS
-from stillcold_server.duty.roster import DAYS, LEVELS, Roster, Turn, local_day, midnight
+from stillcold_server.duty.roster import DAYS, LEVELS, Roster, Turn
 from stillcold_server.duty.rosters import people_on, turns_between
 from stillcold_server.store.database import read
 from stillcold_server.store.schema import district, user
 
 router = APIRouter(include_in_schema=False)
-_DAY_MS = 86_400_000
 _SHIFTS = 4
 Text = Annotated[str, Form(max_length=1000)]
 Texts = Annotated[list[str], Form(max_length=20)]
@@ -44,7 +44,7 @@ def duty(
 ) -> Response:
     """The week, who is on now, and what is wrong with the days to come."""
     now = services.now()
-    today = local_day(now)
+    today = day_of(now)
     monday = (week or today) - timedelta(days=(week or today).weekday())
     with read(services.engine) as connection:
         found = rosters_in(connection, who.scope)
@@ -193,7 +193,7 @@ def edit(request: Request, console: View, services: Served, who: Planner, id: Ro
         days=DAYS,
         districts=districts,
         people=_people(services),
-        today=local_day(services.now()),
+        today=day_of(services.now()),
     )
 
 
@@ -263,8 +263,8 @@ def _names(text: str) -> list[str]:
 
 
 def _bounds(roster: Roster, monday: date) -> tuple[int, int]:
-    begins = midnight(monday) + roster.day_starts * 60_000
-    return begins, begins + 7 * _DAY_MS
+    begins = begin_of(monday) + roster.day_starts * 60_000
+    return begins, begins + 7 * DAY
 
 
 def _week(monday: date, turns: Sequence[Turn]) -> list[tuple[date, list[Turn]]]:

@@ -22,7 +22,8 @@ from stillcold_server.api.routes.parameters import IdInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.console.pages import View, go, safe_next
 from stillcold_server.console.routes.ledger import beijing
-from stillcold_server.registry.life import STEPS, today
+from stillcold_server.days import day_of
+from stillcold_server.registry.life import STEPS
 from stillcold_server.store.database import read
 
 router = APIRouter(include_in_schema=False)
@@ -51,7 +52,7 @@ def line_ledger(request: Request, console: View, services: Served, who: Watcher,
         history=history,
         steps={name: STEPS[name] for name in found.next if who.account.may(STEPS[name].right)},
         standards=tuple(TERMS),
-        today=today(services.now()),
+        today=day_of(services.now()),
     )
 
 

@@ -12,9 +12,9 @@ from stillcold_server.api.routes import verification as api
 from stillcold_server.api.routes.parameters import MONTH, IdInPath, NumberInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.console.pages import View, go
+from stillcold_server.days import day_of
 from stillcold_server.store.database import read
 from stillcold_server.verification import calendar, procedure, statements
-from stillcold_server.verification.days import day_of
 from stillcold_server.verification.sheet import cause, hours, sheet_of
 from stillcold_server.verification.subject import find_watched
 

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 
 from stillcold_server.language.words import SHANGHAI
 
-DAY = 86_400_000
+HOUR, DAY = 3_600_000, 86_400_000
 """ms"""
 
 
