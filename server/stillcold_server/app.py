@@ -121,12 +121,12 @@ class Server:
         """Sinks start before sources and stop after them."""
         with contextlib.ExitStack() as stack:
             stack.callback(self.engine.dispose)
+            stack.callback(self.compiling.stop)
             with write(self.engine) as connection:
                 extend(connection)  # batches that a version without the log has stored
             kept = [self.upkeep] if self.upkeep else []
             parts: list[Part] = [
                 *kept,
-                self.compiling,
                 self.outbox,
                 *self.followers,
                 self.listening,

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import click
 
 from stillcold_core.files import BadFile
-from stillcold_sim.demo import Failed, run_demo
 from stillcold_sim.fleet.cli import fleet_commands
 from stillcold_sim.judging.cli import check_command, run_command, score_command
 from stillcold_sim.playing import play_until_told
@@ -107,6 +106,8 @@ def serve(
 @click.option("--browse/--no-browse", default=True, help="Open the console in a browser.")
 def demo(once: bool, story: str, broker: Literal["mosquitto", "iotcore"] | None, browse: bool) -> None:
     """Run all of Stillcold on this machine, with a story going through it, until Ctrl-C."""
+    from stillcold_sim.demo import Failed, run_demo  # noqa: PLC0415  # what no other command need wait for
+
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has SIGINT ignored
         signal.signal(number, signal.default_int_handler)
     try:

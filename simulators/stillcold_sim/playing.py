@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from stillcold_sim.control import controlled
 from stillcold_sim.scenario import Scenario
 from stillcold_sim.serve import Served, serving
 from stillcold_sim.whole import write_whole
@@ -48,6 +47,8 @@ async def play_until_told(
         listing = served.listing()
         _print(listing)
         if control:
+            from stillcold_sim.control import controlled  # noqa: PLC0415  # half a second that meters alone need not wait
+
             page = await stack.enter_async_context(controlled(served, *control))
             listing |= {"control": page.link}
             click.echo(f"control: {page.link}")

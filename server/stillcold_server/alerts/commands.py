@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from stillcold_server.alerts.message import test_message
+from stillcold_server.alerts.senders import NotDelivered, make_sender
 from stillcold_server.config import load_config
 from stillcold_server.language.texts import load_texts
 from stillcold_server.options import config_option, plain_errors
@@ -24,8 +25,6 @@ def channel() -> None:
 @plain_errors
 def test_command(name: str, address: str, config_file: Path) -> None:
     """Send a test message and print what the other side said. Exit code 1: it did not take it."""
-    from stillcold_server.alerts.senders import NotDelivered, make_sender  # noqa: PLC0415 - no other command needs it
-
     config = load_config(config_file)
     found = next((c for c in config.channel if c.id == name), None)
     if found is None:

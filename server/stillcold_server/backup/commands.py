@@ -49,6 +49,3 @@ def _apart(config: Config, config_file: Path) -> list[str]:
     for channel in config.channel:
         named += [getattr(channel, field) for field in channel.__struct_fields__ if field.endswith("_file")]
     return list(dict.fromkeys(str(name) for name in named if name))
-
-
-COMMANDS = (backup_command, restore_command)

@@ -12,7 +12,6 @@ import subprocess
 from pathlib import Path
 from typing import Any, cast
 
-from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, Connection
 
 _SECONDS = 6 * 3600  # that a program may take
@@ -96,6 +95,8 @@ def _run(program: str, url: URL | None, *words: str) -> None:
     environment = dict(os.environ)
     command = [_path(program), *words]
     if url is not None:
+        from psycopg.conninfo import make_conninfo  # noqa: PLC0415  # a server on SQLite does without
+
         asked: dict[str, Any] = dict(url.translate_connect_args(username="user", database="dbname")) | dict(url.query)
         environment["PGPASSWORD"] = str(
             asked.pop("password", environment.get("PGPASSWORD", ""))

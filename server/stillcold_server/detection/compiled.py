@@ -1,4 +1,4 @@
-"""Compiling the detectors' inner loops at the start of the server and of ``scan``.
+"""Compiling the detectors' inner loops when the server judges its first batch, and at the start of ``scan``.
 
 What was compiled is kept in a folder, so only the first start after an installation waits for the compiler.
 """
@@ -48,26 +48,25 @@ def find_compiler(folder: Path | None = None) -> Compiler | None:
 class Compiling:
     """Finds the compiler beside what runs; whoever judges then takes it between two blocks of samples.
 
-    Until then the detectors run as Python, with the same results.
+    Until then the detectors run as Python, with the same results. It takes a second to load, which a server that
+    has nothing to judge yet does without.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._found: list[Compiler] = []
         self._thread = threading.Thread(target=self._find, args=(folder,), name="compiling", daemon=True)
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
+    def take(self) -> None:
+        """Compile, once the compiler is found; to be called by one thread, where no detector runs."""
+        if self._thread.ident is None:
+            self._thread.start()
+        if self._found:
+            log.info("%s inner loops of the detectors run compiled", compile_kernels(self._found.pop()))
 
     def stop(self) -> None:
         """Wait until it is done."""
         if self._thread.is_alive():
             self._thread.join()
-
-    def take(self) -> None:
-        """Compile, once the compiler is found; to be called where no detector runs."""
-        if self._found:
-            log.info("%s inner loops of the detectors run compiled", compile_kernels(self._found.pop()))
 
     def _find(self, folder: Path | None) -> None:
         if (compiler := find_compiler(folder)) is not None:

@@ -161,9 +161,6 @@ def revoke(gateway: str, reason: str, config_file: Path) -> None:
     click.echo(f"{gateway} is revoked; `stillcold-server invite {gateway}` lets it in again, with new keys")
 
 
-COMMANDS: tuple[click.Command, ...] = (ca, invite, approve, revoke)
-
-
 def _approve(engine: Engine, files: BrokerFiles, one: Waiting, out: Path | None, *, asked: bool) -> None:
     click.echo(_line(one))
     if asked and not click.confirm("Does the installer read the same fingerprint on the gateway?"):

@@ -1,11 +1,13 @@
-"""Files of the ledger: the name says the form."""
+"""Files of the ledger: the name says the form.
+
+Workbooks take a large library, which is loaded when there is one.
+"""
 
 from pathlib import PurePath
 
 from stillcold_core.registry import Registry, dump_registry
 from stillcold_server.registry.forms.csv_form import read_csv, write_csv
 from stillcold_server.registry.forms.toml_form import read_toml
-from stillcold_server.registry.forms.xlsx_form import read_xlsx, write_xlsx
 from stillcold_server.registry.kinds import KINDS
 from stillcold_server.registry.sheets import MOST_BYTES, CellError, Sheets
 
@@ -20,6 +22,8 @@ def read_file(sheets: Sheets, name: str, content: bytes) -> None:
     elif path.suffix.lower() == ".toml":
         read = read_toml(content, name)
     elif path.suffix.lower() == ".xlsx":
+        from stillcold_server.registry.forms.xlsx_form import read_xlsx  # noqa: PLC0415
+
         read = read_xlsx(content, name)
     elif path.suffix.lower() == ".csv" and path.stem in KINDS:
         read = read_csv(content, path.stem, name)
@@ -41,6 +45,8 @@ def write_form(registry: Registry, name: str) -> bytes:
     if path.suffix == ".toml":
         return dump_registry(registry).encode()
     if path.suffix == ".xlsx":
+        from stillcold_server.registry.forms.xlsx_form import write_xlsx  # noqa: PLC0415
+
         return write_xlsx(registry)
     if path.suffix == ".csv" and path.stem in KINDS:
         return write_csv(registry, path.stem)

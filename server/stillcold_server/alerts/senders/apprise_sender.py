@@ -1,7 +1,5 @@
 """The services of the Apprise library, as far as it can tell whether a message was taken."""
 
-import apprise
-
 from stillcold_server.alerts.channels import AppriseChannel
 from stillcold_server.alerts.message import Message
 from stillcold_server.alerts.senders.base import NotDelivered
@@ -32,6 +30,8 @@ class AppriseSender:
         if scheme in _STATUS_ONLY:
             better = _STATUS_ONLY[scheme]
             raise bad(channel, "url", f'{scheme} cannot tell whether a message was taken; use kind = "{better}"')
+        import apprise  # noqa: PLC0415  # a server without such a channel need not wait for it
+
         service = apprise.Apprise.instantiate(url)
         if not isinstance(service, apprise.NotifyBase):
             raise bad(channel, "url", "expected a URL that Apprise knows, e.g. mailtos://user:password@host?to=…")

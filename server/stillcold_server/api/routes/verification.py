@@ -19,7 +19,6 @@ from stillcold_server.language.texts import Language, load_texts
 from stillcold_server.store.database import read
 from stillcold_server.verification import procedure, statements
 from stillcold_server.verification.calendar import month_of
-from stillcold_server.verification.paper import draw
 from stillcold_server.verification.procedure import Refused
 from stillcold_server.verification.sheet import sheet_of
 from stillcold_server.verification.signer import NoKey, signer_of
@@ -100,6 +99,8 @@ def note(services: Served, _: Watcher, id: IdInPath) -> Response:  # noqa: A002
 @router.get("/statements/{id}/paper", response_class=Response, responses={200: {"content": {"application/pdf": {}}}})
 def paper(services: Served, _: Watcher, id: IdInPath, language: Language | None = None) -> Response:  # noqa: A002
     """The statement on paper, with the code that leads to its check page."""
+    from stillcold_server.verification.paper import draw  # noqa: PLC0415  # the start need not wait for what draws
+
     with read(services.engine) as connection:
         made = _stated(statements.find(connection, id), id)
     texts = load_texts()[language or services.config.language]
