@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
+
+from stillcold_server.store.turns import Turns
 
 _WRITERS = 0x5354494C4C  # of the advisory lock that whoever writes to PostgreSQL takes
 _OPTIONS = (
@@ -30,7 +32,7 @@ def open_database(url: str) -> Engine:
     """
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
-        engine = create_engine(address, json_serializer=_dumps)
+        engine = create_engine(address, json_serializer=_dumps, execution_options={"turns": Turns()})
         if address.database:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", _prepare)
@@ -50,7 +52,12 @@ def write(engine: Engine) -> Iterator[Connection]:
     It takes the lock of all writers at once, so that what it reads stays as it is until it has written, and ids are
     seen in the order in which they were given: one transaction at a time writes, in SQLite and in PostgreSQL.
     """
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+    turns: Turns | None = engine.get_execution_options().get("turns")
+    with (
+        turns.one() if turns else nullcontext(),
+        engine.connect().execution_options(writes=True) as connection,
+        connection.begin(),
+    ):
         yield connection
 
 
