@@ -252,9 +252,15 @@ def test_every_route_and_every_metric_is_documented(web: Web) -> None:
     for path, methods in spec["paths"].items():
         for operation in methods.values():
             if path.startswith(API):
-                assert operation["responses"]["422"]["content"] == {
-                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
-                }, path
+                answers = operation["responses"]
+                assert (
+                    answers["400"]["content"]
+                    == answers["422"]["content"]
+                    == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
+                ), path
+                assert list(answers["413"]["content"]) == ["text/plain"], (
+                    "of the framework, before anything looks at it"
+                )
 
 
 def test_times_are_iso_8601_in_utc(restarted: Web) -> None:

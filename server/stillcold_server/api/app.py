@@ -55,8 +55,10 @@ log = logging.getLogger(__name__)
 API = "/api/v1"
 _LARGEST_BODY = 64 << 10
 _PROGRAMS = ("/api/", "/metrics", "/healthz", "/static/")
+_REFUSALS = (400, 401, 403, 404, 409, 422, 429, 503)
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemBody, "description": "Not done"} for status in (401, 403, 404, 409, 422, 429)
+    413: {"description": "The body is too large; nothing has looked at it", "content": {"text/plain": {}}},
+    **{status: {"model": ProblemBody, "description": "Not done"} for status in _REFUSALS},
 }
 
 
