@@ -14,7 +14,7 @@ from support.web import Web
 
 _VALUES = {"name": "nobody", "number": "1"}
 _STREAMS = ("/api/v1/events",)
-"""They would be read for ever."""
+"""They have no end."""
 
 
 def routes(web: Web) -> Iterator[Rule]:
@@ -23,8 +23,13 @@ def routes(web: Web) -> Iterator[Rule]:
 
 
 def call(client: httpx.Client, rule: Rule, **named: str) -> httpx.Response:
-    """Call a route about things that there are not, or about those that are named."""
+    """Call a route about things that there are not, or about those that are named; of a stream, begin it only."""
     path = re.sub(r"\{(\w+)\}", lambda m: named.get(m[1], _VALUES.get(m[1], "nothing")), rule.path)
+    if rule.path in _STREAMS:
+        with client.stream("GET", path) as answer:
+            if answer.is_error:
+                answer.read()
+            return answer
     if rule.method == "GET":
         return client.get(path)
     return client.request(rule.method, path, json={} if path.startswith("/api/") else None)
