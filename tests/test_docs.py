@@ -33,6 +33,7 @@ from support.settings import documented_settings, settings_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+_TWINS = ("channels", "duty", "gateway-image", "installer", "ledger", "officer", "verification")
 
 
 def text_of(name: str) -> str:
@@ -123,11 +124,24 @@ def test_the_commands_of_the_readme_are_targets(name: str) -> None:
 
 
 @pytest.mark.requirement("docs.two-languages")
-@pytest.mark.parametrize("name", ["installer", "officer", "tester", "gateway-image", "channels"])
+@pytest.mark.parametrize("name", ["installer", "officer", "tester", "gateway-image", "channels", "verification"])
 def test_a_page_has_the_same_commands_in_both_languages(name: str) -> None:
     """And the same files and output."""
     assert blocks_of(text_of(f"{name}.md")) == blocks_of(text_of(f"{name}.zh-CN.md"))
     assert blocks_of(text_of(f"{name}.md"))
+
+
+@pytest.mark.requirement("docs.two-languages")
+@pytest.mark.parametrize(
+    "name", ["channels", "duty", "gateway-image", "installer", "ledger", "officer", "verification"]
+)
+def test_a_page_has_the_same_sections_and_rows_in_both_languages(name: str) -> None:
+    """So that nothing is told in one language only."""
+    shapes = [
+        [line[0] for line in text_of(f"{name}{twin}.md").splitlines() if line.startswith(("#", "|"))]
+        for twin in ("", ".zh-CN")
+    ]
+    assert shapes[0] == shapes[1]
 
 
 @pytest.mark.requirement("docs.two-languages")
