@@ -25,6 +25,7 @@ from stillcold_server.identity.authority import make_authority, renew_authority
 from stillcold_server.identity.enrolments import LIFE, approve, note, revoke
 from stillcold_server.identity.upkeep import open_authority
 from stillcold_server.store.database import write
+from support.database import database_line
 from support.evidence import House, minute, store
 from support.gateway import SignedGateway
 from support.office import made_authority
@@ -165,7 +166,7 @@ def test_a_server_with_an_authority_hands_out_its_root_and_exports_its_certifica
 ) -> None:
     fed(office, gateway)
     config, roots, bundle = (office.folder / name for name in ("server.toml", "roots.json", "bundle.zip"))
-    config.write_text('database = "sqlite:///server.db"\n[ca]\nfolder = "ca"\nbroker_folder = "broker"\n')
+    config.write_text(f'{database_line(office.house.engine)}[ca]\nfolder = "ca"\nbroker_folder = "broker"\n')
     period = ["--line", "f1", "--from", "2027-01-15T08:00:00Z", "--to", "2027-01-15T08:02:00Z"]
     for words in (["roots", "--out", str(roots)], ["export", *period, "--out", str(bundle)]):
         done = CliRunner().invoke(main, ["evidence", *words, "--config", str(config)])

@@ -17,6 +17,7 @@ from stillcold_core.readings import Absence
 from stillcold_core.registry import Registry, load_registry
 from stillcold_server.cli import main
 from stillcold_server.detection.scan import scan_files
+from support.database import database_line
 from support.evidence import PROFILE, minute, store
 from support.gateway import DEAD, SignedGateway, steady
 from support.story import START, feed, restart_story
@@ -28,7 +29,7 @@ PERIOD = ("--line", "f1", "--from", "2027-01-15T08:01:00Z", "--to", "2027-01-15T
 @pytest.fixture
 def folder(engine: Engine, plant: Registry, gateway: SignedGateway, tmp_path: Path) -> Path:
     """A server's folder, with ten minutes of a gateway."""
-    (tmp_path / "server.toml").write_text('database = "sqlite:///server.db"\n', encoding="utf-8")
+    (tmp_path / "server.toml").write_text(database_line(engine), encoding="utf-8")
     for i in range(10):
         store(engine, gateway, [minute(gateway, i)])
     return tmp_path
@@ -180,7 +181,7 @@ def test_whoever_has_a_bundle_can_judge_its_readings_again(
     engine: Engine, plant: Registry, gateway: SignedGateway, tmp_path: Path
 ) -> None:
     """A scan of its readings by its registry gives the alerts that it tells of."""
-    (tmp_path / "server.toml").write_text('database = "sqlite:///server.db"\n', encoding="utf-8")
+    (tmp_path / "server.toml").write_text(database_line(engine), encoding="utf-8")
     gap = {**DEAD, "active_power": Absence.TIMEOUT}
     others = steady(DEAD, start=START - 60, count=60, point="p2")  # of another line
     feed(engine, gateway, [*others, *steady(gap, start=START - 60, count=60), *restart_story()])

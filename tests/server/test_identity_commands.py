@@ -9,10 +9,12 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import Engine
 
 from stillcold_core.enrolment.request import Request, make_request
 from stillcold_server.cli import main
 from stillcold_server.identity.authority import make_authority
+from support.database import database_line
 from support.gateway import SignedGateway
 
 NOW = datetime.now(UTC)
@@ -21,12 +23,10 @@ NOW = datetime.now(UTC)
 class Desk:
     """The server's commands, with a configuration and a registry of one gateway."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, engine: Engine, folder: Path) -> None:
         self.folder, self.file = folder, folder / "server.toml"
         (folder / "broker").mkdir()
-        self.file.write_text(
-            f'database = "sqlite:///{folder / "server.db"}"\n[ca]\nfolder = "ca"\nbroker_folder = "broker"\n'
-        )
+        self.file.write_text(f'{database_line(engine)}[ca]\nfolder = "ca"\nbroker_folder = "broker"\n')
         (folder / "registry.toml").write_text('[[gateway]]\nid = "gw-1"\n')
         self.run("registry", "import", folder / "registry.toml")
 
@@ -48,9 +48,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(engine: Engine, tmp_path: Path) -> Desk:
     """Where nothing is made yet."""
-    return Desk(tmp_path)
+    return Desk(engine, tmp_path)
 
 
 @pytest.mark.requirement("identity.commands")

@@ -14,6 +14,7 @@ from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
+from support.database import database_line
 from support.gateway import DEAD, SignedGateway, steady
 
 EPOCH = b"epoch--1"
@@ -74,10 +75,10 @@ def test_a_server_that_lost_its_disk_asks_for_every_gap(
     assert list(broker.asked[0][1].ranges[:3]) == [(1, 9), (11, 11), (13, 13)]
 
 
-def command(tmp_path: Path, *arguments: str) -> Result:
-    """Run it on a database of its own with one gateway."""
+def command(engine: Engine, tmp_path: Path, *arguments: str) -> Result:
+    """Run it on a database with one gateway."""
     config, registry = tmp_path / "server.toml", tmp_path / "registry.toml"
-    config.write_text(f'database = "sqlite:///{tmp_path}/server.db"\n')
+    config.write_text(database_line(engine))
     key = SignedGateway().public_key
     registry.write_text(
         f'[[site]]\nid = "s"\nname = "S"\n\n[[gateway]]\nid = "gw-1"\nsite = "s"\npublic_key = "{key}"\n'
@@ -88,9 +89,9 @@ def command(tmp_path: Path, *arguments: str) -> Result:
 
 
 @pytest.mark.requirement("ingest.replay")
-def test_the_command_says_what_will_be_asked_for(tmp_path: Path) -> None:
+def test_the_command_says_what_will_be_asked_for(engine: Engine, tmp_path: Path) -> None:
     """With all three of epoch, first and last."""
-    done = command(tmp_path, "--gateway", "gw-1", "--epoch", EPOCH.hex(), "--from", "2", "--to", "5")
+    done = command(engine, tmp_path, "--gateway", "gw-1", "--epoch", EPOCH.hex(), "--from", "2", "--to", "5")
     assert done.exit_code == 0, done.output
     assert done.output == f"gw-1: 2 to 5 of epoch {EPOCH.hex()} will be asked for when it is online\n"
 
@@ -106,8 +107,8 @@ def test_the_command_says_what_will_be_asked_for(tmp_path: Path) -> None:
         (["--gateway", "gw-1", "--epoch", "00" * 8, "--from", "2", "--to", "1"], "--to not below --from"),
     ],
 )
-def test_what_cannot_be_asked_for_is_named(tmp_path: Path, arguments: list[str], expected: str) -> None:
+def test_what_cannot_be_asked_for_is_named(engine: Engine, tmp_path: Path, arguments: list[str], expected: str) -> None:
     """Nothing is written."""
-    done = command(tmp_path, *arguments)
+    done = command(engine, tmp_path, *arguments)
     assert done.exit_code != 0
     assert expected in done.output
