@@ -3,6 +3,7 @@
 import socket
 import tempfile
 import threading
+from copy import copy
 from functools import cache
 from types import TracebackType
 from typing import Any, Self
@@ -10,10 +11,12 @@ from typing import Any, Self
 import httpx
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
+from starlette.datastructures import State
 
 from stillcold_server.api.app import WebServer, create_app
 from stillcold_server.api.guard import COOKIE
+from stillcold_server.api.services import Services
 from stillcold_server.config import Config, Http, People
 from stillcold_server.duty.reach import NO_CHANNELS, Channels
 from stillcold_server.live import Hub
@@ -61,7 +64,7 @@ class Web:
         self, engine: Engine, now: int, port: int = 0, config: Config = _CONFIG, channels: Channels = NO_CHANNELS
     ) -> None:
         self.engine, self.config, self.clock, self.hub, self.metrics = engine, config, Clock(now), Hub(), Metrics()
-        self.app: FastAPI = create_app(engine, config, self.hub, self.metrics, self.clock, channels)
+        self.app = _application(Services(engine, config, self.hub, self.metrics, self.clock, channels=channels))
         # With its protocol said, asyncio sends small answers at once (TCP_NODELAY), as it does for sockets of its own.
         self._socket = socket.socket(proto=socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -126,6 +129,28 @@ class Web:
         for client in self._clients:
             client.close()
         self.stop()
+
+
+def _application(services: Services) -> FastAPI:
+    """What ``create_app`` makes. With the usual configuration it shares the routes of the first one in this process.
+
+    The framework takes a second to analyse them, for each application anew.
+    """
+    if services.config is not _CONFIG:
+        return _made(services)
+    app = copy(_usual())
+    app.state = State({"services": services, "console": app.state.console})
+    return app
+
+
+@cache
+def _usual() -> FastAPI:
+    return _made(Services(create_engine("sqlite://"), _CONFIG, Hub(), Metrics(), Clock(0)))
+
+
+def _made(services: Services) -> FastAPI:
+    s = services
+    return create_app(s.engine, s.config, s.hub, s.metrics, s.now, s.channels)
 
 
 @cache
