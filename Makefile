@@ -27,10 +27,10 @@ setup: $(UV) ## Make .venv with everything that developing needs
 test: setup ## Everything that must hold: make check, then all tests; ARGS go to pytest
 	sh tools/install_test_programs.sh
 	$(MAKE) --no-print-directory check
-	$(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-postgresql: setup ## The server's tests with every database on PostgreSQL; ARGS go to pytest
-	STILLCOLD_TEST_DATABASE=postgresql $(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile tests/server $(ARGS)
+	STILLCOLD_TEST_DATABASE=postgresql $(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder tests/server $(ARGS)
 
 check: setup ## Lint, format, types, import arrows, examples in docstrings
 	$(RUN) ruff check --quiet

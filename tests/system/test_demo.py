@@ -1,5 +1,6 @@
 """The demo: the story comes out as it should, and nothing is left running when it is interrupted."""
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -12,6 +13,7 @@ from support import Process, require_program, wait_for
 
 def _demo(folder: Path, *options: str) -> Process:
     """Its files go into ``folder``, so that its processes can be told from others by their command lines."""
+    folder.mkdir(exist_ok=True)
     command = [str(program("stillcold-sim")), "demo", "--no-browse", *options]
     return Process(command, folder / "demo.log", environment={**os.environ, "TMPDIR": str(folder), "COLUMNS": "120"})
 
@@ -31,17 +33,18 @@ def _left_running(folder: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.requirement("system.demo")
-@pytest.mark.parametrize("broker", ["iotcore", "mosquitto"])
-def test_the_story_comes_out(tmp_path: Path, broker: str) -> None:
-    """With nothing installed but Python, and with the broker, the certificates and the access rules of real plants."""
-    if broker == "mosquitto":
-        require_program("mosquitto")
-    with _demo(tmp_path, "--once", "--broker", broker) as demo:
-        wait_for(lambda: not demo.alive, seconds=400, what="the end of the story")
-        assert demo.stop() == 0, demo.output
-    for kind in ("restart.energy", "furnace.induction", "tamper.balance"):
-        assert kind in demo.output
-    assert ("gateways: enrolled" in demo.output) is (broker == "mosquitto")
+def test_the_story_comes_out(tmp_path: Path) -> None:
+    """With nothing but Python, and beside it with the broker, the certificates and the access rules of real plants."""
+    require_program("mosquitto")
+    folders = {broker: tmp_path / broker for broker in ("iotcore", "mosquitto")}
+    with contextlib.ExitStack() as stack:
+        demos = {broker: stack.enter_context(_demo(f, "--once", "--broker", broker)) for broker, f in folders.items()}
+        wait_for(lambda: not any(demo.alive for demo in demos.values()), seconds=400, what="the end of the stories")
+        for broker, demo in demos.items():
+            assert demo.stop() == 0, demo.output
+            for kind in ("restart.energy", "furnace.induction", "tamper.balance"):
+                assert kind in demo.output
+            assert ("gateways: enrolled" in demo.output) is (broker == "mosquitto")
     assert _left_running(tmp_path) == []
 
 
