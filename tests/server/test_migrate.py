@@ -122,7 +122,7 @@ def test_a_database_of_another_version_is_refused_with_what_to_do(tmp_path: Path
 @pytest.mark.requirement("store.durable")
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_commit_is_on_disk_when_it_returns(engine: Engine) -> None:
-    asked = {
+    asked: dict[str, dict[str, object]] = {
         "sqlite": {"PRAGMA synchronous": 2, "PRAGMA journal_mode": "wal"},
         "postgresql": {"SHOW synchronous_commit": "on"},
     }
