@@ -86,6 +86,9 @@ def _fit(one: Collected, after: Collected) -> bool:
 class Batcher:
     """Collects samples; every moment comes in as a value, in seconds of one monotonic clock.
 
+    Where something happened, only what was read there leaves early: a batch of all points takes longer to be signed
+    than all else on the way to the broker, and what is alive elsewhere would wait for it.
+
     Parameters
     ----------
     periods : Batch
@@ -96,28 +99,27 @@ class Batcher:
         self._periods = periods
         self._samples: dict[str, list[Sample]] = {}
         self._values = 0
-        self._importance = Importance.QUIET
-        self._deadline, self._reason = float("inf"), "quiet"
+        self._quiet_by = float("inf")
+        self._moved: dict[str, Importance] = {}
+        """Points at which something happened."""
+        self._moved_by, self._reason = float("inf"), ""
 
     def add(self, samples: Sequence[Sample], verdict: Verdict, monotonic: float) -> Collected | None:
         """Take samples of one point, the last of which has that verdict; what must go out now.
 
-        That is a full batch, or, where the server may be waiting for this sample, what was collected of this point
-        alone: a batch of all points takes longer to be signed than all else on the way to the broker.
+        That is a full batch, or, where the server may be waiting for this sample, what was collected of this point.
         """
         if not samples:
             return None
+        point = samples[-1].point
         if not self._samples:
-            self._deadline, self._reason = monotonic + self._periods.quiet, "quiet"
-        self._samples.setdefault(samples[-1].point, []).extend(samples if verdict.deciding else map(compact, samples))
+            self._quiet_by = monotonic + self._periods.quiet
+        self._samples.setdefault(point, []).extend(samples if verdict.deciding else map(compact, samples))
         self._values += sum(len(s.values) for s in samples)
         if verdict.deciding:
-            return self._close_one(samples[-1].point)
-        self._importance = max(self._importance, _importance(verdict))
-        if verdict.live:
-            self._close_by(monotonic + self._periods.live, "live")
-        if verdict.change:
-            self._close_by(monotonic + self._periods.change, "change")
+            return self._close({point: Importance.DECIDING}, "live")
+        if verdict.live or verdict.change:
+            self._hasten(point, verdict, monotonic)
         return self.close("full") if self._values >= MOST_VALUES else None
 
     def wait(self, monotonic: float) -> float:
@@ -126,34 +128,45 @@ class Batcher:
         No later deadline can come meanwhile that is earlier: each is set at least the shortest period ahead.
         """
         shortest = min(self._periods.quiet, self._periods.change, self._periods.live)
-        return min(max(self._deadline - monotonic, _SOON), shortest)
+        return min(max(min(self._quiet_by, self._moved_by) - monotonic, _SOON), shortest)
 
     def due(self, monotonic: float, *, held: bool = False) -> Collected | None:
         """The closed batch, when its time has come; ``held``, only one in which a sealed line shows life."""
-        if monotonic < self._deadline or (held and self._importance < Importance.LIVE):
+        if monotonic >= self._quiet_by and not held:
+            return self.close("quiet")
+        if monotonic < self._moved_by or (held and max(self._moved.values()) < Importance.LIVE):
             return None
-        return self.close(self._reason)
+        return self._close(self._moved, self._reason)
 
     def close(self, reason: str) -> Collected | None:
-        """The closed batch; None where nothing was collected."""
-        samples, self._samples = self._samples, {}
-        importance, self._importance = self._importance, Importance.QUIET
-        self._values, self._deadline = 0, float("inf")
-        return Collected(samples, reason, importance) if samples else None
+        """A batch of all that was collected; None where nothing was."""
+        return self._close({**dict.fromkeys(self._samples, Importance.QUIET), **self._moved}, reason)
 
-    def _close_one(self, point: str) -> Collected:
-        collected = Collected({point: self._samples.pop(point)}, "live", Importance.DECIDING)
-        self._values -= collected.values
+    def _close(self, points: Mapping[str, Importance], reason: str) -> Collected | None:
+        found = {point: self._samples.pop(point) for point in points if point in self._samples}
+        importance = max(points.values(), default=Importance.QUIET)
+        self._moved = {p: i for p, i in self._moved.items() if p not in points}
+        if not self._moved:
+            self._moved_by = float("inf")
         if not self._samples:
-            self.close("live")
+            self._quiet_by = float("inf")
+        if not found:
+            return None
+        collected = Collected(found, reason, importance)
+        self._values -= collected.values
         return collected
 
-    def _close_by(self, deadline: float, reason: str) -> None:
-        if deadline < self._deadline:
-            self._deadline, self._reason = deadline, reason
+    def _hasten(self, point: str, verdict: Verdict, monotonic: float) -> None:
+        self._moved[point] = max(self._moved.get(point, Importance.QUIET), _importance(verdict))
+        for happened, period, reason in (
+            (verdict.live, self._periods.live, "live"),
+            (verdict.change, self._periods.change, "change"),
+        ):
+            if happened and monotonic + period < self._moved_by:
+                self._moved_by, self._reason = monotonic + period, reason
 
 
 def _importance(verdict: Verdict) -> Importance:
     if verdict.live:
-        return Importance.DECIDING if verdict.deciding else Importance.LIVE
+        return Importance.LIVE
     return Importance.CHANGE if verdict.change else Importance.QUIET

@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from stillcold_core.readings import Sample
@@ -42,10 +41,14 @@ def compact(sample: Sample) -> Sample:
     >>> dict(compact(Sample("p", 0.0, {"frequency": 50.0})).values)
     {'frequency': 50.0}
     """
-    numbers = [value for value in sample.values.values() if isinstance(value, float)]
-    if len(numbers) < len(sample.values):
+    values = sample.values
+    if isinstance(values, Row):
         return sample
-    return replace(sample, values=Row(_places(tuple(sample.values)), array("d", numbers)))
+    numbers = [value for value in values.values() if isinstance(value, float)]
+    if len(numbers) < len(values):
+        return sample
+    row = Row(_places(tuple(values)), array("d", numbers))
+    return Sample(sample.point, sample.time, row, sample.monotonic, sample.raw)
 
 
 @lru_cache(maxsize=1024)

@@ -216,6 +216,20 @@ def test_a_restart_leaves_alone_and_the_others_wait_as_before() -> None:
     assert (list(rest.samples), rest.importance, rest.reason) == (["p2"], Importance.QUIET, "quiet")
 
 
+@pytest.mark.requirement("agent.batch.alone")
+@pytest.mark.parametrize("verdict", [Verdict(change=Change.STEP), Verdict(live="power")])
+def test_what_happens_at_one_point_sends_only_what_was_read_there(verdict: Verdict) -> None:
+    """The quiet points' minute goes on, and nothing of it is lost or said to matter."""
+    batcher = Batcher(Batch())
+    for point, t, said in (("p1", 0.0, QUIET), ("p2", 1.0, QUIET), ("p1", 2.0, verdict)):
+        assert batcher.add([Sample(point, t, DEAD, t)], said, t) is None
+    early, rest = batcher.due(7.0), batcher.due(60.0)
+    assert early is not None
+    assert ({p: len(s) for p, s in early.samples.items()}, early.importance > Importance.QUIET) == ({"p1": 2}, True)
+    assert rest is not None
+    assert (list(rest.samples), rest.importance, batcher.close("stop")) == (["p2"], Importance.QUIET, None)
+
+
 @pytest.mark.requirement("agent.batch.importance")
 def test_the_most_important_sample_says_how_much_a_batch_matters() -> None:
     """Whatever closed it; the next one begins anew."""
