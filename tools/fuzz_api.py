@@ -33,6 +33,7 @@ def main(examples: int, roles: list[str]) -> int:
         prepare(engine)
         furnish(engine)
         with Web(engine, NOW, config=_config(engine, Path(folder))) as web:
+            web.app.openapi()  # made once; on a busy machine that takes longer than schemathesis waits
             failed = sum(_fuzz(web, role, examples, folder) for role in roles)
         engine.dispose()
     return failed
@@ -55,7 +56,8 @@ def _fuzz(web: Web, role: str, examples: int, folder: str) -> bool:
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "run", f"{web.url}{API}/openapi.json",
         "-H", f"Authorization: Bearer {web.token(role)}", "--phases", "examples,coverage,fuzzing,stateful",
-        "-c", _CHECKS, "-n", str(examples), "--continue-on-failure", "--no-color", "--seed", "1", *left_out,
+        "-c", _CHECKS, "-n", str(examples), "--request-timeout", "60", "--continue-on-failure", "--no-color",
+        "--seed", "1", *left_out,
     ]  # fmt: skip
     print(f"== {role}", flush=True)
     return subprocess.run(command, check=False, cwd=folder).returncode != 0
