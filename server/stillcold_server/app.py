@@ -203,7 +203,7 @@ class Server:
 
     def _status(self, gateway: str, status: Status) -> None:
         with write(self.engine) as connection:
-            note_status(connection, gateway, status, wall_clock())
+            note_status(connection, gateway, status, wall_clock(), self.config.silence.heartbeat)
         self.hub.publish("lines")
 
 

@@ -87,6 +87,13 @@ class Backup(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How many; older ones are deleted."""
 
 
+class Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a gateway is silent."""
+
+    heartbeat: Annotated[float, Meta(gt=0, le=3600)] = 60.0
+    """s; the longest interval of its batches that a gateway is believed: its status is not signed."""
+
+
 class Keep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For how many days what can be made again, or is no evidence, is kept."""
 
@@ -119,6 +126,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ca: Ca | None = None
     evidence: Evidence = Evidence()
     backup: Backup | None = None
+    silence: Silence = Silence()
     keep: Keep = Keep()
     influx: Influx | None = None
     watchdog: Watchdog | None = None

@@ -7,9 +7,12 @@ import cbor2
 import pytest
 from sqlalchemy import Connection, Engine, insert, select, update
 
+from stillcold_core.contract.messages import Status
 from stillcold_core.readings import Absence, Sample
 from stillcold_core.registry import District, Gateway, Line, Point, Registry, Site
+from stillcold_server.config import Config
 from stillcold_server.followers import Follower
+from stillcold_server.ingest.status import note_status
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
@@ -80,6 +83,18 @@ def test_one_that_is_said_to_be_offline_is_told_after_one_interval(office: Offic
     office.look(T0 + BEAT)
     assert office.alerts() == {}
     office.look(T0 + BEAT + TICK)
+    assert list(office.alerts()) == ["f1 silence.gateway"]
+
+
+@pytest.mark.requirement("silence.unsigned")
+@pytest.mark.parametrize(("said", "silent_after"), [(3600.0, 150_000), (10.0, 25_000)])
+def test_what_a_status_says_only_shortens_the_time(office: Office, said: float, silent_after: int) -> None:
+    """Nobody has signed it."""
+    with write(office.engine) as connection:
+        note_status(connection, "gw-1", Status("online", heartbeat=said), T0, Config().silence.heartbeat)
+    office.look(T0 + silent_after)
+    assert office.alerts() == {}
+    office.look(T0 + silent_after + 1)
     assert list(office.alerts()) == ["f1 silence.gateway"]
 
 

@@ -17,13 +17,16 @@ def note_heard(connection: Connection, gateways: Collection[str], now: int) -> N
         connection.execute(update(g).where(g.c.id.in_(gateways)).values(heard_at=now))
 
 
-def note_status(connection: Connection, gateway: str, status: Status, now: int) -> None:
+def note_status(connection: Connection, gateway: str, status: Status, now: int, longest: float = 60.0) -> None:
     """Keep the last status of a gateway in the ledger, and its last report; ``now`` in ms.
+
+    Nobody has signed it, so it may shorten the time after which the gateway is silent, and not lengthen it beyond a
+    heartbeat of ``longest`` (s).
 
     A last will has no report: what was said before it stays, since it is worth knowing then.
     """
     g = schema.gateway
-    values: dict[str, Any] = {"status": status.state, "status_at": now, "heartbeat": status.heartbeat}
+    values: dict[str, Any] = {"status": status.state, "status_at": now, "heartbeat": min(status.heartbeat, longest)}
     if status.report:
         values["report"] = {"version": status.version, "since": status.since} | msgspec.to_builtins(status.report)
     connection.execute(update(g).where(g.c.id == gateway).values(values))

@@ -37,8 +37,9 @@ gateway = Table(
     Column("heartbeat", Float, nullable=False, server_default="60"),
     Column("report", JSON, nullable=True), time("heard_at", nullable=True),
 )  # fmt: skip
-"""``heartbeat``: s; a gateway that is online sends a batch at least so often. ``report``: the last one in its
-status, with the agent's ``version`` and since when it runs. ``heard_at``: when its last new batch came."""
+"""``heartbeat``: s; a gateway that is online sends a batch at least so often, as far as it is believed. ``report``: the
+last one in its status, with the agent's ``version`` and since when it runs. ``heard_at``: when its last new batch
+came."""
 
 point = Table(
     "point", metadata,
