@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select, update
 
 from stillcold_core.readings import Absence, Value
 from stillcold_core.registry import Point, Registry
@@ -13,9 +13,11 @@ from stillcold_server.config import Config, Evidence
 from stillcold_server.days import DAY
 from stillcold_server.evidence.key import Signer
 from stillcold_server.ingest.writer import Writer
+from stillcold_server.jobs.each import SomeFailed
 from stillcold_server.jobs.model import JobContext
 from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
+from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
 from stillcold_server.verification.attestation import attest_day
 from stillcold_server.verification.statements import Statement, days_between
@@ -137,3 +139,27 @@ def test_the_job_states_what_is_over_and_states_anew_what_was_late(
         found = days_between(connection, "f1", BEGIN - 40 * DAY, BEGIN + 2 * DAY)
     assert [(s.content["day"], s.version) for s in found] == [("2027-01-14", 1), ("2027-01-15", 2)]
     assert found[1].content["coverage"] == 1
+
+
+@pytest.mark.requirement("jobs.each")
+def test_a_line_whose_batch_is_broken_keeps_no_other_from_being_stated(
+    engine: Engine, plant: Registry, gateway: SignedGateway, signer: Signer, tmp_path: Path
+) -> None:
+    """And is stated once it can be read again."""
+    with write(engine) as connection:
+        other = replace(plant.line[0], id="f2", name="2")
+        import_registry(connection, Registry(line=(other,), point=(Point("p3", "f2", "feeder", "gw-1"),)))
+    for point in ("p1", "p3"):
+        show(engine, gateway, BEGIN, BEGIN + DAY, every=HOUR, point=point)
+    b, newest = schema.batch.c, select(func.max(schema.batch.c.id)).scalar_subquery()
+    with write(engine) as connection:
+        body = connection.scalar(select(b.body).where(b.id == newest))
+        connection.execute(update(schema.batch).where(b.id == newest).values(body=b"?"))
+    config = Config(evidence=Evidence("example.org/stillcold", str(tmp_path / "evidence.key")))
+    context = JobContext(engine, config, lambda: NOW)
+    with pytest.raises(SomeFailed, match=r"1 failed: f2 2027-01-15 \("):
+        attest_lines(context, 0)
+    with write(engine) as connection:
+        assert [len(days_between(connection, line, BEGIN, BEGIN)) for line in ("f1", "f2")] == [1, 0]
+        connection.execute(update(schema.batch).where(b.id == newest).values(body=body))
+    assert attest_lines(context, 0) == "stated 1 days of lines"

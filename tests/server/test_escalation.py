@@ -19,6 +19,7 @@ from stillcold_server.duty.policy import DEFAULTS, BadPolicy, Step, calls_of, lo
 from stillcold_server.duty.reach import Channels
 from stillcold_server.duty.roster import BadRoster, Roster, Shift
 from stillcold_server.duty.rosters import delete_roster, load_rosters, save_roster
+from stillcold_server.jobs.each import SomeFailed
 from stillcold_server.jobs.model import JobContext
 from stillcold_server.store.database import read, write
 from stillcold_server.store.schema import contact, delivery, escalation, user
@@ -209,7 +210,7 @@ def test_a_call_that_cannot_be_made_stops_no_other(
         return call_if_due(connection, alert_id, *args)
 
     monkeypatch.setattr("stillcold_server.duty.calling.call_if_due", go)
-    with pytest.raises(OSError, match="broken"):
+    with pytest.raises(SomeFailed, match=r"1 failed: .*OSError: broken"):
         call_on(JobContext(engine, Config(), lambda: NOW + 5 * MINUTE, channels=CHANNELS), 0)
     with read(engine) as connection:
         assert connection.scalar(select(escalation.c.page).where(escalation.c.alert == sound)) == 2

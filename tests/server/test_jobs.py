@@ -22,7 +22,7 @@ from stillcold_server.cli import main
 from stillcold_server.config import Config
 from stillcold_server.jobs.model import Job, JobContext
 from stillcold_server.jobs.runner import Runner
-from stillcold_server.jobs.runs import LEASE, MOST_RUNS, enqueue, failing, take
+from stillcold_server.jobs.runs import LEASE, MOST_QUIET, MOST_TELLING, enqueue, failing, take
 from stillcold_server.jobs.table import JOBS
 from stillcold_server.metrics import Metrics
 from stillcold_server.store.database import read, write
@@ -207,6 +207,33 @@ def test_a_job_that_hangs_holds_up_no_other_and_runs_once_at_a_time(engine: Engi
         free.set()
 
 
+@pytest.mark.requirement("jobs.too-long")
+def test_a_run_that_takes_too_long_has_failed_and_is_taken_by_another_server(engine: Engine) -> None:
+    """What it says when it ends after all counts no more."""
+    begun, free = threading.Event(), threading.Event()
+
+    def hang(_context: JobContext, _due: int) -> str:
+        begun.set()
+        free.wait()
+        return "too late"
+
+    with write(engine) as connection:
+        enqueue(connection, every_minute(hang), [1], 0)
+    metrics = Metrics()
+    one = runner(engine, Job("tick", IntervalTrigger(minutes=1), hang, minutes=0.0), metrics=metrics)
+    with running(one):
+        begun.wait()
+        one.tend()
+        with read(engine) as connection:
+            assert failing(connection) == ["tick"]
+        assert runs(engine)[0].detail == "ran for longer than 0 minutes"
+        assert runner(engine, every_minute(lambda *_: "in time"), ahead=MINUTE).run_next() == "done"
+        free.set()
+        wait_for(lambda: b'{job="tick",outcome="lost"} 1.0' in metrics.exposition(), what="the end of the first")
+    assert [(r.state, r.attempts, r.detail) for r in runs(engine) if r.due_at == 1] == [("done", 2, "in time")]
+    assert b'{job="tick",outcome="retried"} 1.0' in metrics.exposition()
+
+
 def test_a_later_run_replaces_those_that_wait(engine: Engine) -> None:
     """Where the newest stands for all."""
     with write(engine) as connection:
@@ -222,13 +249,17 @@ def test_a_later_run_replaces_those_that_wait(engine: Engine) -> None:
 
 @pytest.mark.requirement("jobs.kept")
 def test_of_one_job_no_more_runs_are_kept_than_may_be(engine: Engine) -> None:
-    """However often it is due; what waits stays."""
-    job, one = every_minute(lambda *_: "", each=True), runner(engine, every_minute(lambda *_: "", each=True))
+    """However often it is due: the last ones that went well, more of those that did not; what waits stays."""
+    job = every_minute(lambda *_: "", each=True)
+    last = MOST_TELLING + 130
     with write(engine) as connection:
-        enqueue(connection, job, range(1, MOST_RUNS + 11), 0)
-        connection.execute(update(job_run).where(job_run.c.due_at <= MOST_RUNS + 5).values(state="done"))
-    assert one.run_next() == "done"
-    assert [r.due_at for r in runs(engine)] == list(range(11, MOST_RUNS + 11))
+        enqueue(connection, job, range(1, last + 3), 0)
+        connection.execute(update(job_run).where(job_run.c.due_at <= last).values(state="done", attempts=1))
+        failed = job_run.c.due_at.between(2, MOST_TELLING + 2)
+        connection.execute(update(job_run).where(failed).values(state="failed"))
+    assert runner(engine, job).run_next() == "done"
+    kept = [r.due_at for r in runs(engine)]
+    assert kept == [*range(3, MOST_TELLING + 3), *range(last + 2 - MOST_QUIET, last + 3)]
 
 
 def test_a_job_that_is_gone_or_has_another_time_is_scheduled_anew(engine: Engine) -> None:

@@ -14,6 +14,7 @@ from stillcold_server.config import Config
 from stillcold_server.followers import Follower
 from stillcold_server.ingest.status import note_status
 from stillcold_server.ingest.writer import Writer
+from stillcold_server.jobs.each import SomeFailed
 from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.silence.check import look
@@ -37,6 +38,7 @@ class Office:
     def __init__(self, engine: Engine, since: int = T0 - 3_600_000) -> None:
         self.engine, self.since = engine, since
         self.paged: list[str] = []
+        self.unpaged = ""
 
     def heard(self, at: int, *gateways: str, status: str = "online") -> None:
         with write(self.engine) as connection:
@@ -50,6 +52,8 @@ class Office:
         return look(self.engine, now, self._page)
 
     def _page(self, _connection: Connection, alert: str, _now: int) -> None:
+        if alert == self.unpaged:
+            raise OSError("no page")
         self.paged.append(alert)
 
     def alerts(self) -> dict[str, tuple[str, str, int | None]]:
@@ -273,6 +277,19 @@ def district(engine: Engine) -> Office:
     office = Office(engine)
     office.heard(T0, *(f"{s}-gw" for _, s in places))
     return office
+
+
+@pytest.mark.requirement("jobs.each")
+def test_a_site_whose_data_are_broken_keeps_no_other_from_being_told(district: Office) -> None:
+    """The job says at its end that it has failed, and where."""
+    broken = {"point": "s0-q", "resolution": 60, "start": T0, "columns": b"\xff"}
+    with write(district.engine) as connection:
+        connection.execute(insert(schema.rollup), broken)
+    district.unpaged = "n0-f:n0-p:silence.gateway:20270115T080000.000Z"
+    with pytest.raises(SomeFailed, match=r"2 failed: s0 \(CBORDecode.*n0-f.*\(OSError: no page\)"):
+        stay(district, T0 + 3 * BEAT, "n0", "s0", "s1")
+    assert set(district.alerts()) == {"s0-f silence.gateway", "s1-f silence.gateway"}
+    assert len(district.paged) == 2
 
 
 def stay(office: Office, now: int, *silent: str) -> None:

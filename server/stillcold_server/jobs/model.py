@@ -51,9 +51,12 @@ class Job:
         that a second time changes nothing. What it raises is logged, and it is tried again.
     each : bool
         Whether every time that was missed is caught up, the oldest first; otherwise the newest stands for all.
+    minutes : float
+        For which it may run: one that runs longer has failed, and is taken again.
     """
 
     name: str
     trigger: BaseTrigger
     work: Callable[[JobContext, int], str]
     each: bool = False
+    minutes: float = 60.0

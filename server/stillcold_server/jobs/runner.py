@@ -1,10 +1,12 @@
 """Doing the runs that are in line: a few at a time, each in a thread of its own.
 
-One that hangs holds no other.
+One that hangs holds no other, and counts as failed once it has run for longer than its job may.
 """
 
 import logging
 import threading
+import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +22,8 @@ from stillcold_server.store.lease import new_owner
 
 log = logging.getLogger(__name__)
 _TOGETHER = 4
+_MOST_HUNG = 2
+"""Threads of one job that hang here: then only another server takes it."""
 _IDLE = 2.0  # s between looks at the table: a run may come from a command, or be left by another server
 _RENEWED = LEASE / 4000  # s
 _PATIENCE = 10.0  # s that the end waits for runs that are going on
@@ -43,11 +47,12 @@ class Runner:
         self._server = new_owner()
         self._bell, self._stopping = threading.Event(), threading.Event()
         self._lock = threading.Lock()
-        self._going_on: dict[threading.Thread, Row[Any]] = {}
+        self._going_on: dict[threading.Thread, tuple[Row[Any], float]] = {}
+        self._hung: dict[threading.Thread, str] = {}
         self._clockwork = Clockwork(context.engine, jobs, self._bell.set)
         self._threads = [
             threading.Thread(target=self._take_runs, name="jobs", daemon=True),
-            threading.Thread(target=self._renew_leases, name="jobs-leases", daemon=True),
+            threading.Thread(target=self._keep, name="jobs-leases", daemon=True),
         ]
 
     @property
@@ -70,7 +75,7 @@ class Runner:
             thread.join()
         with self._lock:
             left = list(self._going_on.items())
-        for thread, row in left:
+        for thread, (row, _) in left:
             thread.join(_PATIENCE)
             if thread.is_alive():
                 log.error("job %s does not end and is left", row.job)
@@ -96,6 +101,31 @@ class Runner:
             row = take(connection, self._server, self._jobs.keys(), self._context.now())
         return None if row is None else self._do(row)
 
+    def tend(self) -> None:
+        """Keep the leases of the runs that are going on, and give up those that run for too long."""
+        with self._lock:
+            runs = dict(self._going_on)
+        kept = []
+        for thread, (row, began) in runs.items():
+            if time.monotonic() - began > 60 * self._jobs[row.job].minutes:
+                self._give_up(thread, row)
+            else:
+                kept.append(row)
+        if kept:
+            with write(self._context.engine) as connection:
+                renew(connection, self._server, kept, self._context.now())
+
+    def _give_up(self, thread: threading.Thread, row: Row[Any]) -> None:
+        why = f"ran for longer than {self._jobs[row.job].minutes:g} minutes"
+        log.error("job %s hangs: it %s", row.job, why)
+        with write(self._context.engine) as connection:
+            outcome = fail(connection, self._server, row, why, self._context.now())
+        self._metrics.job(row.job, outcome)
+        with self._lock:
+            if self._going_on.pop(thread, None):
+                self._hung[thread] = row.job
+        self._bell.set()
+
     def _take_runs(self) -> None:
         while not self._stopping.is_set():
             self._bell.clear()
@@ -108,15 +138,18 @@ class Runner:
 
     def _begin_next(self) -> bool:
         engine, now = self._context.engine, self._context.now()
+        with self._lock:
+            hung = Counter(self._hung.values())
+        names = [name for name in self._jobs if hung[name] < _MOST_HUNG]
         with read(engine) as connection:
-            if self._stopping.is_set() or not is_waiting(connection, self._jobs.keys(), now):
+            if self._stopping.is_set() or not is_waiting(connection, names, now):
                 return False
         with write(engine) as connection:
-            row = take(connection, self._server, self._jobs.keys(), now)
+            row = take(connection, self._server, names, now)
         if row is not None:
             thread = threading.Thread(target=self._do_beside, args=(row,), name=f"job-{row.job}", daemon=True)
             with self._lock:
-                self._going_on[thread] = row
+                self._going_on[thread] = row, time.monotonic()
             thread.start()
         return row is not None
 
@@ -127,7 +160,9 @@ class Runner:
             # Its lease ends, and it is taken again.
             log.exception("how job %s ended cannot be written down", row.job)
         with self._lock:
-            del self._going_on[threading.current_thread()]
+            me = threading.current_thread()
+            self._going_on.pop(me, None)
+            self._hung.pop(me, None)
         self._bell.set()
 
     def _do(self, row: Row[Any]) -> str:
@@ -145,13 +180,9 @@ class Runner:
         self._metrics.job(row.job, outcome)
         return outcome
 
-    def _renew_leases(self) -> None:
+    def _keep(self) -> None:
         while not self._stopping.wait(_RENEWED):
-            with self._lock:
-                runs = list(self._going_on.values())
-            if runs:
-                try:
-                    with write(self._context.engine) as connection:
-                        renew(connection, self._server, runs, self._context.now())
-                except Exception:
-                    log.exception("the leases of running jobs cannot be renewed, trying again")
+            try:
+                self.tend()
+            except Exception:
+                log.exception("the leases of running jobs cannot be renewed, trying again")

@@ -18,8 +18,8 @@ LEASE = 60_000
 """ms in which a server that works renews its lease."""
 BACK_OFF = (60, 300, 900, 3600)
 """s until a run that has failed is tried again; after the last one it has failed for good."""
-MOST_RUNS = 500
-"""Of a job that are kept; more only where they wait."""
+MOST_QUIET, MOST_TELLING = 100, 500
+"""Runs of a job that are kept: of those that went well at once or were skipped, and of those that say more."""
 _t = job_run.c
 
 
@@ -77,21 +77,24 @@ def finish(connection: Connection, server: str, run: Row[Any], said: str, now: i
 
 
 def fail(connection: Connection, server: str, run: Row[Any], why: str, now: int) -> str:
-    """It has failed: ``retried`` later, or ``failed`` for good."""
+    """It has failed: ``retried`` later, or ``failed`` for good; ``lost`` where it was ours no more."""
     given_up = run.attempts >= len(BACK_OFF)
     pause = 0 if given_up else BACK_OFF[run.attempts]
     values = {"state": "failed" if given_up else "waiting", "try_at": now + pause * 1000, "ended_at": now}
-    connection.execute(update(job_run).where(_mine(run, server)).values(values | {"detail": why}))
+    if connection.execute(update(job_run).where(_mine(run, server)).values(values | {"detail": why})).rowcount == 0:
+        return "lost"
+    _forget(connection, run.job)
     return "failed" if given_up else "retried"
 
 
 def _forget(connection: Connection, job: str) -> None:
     """Delete the oldest runs of a job: one that is due every few seconds would fill the table."""
-    newest = select(_t.due_at).where(_t.job == job).order_by(_t.due_at.desc())
-    oldest = connection.scalar(newest.offset(MOST_RUNS - 1).limit(1))
-    if oldest is not None:
-        over = and_(_t.job == job, _t.due_at < oldest, _t.state.in_(("done", "failed", "skipped")))
-        connection.execute(delete(job_run).where(over))
+    over = _t.state.in_(("done", "failed", "skipped"))
+    quiet = or_(and_(_t.state == "done", _t.attempts == 1), and_(_t.state == "skipped", _t.attempts == 0))
+    for which, most in ((quiet, MOST_QUIET), (~quiet, MOST_TELLING)):
+        these = and_(_t.job == job, over, which)
+        oldest = select(_t.due_at).where(these).order_by(_t.due_at.desc()).offset(most - 1).limit(1)
+        connection.execute(delete(job_run).where(these, _t.due_at < oldest.scalar_subquery()))
 
 
 def last_runs(connection: Connection) -> dict[str, Row[Any]]:
@@ -126,4 +129,5 @@ def _same(row: Row[Any]) -> Any:
 
 
 def _mine(row: Row[Any], server: str) -> Any:
-    return and_(_same(row), _t.state == "running", _t.server == server)
+    """What was taken as ``row``: one that was given up here may have been taken here again."""
+    return and_(_same(row), _t.state == "running", _t.server == server, _t.attempts == row.attempts + 1)

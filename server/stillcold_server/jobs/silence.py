@@ -7,6 +7,7 @@ from stillcold_server.silence.check import look
 
 def check_silence(context: JobContext, _due: int) -> str:
     """Tell who has fallen silent, and show what is hidden no longer."""
-    said = look(context.engine, context.now(), page_by(context.channels))
-    context.ring()
-    return said
+    try:
+        return look(context.engine, context.now(), page_by(context.channels))
+    finally:
+        context.ring()

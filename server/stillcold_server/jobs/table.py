@@ -24,13 +24,13 @@ def _daily(hour: int, minute: int = 0) -> CronTrigger:
 _ALL = (
     Job("attestation", _daily(2), attest_lines),
     Job("audit", _daily(2), seal_audit),
-    Job("backup", _daily(2, 30), nightly),
+    Job("backup", _daily(2, 30), nightly, minutes=360),
     Job("retention", _daily(3, 30), forget),
     Job("loose_documents", _daily(3, 40), forget_job),
     Job("reminders", _daily(8), remind_job),
-    Job("silence", IntervalTrigger(seconds=15), check_silence),
-    Job("verification", IntervalTrigger(minutes=1), decide_observations),
-    Job("escalation", IntervalTrigger(seconds=15, timezone=SHANGHAI), call_on),
+    Job("silence", IntervalTrigger(seconds=15), check_silence, minutes=5),
+    Job("verification", IntervalTrigger(minutes=1), decide_observations, minutes=5),
+    Job("escalation", IntervalTrigger(seconds=15, timezone=SHANGHAI), call_on, minutes=5),
 )
 JOBS: Mapping[str, Job] = {job.name: job for job in _ALL}
 """By name."""

@@ -20,6 +20,7 @@ from stillcold_core.detect.deadline import DeadLineLimits, voltage_of
 from stillcold_core.detect.findings import Finding, iso
 from stillcold_core.readings import Sample
 from stillcold_server.alerts.lifecycle import going_on
+from stillcold_server.jobs.each import Each
 from stillcold_server.registry.places import Place, places_of_sites
 from stillcold_server.silence.gateways import Heard
 from stillcold_server.store.schema import line, point, rollup, site
@@ -52,8 +53,8 @@ class _Site:
         return max(g.heard for g in self.gateways)
 
 
-def outages(connection: Connection, gateways: Sequence[Heard], now: int) -> Iterator[Finding]:
-    """Outages that began, and those that are over; ``now`` in ms."""
+def outages(connection: Connection, gateways: Sequence[Heard], now: int, each: Each) -> Iterator[Finding]:
+    """Outages that began, and those that are over; ``now`` in ms. ``each`` notes sites that cannot be judged."""
     sites = _sites(connection, gateways)
     together = {name for members in _districts(sites) for name in _at_once(members)}
     open_ = {f.site: f for f in going_on(connection) if f.kind == KIND}
@@ -63,12 +64,13 @@ def outages(connection: Connection, gateways: Sequence[Heard], now: int) -> Iter
     places = places_of_sites(connection)
     for one in sites.values():
         if one.mute and one.id not in open_:
-            if one.id in together:
-                district = [s for s in sites.values() if s.district == one.district]
-                figures = {"silent_sites": sum(s.mute for s in district), "district_sites": len(district)}
-                yield _outage(places[one.id], one.heard, now, "many sites fell silent at once", figures)
-            elif (last := _dead_since(connection, one)) is not None and now - one.heard < MEASURED_MS:
-                yield _outage(places[one.id], last[0], now, "a dead voltage was shown last", {"voltage": last[1]})
+            with each.one(one.id):
+                if one.id in together:
+                    district = [s for s in sites.values() if s.district == one.district]
+                    figures = {"silent_sites": sum(s.mute for s in district), "district_sites": len(district)}
+                    yield _outage(places[one.id], one.heard, now, "many sites fell silent at once", figures)
+                elif (last := _dead_since(connection, one)) is not None and now - one.heard < MEASURED_MS:
+                    yield _outage(places[one.id], last[0], now, "a dead voltage was shown last", {"voltage": last[1]})
 
 
 def _sites(connection: Connection, gateways: Sequence[Heard]) -> Mapping[str, _Site]:

@@ -16,6 +16,7 @@ from stillcold_core.detect.cadence import GAP
 from stillcold_core.detect.findings import Finding, iso
 from stillcold_server.alerts.lifecycle import going_on
 from stillcold_server.followers import lag
+from stillcold_server.jobs.each import Each
 from stillcold_server.store.schema import batch_point, line, point, rollup
 
 KIND = "silence.point"
@@ -25,7 +26,7 @@ _MINUTE = 60
 _LAST_TIME = 6  # place in a rollup's statistics
 
 
-def silences(connection: Connection, speaking: Collection[str], now: int) -> Iterator[Finding]:
+def silences(connection: Connection, speaking: Collection[str], now: int, each: Each) -> Iterator[Finding]:
     """What began and what is over.
 
     Parameters
@@ -34,6 +35,8 @@ def silences(connection: Connection, speaking: Collection[str], now: int) -> Ite
         Gateways that are heard.
     now : int
         ms
+    each : Each
+        Takes note of points that cannot be judged.
     """
     if lag(connection, "rollup"):
         return  # what has come is not counted yet
@@ -43,7 +46,8 @@ def silences(connection: Connection, speaking: Collection[str], now: int) -> Ite
         told[row.gateway] = max(told.get(row.gateway, 0), row.sampled_at or 0)
     open_ = {f.point: f for f in going_on(connection) if f.kind == KIND}
     for row in rows:
-        yield from _judged(connection, row, told[row.gateway], open_, now)
+        with each.one(row.point):
+            yield from _judged(connection, row, told[row.gateway], open_, now)
 
 
 def _judged(

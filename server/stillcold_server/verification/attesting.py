@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, select
 from stillcold_core.proof.day import LEAD, TAIL
 from stillcold_server.days import DAY, HOUR, begin_of, day_of, days_from
 from stillcold_server.evidence.key import Signer
+from stillcold_server.jobs.each import Each
 from stillcold_server.store.database import read, upsert, write
 from stillcold_server.store.schema import batch_point, cursor, line, point, statement
 from stillcold_server.verification.attestation import drafts_of, is_sealed
@@ -30,11 +31,17 @@ def attest(engine: Engine, signer: Signer, now: int) -> int:
 
     A day in which batches have come since it was stated is looked at again, however old it is. What
     breaks off is gone on with the next time.
+
+    Raises
+    ------
+    SomeFailed
+        At the end, where lines cannot be stated; all others are.
     """
+    each = Each("stating days")
     yesterday = day_of(now) - timedelta(days=1)
     with read(engine) as connection:
         covers = newest_batch(connection)
-        wanted = _missing(connection, yesterday)
+        wanted = _missing(connection, yesterday, each)
         for day, lines in _late(connection, begin_of(yesterday) + DAY).items():
             wanted[day] |= lines
         sites = _by_site(connection)
@@ -42,11 +49,25 @@ def attest(engine: Engine, signer: Signer, now: int) -> int:
     began = time.monotonic()
     for day in sorted(wanted):
         for group in _groups(sites, wanted[day]):
-            made += _state(engine, signer, group, day, now)
+            made += _state_each(engine, signer, group, day, now, each)
+    each.end()  # what has come late is looked at again then
     with write(engine) as connection:
         upsert(connection, cursor, [{"name": _CURSOR, "position": covers}])
     log.info("stated %d days of lines in %.1f s", made, time.monotonic() - began)
     return made
+
+
+def _state_each(engine: Engine, signer: Signer, lines: Sequence[str], day: date, now: int, each: Each) -> int:
+    """State a day of lines together; where one fails, of each by itself."""
+    try:
+        return _state(engine, signer, lines, day, now)
+    except Exception:
+        log.exception("%d lines cannot be stated together: each by itself", len(lines))
+        made = 0
+        for name in lines:
+            with each.one(f"{name} {day}"):
+                made += _state(engine, signer, [name], day, now)
+        return made
 
 
 def _state(engine: Engine, signer: Signer, lines: Sequence[str], day: date, now: int) -> int:
@@ -58,7 +79,7 @@ def _state(engine: Engine, signer: Signer, lines: Sequence[str], day: date, now:
     return sum(s.made_at == now for s in made)
 
 
-def _missing(connection: Connection, yesterday: date) -> defaultdict[date, set[str]]:
+def _missing(connection: Connection, yesterday: date, each: Each) -> defaultdict[date, set[str]]:
     """By day, the sealed lines of which nothing is stated."""
     days = days_from(yesterday - timedelta(days=DAYS - 1), yesterday)
     first, s = begin_of(days[0]), statement.c
@@ -66,13 +87,14 @@ def _missing(connection: Connection, yesterday: date) -> defaultdict[date, set[s
     stated = {(row.line, row.from_at) for row in rows}
     wanted: defaultdict[date, set[str]] = defaultdict(set)
     for name in connection.scalars(select(line.c.id).where(line.c.state == "sealed")):
-        watched, earliest = find_watched(connection, name), _earliest(connection, name)
-        if watched is None or earliest is None:
-            continue
-        for day in days:
-            begin = begin_of(day)
-            if earliest < begin + DAY and is_sealed(watched, begin + DAY) and (name, begin) not in stated:
-                wanted[day].add(name)
+        with each.one(name):
+            watched, earliest = find_watched(connection, name), _earliest(connection, name)
+            if watched is None or earliest is None:
+                continue
+            for day in days:
+                begin = begin_of(day)
+                if earliest < begin + DAY and is_sealed(watched, begin + DAY) and (name, begin) not in stated:
+                    wanted[day].add(name)
     return wanted
 
 
