@@ -1,6 +1,7 @@
 """Handing a shift over, exceptions to a rotation, and the sign of life to a dead-man's switch."""
 
 import logging
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from stillcold_server.duty.roster import Roster, Shift
 from stillcold_server.duty.rosters import load_rosters, people_on, save_roster
 from stillcold_server.duty.watchdog import BEHIND_MS, Watchdog, read_url
 from stillcold_server.silence.listening import FRESH_MS, note_listening
+from stillcold_server.store.clock import wall_clock
 from stillcold_server.store.database import write
 from stillcold_server.store.schema import delivery, escalation, handover, listener, user
 from support import WebhookReceiver
@@ -178,6 +180,20 @@ def test_the_dead_mans_switch_hears_of_a_server_that_tells_officers_and_of_no_ot
     assert len(webhook.requests) == 5
     webhook.status = 500
     assert not dog.beat(NOW), "the switch has not taken it"
+
+
+@pytest.mark.requirement("watchdog.beat")
+def test_the_switch_is_called_again_and_again_until_the_server_stops(people: Engine, webhook: WebhookReceiver) -> None:
+    """Also when it has refused a call."""
+    with write(people) as connection:
+        note_listening(connection, "one", wall_clock(), wall_clock())
+    webhook.fail_next(1)
+    dog = Watchdog(people, Settings("", 0.05), webhook.url, alive=lambda: True, channels=[])
+    dog.start()
+    called = webhook.wait_for(3)
+    dog.stop()
+    assert {(r.method, r.body) for r in called} == {("POST", b"")}
+    assert "watchdog" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.mark.requirement("watchdog.beat")
