@@ -16,6 +16,7 @@ from stillcold_core.proof.sealing import CONDITIONS, NOT_READ, Result, Why
 from stillcold_core.quantities import QUANTITIES
 from stillcold_core.readings import Absence
 from stillcold_core.registry import Measure, Role, SealState
+from stillcold_server.alerts.claims import CHANNEL_REMOVED
 from stillcold_server.alerts.pipeline import HIDES, SHOWS
 from stillcold_server.alerts.stages import FLAGS, SEVERITIES, STAGES
 from stillcold_server.api.models.alerts import AlertState, DeliveryState
@@ -137,7 +138,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "held.": tuple(reason for s in STAGES for reason in s.reasons),
     "actor.": ("system",),
     "delivery.": get_args(DeliveryState),
-    "skipped.": ("joined_incident", "permit", "acknowledged", "nobody_on_duty", "no_contact"),
+    "skipped.": ("joined_incident", "permit", "acknowledged", "nobody_on_duty", "no_contact", CHANNEL_REMOVED),
     "level.": ("first", "second", "supervisor"),
     "weekday.": tuple(map(str, range(1, 8))),
     "days.": DAYS,

@@ -4,16 +4,24 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, Row, select, update
 
+from stillcold_core.detect.findings import Severity
 from stillcold_core.registry import Registry
 from stillcold_server.alerts import claims
+from stillcold_server.alerts.channels import WebhookChannel
+from stillcold_server.alerts.delivery import Outbox
 from stillcold_server.alerts.lifecycle import acknowledge, record
+from stillcold_server.alerts.pipeline import take
+from stillcold_server.alerts.senders import make_sender
+from stillcold_server.alerts.shelving import shelve
+from stillcold_server.alerts.stages import IN_HAND_MS
 from stillcold_server.config import Config
 from stillcold_server.duty.calling import call_on
 from stillcold_server.duty.contacts import ContactError, answer, save_contact, send_tests, working_channels
-from stillcold_server.duty.escalation import LONGEST_PAUSE, begin, call_if_due, due_alerts, failed
+from stillcold_server.duty.escalation import LONGEST_PAUSE, begin, call_if_due, due_alerts, failed, page_by
 from stillcold_server.duty.outlook import look_ahead
 from stillcold_server.duty.policy import DEFAULTS, BadPolicy, Step, calls_of, load_policy, save_policy
 from stillcold_server.duty.reach import Channels
@@ -21,14 +29,17 @@ from stillcold_server.duty.roster import BadRoster, Roster, Shift
 from stillcold_server.duty.rosters import delete_roster, load_rosters, save_roster
 from stillcold_server.jobs.each import SomeFailed
 from stillcold_server.jobs.model import JobContext
+from stillcold_server.language.texts import load_texts
+from stillcold_server.metrics import Metrics
 from stillcold_server.store.database import read, write
-from stillcold_server.store.schema import contact, delivery, escalation, user
+from stillcold_server.store.schema import alert, contact, delivery, delivery_try, escalation, user
 from support.alerts import found
 from support.duty import tick
 
 CHANNELS = Channels(groups=("robot",), personal=("sms", "mail"))
 NOW = 1_800_000_000_000
 MINUTE = 60_000
+LOOPBACK = ("127.0.0.0/8",)
 ALL_DAY = (480, 1440)
 
 
@@ -57,8 +68,8 @@ def roster(people: dict[str, list[str]], supervisor: str | None = "zhao") -> Ros
     return Roster("r", "R", None, 480, True, 1, date(2027, 1, 1), supervisor, shifts)
 
 
-def raised(connection: Connection, now: int = NOW, began: float = 100.0) -> str:
-    finding = found(began)
+def raised(connection: Connection, line: str = "f1", point: str = "p1", *, now: int = NOW) -> str:
+    finding = found(100.0, line, point)
     assert record(connection, finding, now) is not None
     begin(connection, finding.id, CHANNELS, now)
     return finding.id
@@ -104,11 +115,60 @@ def test_from_the_one_on_duty_to_the_supervisor(open_: Connection) -> None:
 
 @pytest.mark.requirement("duty.acknowledged")
 def test_acknowledgement_stops_it(open_: Connection) -> None:
-    alert = raised(open_)
-    acknowledge(open_, alert, actor="li", note="", now=NOW + 1000)
+    name = raised(open_)
+    acknowledge(open_, name, actor="li", note="", now=NOW + 1000)
     assert tick(open_, CHANNELS, NOW + 5 * MINUTE) == 0
     assert not due_alerts(open_, NOW * 2)
     assert len(calls(open_)) == 2
+
+
+def told(connection: Connection, now: int, kind: str = "restart.power", severity: Severity = "critical") -> str:
+    """A new alert of the line goes through the stages."""
+    finding = msgspec.structs.replace(found(now / 1000, severity=severity), kind=kind)
+    assert take(connection, finding, now, page_by(CHANNELS))
+    return finding.id
+
+
+def called_for(connection: Connection) -> list[tuple[str, str]]:
+    """The alerts that people were called for and how far that has come, in order."""
+    e = escalation.c
+    rows = connection.execute(select(e.alert, e.state).join(alert, alert.c.id == e.alert).order_by(alert.c.raised_at))
+    return [(row.alert, row.state) for row in rows]
+
+
+@pytest.mark.requirement("duty.incident")
+def test_an_incident_is_called_for_once_and_again_when_nobody_has_it_in_hand(open_: Connection) -> None:
+    first = told(open_, NOW)
+    joined = told(open_, NOW + 12 * MINUTE, "restart.current")
+    assert called_for(open_) == [(first, "running")], "while it is called for, however long"
+    acknowledge(open_, joined, actor="li", note="", now=NOW + 13 * MINUTE)
+    assert tick(open_, CHANNELS, NOW + 14 * MINUTE) == 0
+    assert called_for(open_) == [(first, "stopped")], "whichever of its alerts was taken up"
+    told(open_, NOW + 13 * MINUTE + IN_HAND_MS - 1, "restart.energy")
+    assert len(called_for(open_)) == 1
+    later = told(open_, NOW + 13 * MINUTE + IN_HAND_MS, "restart.voltage")
+    assert called_for(open_)[1:] == [(later, "running")]
+
+
+@pytest.mark.requirement("duty.incident")
+def test_a_graver_alert_calls_again_in_place_of_the_others(open_: Connection) -> None:
+    lesser, at = told(open_, NOW, "tamper.ct", "warning"), NOW + MINUTE
+    restart = told(open_, at)
+    assert called_for(open_) == [(lesser, "stopped"), (restart, "running")]
+    acknowledge(open_, lesser, actor="li", note="", now=at)
+    assert tick(open_, CHANNELS, at + 5 * MINUTE) == 1, "nobody has taken up the restart by that"
+    acknowledge(open_, restart, actor="li", note="", now=at)
+    assert tick(open_, CHANNELS, at + 10 * MINUTE) == 0
+
+
+@pytest.mark.requirement("duty.incident")
+def test_what_had_joined_an_alert_that_is_shelved_is_called_for(open_: Connection) -> None:
+    first, joined = told(open_, NOW, "tamper.ct", "warning"), told(open_, NOW + 1, "tamper.frozen", "warning")
+    assert called_for(open_) == [(first, "running")]
+    until, page = NOW + 60 * MINUTE, page_by(CHANNELS)
+    shelve(open_, first, actor="li", reason="待修", until=until, now=NOW + MINUTE, page=page)
+    assert called_for(open_) == [(first, "stopped"), (joined, "running")]
+    assert calls(open_)[2:] == [(0, "", "robot", "waiting"), (0, "li", "sms", "waiting")]
 
 
 @pytest.mark.requirement("duty.nobody-on")
@@ -144,6 +204,35 @@ def test_a_channel_that_fails_brings_the_next_contact_and_then_the_next_person(o
     assert tick(open_, CHANNELS, NOW + 20 * MINUTE) == 1
 
 
+@pytest.mark.requirement("delivery.channel-removed")
+def test_what_waits_for_a_channel_that_is_gone_is_given_up_and_the_person_called_otherwise(
+    engine: Engine, open_: Connection
+) -> None:
+    raised(open_)
+    open_.commit()
+    metrics = Metrics()
+    left = Channels(CHANNELS.groups, ("mail",))
+
+    def on_failed(connection: Connection, row: Row[Any], now: int) -> None:
+        failed(connection, row, left, now)
+
+    senders = {
+        channel: make_sender(WebhookChannel(channel, url="http://127.0.0.1:1", allow=LOOPBACK))
+        for channel in ("robot", "mail")
+    }
+    box = Outbox(engine, senders, metrics, texts=load_texts()["en"], on_failed=on_failed)
+    assert box.give_up_left(NOW + claims.LEFT_MS) == 0, "another server may have it"
+    assert box.give_up_left(NOW + claims.LEFT_MS + 1) == 1
+    assert box.give_up_left(NOW * 2) == 0
+    with read(engine) as connection:
+        assert calls(connection) == [
+            (0, "", "robot", "waiting"), (0, "li", "sms", "failed"), (0, "li", "mail", "waiting"),
+        ]  # fmt: skip
+        said = connection.execute(select(delivery_try.c.outcome, delivery_try.c.detail)).all()
+    assert said == [("refused", "channel_removed")]
+    assert b'stillcold_deliveries_total{channel="sms",outcome="failed"} 1.0' in metrics.exposition()
+
+
 @pytest.mark.requirement("duty.somebody")
 def test_an_outage_of_every_channel_ends_no_calls(open_: Connection) -> None:
     """Whoever is on duty alone, and is not reached for half a minute, is called again until it works."""
@@ -168,7 +257,7 @@ def test_in_a_gap_everybody_on_the_roster_is_called_and_later_whoever_is_on_then
     day = Shift("day", 480, 600, "all", {"first": ["li", "wang"]})
     save_roster(open_, Roster("r", "R", None, 480, True, 1, date(2027, 1, 1), None, [day]))
     evening = NOW + 12 * 60 * MINUTE
-    raised(open_, evening)
+    raised(open_, now=evening)
     called = [(name, channel) for _, name, channel, state in calls(open_) if state == "waiting"]
     assert called == [("", "robot"), ("li", "sms"), ("wang", "sms")]
     at = open_.scalar(select(escalation.c.due_at)) or 0
@@ -201,7 +290,7 @@ def test_a_clock_that_is_set_back_delays_no_call_by_more_than_the_longest_wait(o
 def test_a_call_that_cannot_be_made_stops_no_other(
     engine: Engine, open_: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, sound = raised(open_), raised(open_, began=200.0)
+    broken, sound = raised(open_), raised(open_, "mill", "p2")
     open_.commit()
 
     def go(connection: Connection, alert_id: str, *args: Any) -> bool:
@@ -226,8 +315,8 @@ def test_without_a_roster_every_group_is_told_and_nobody_called(open_: Connectio
 
 
 def test_what_is_told_again_begins_again(open_: Connection) -> None:
-    alert = raised(open_)
-    begin(open_, alert, CHANNELS, NOW + MINUTE)
+    name = raised(open_)
+    begin(open_, name, CHANNELS, NOW + MINUTE)
     assert calls(open_)[2:] == [(1, "", "robot", "waiting"), (1, "li", "sms", "waiting")]
     assert open_.scalar(select(escalation.c.step)) == 1
 

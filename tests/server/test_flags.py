@@ -49,7 +49,7 @@ class Desk:
                 take(connection, finding, now, self.page)
 
     def act(self, move: Any, *args: Any, **values: Any) -> None:
-        if move in (unshelve, put_back):
+        if move in (shelve, unshelve, take_out, put_back):
             values["page"] = self.page
         with write(self.engine) as connection:
             move(connection, *args, actor="王", **values)

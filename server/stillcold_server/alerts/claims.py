@@ -20,6 +20,10 @@ BACK_OFF: Sequence[float] = (0.5, 1.0, 1.0, 2.0, 15.0, 60.0, 300.0, 900.0, 1800.
 a channel that refuses three of ten has taken 99 of 100 messages."""
 PATIENCE = 30.0
 """s that a person's channel may ask to be left alone; for longer the person is called otherwise, or the next one."""
+LEFT_MS = 60_000
+"""For which a message waits for a channel that is not configured: another server may still have it."""
+CHANNEL_REMOVED = "channel_removed"
+"""Why such a message is given up."""
 MOST = len(BACK_OFF) + 1
 """Tries of a message to a group, over not quite two hours."""
 
@@ -69,6 +73,15 @@ def claim(
     found = connection.execute(query.with_for_update(skip_locked=True)).all()
     mine = [row.id for row in found if _take(connection, row, owner, lease)]
     return connection.execute(select(delivery).where(delivery.c.id.in_(mine)).order_by(delivery.c.id)).all()
+
+
+def left_over(connection: Connection, channels: Collection[str], now: int, limit: int) -> Sequence[Row[Any]]:
+    """Rows that wait for other channels than these, which nobody sends by any more; ``now`` in ms."""
+    d = delivery.c
+    waits = and_(d.state == "waiting", d.due_at < now - LEFT_MS)
+    cut_off = and_(d.state == "sending", d.until < database_clock(connection) - LEFT_MS)
+    query = select(delivery).where(d.channel.not_in(channels), or_(waits, cut_off)).order_by(d.id)
+    return connection.execute(query.limit(limit)).all()
 
 
 def renew(connection: Connection, owner: str, numbers: Collection[int], lease: float = SECONDS) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stillcold_server.alerts import claims
 from stillcold_server.alerts.message import Message, message_of, test_message
+from stillcold_server.alerts.pipeline import taken_up
 from stillcold_server.alerts.senders import NotDelivered, Sender
 from stillcold_server.language.texts import Texts
 from stillcold_server.metrics import Metrics
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 WORKERS = 4
 """Messages on their way at once, by channel."""
 _IDLE = 1.0  # s between looks at the table when nobody rings
+_SWEPT = 15.0  # s between looks for what waits for a channel that is configured no more
+_SWEEP = 100  # of these at once
 _LONGEST = 60.0
 """s after which the lease of a message that is still on its way is renewed no more: a sender bounds its own time."""
 
@@ -71,6 +74,8 @@ class Outbox:
         self.lease = lease
         self.owner = new_owner()
         self._lanes = {channel: _Lane(channel, self) for channel in senders}
+        self._stopping = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, name="deliver-left", daemon=True)
 
     @property
     def channels(self) -> Sequence[str]:
@@ -80,10 +85,11 @@ class Outbox:
     @property
     def alive(self) -> bool:
         """Whether every channel is attended to."""
-        return all(lane.thread.is_alive() for lane in self._lanes.values())
+        return self._sweeper.is_alive() and all(lane.thread.is_alive() for lane in self._lanes.values())
 
     def start(self) -> None:
         """Begin: threads of its own for each channel."""
+        self._sweeper.start()
         for lane in self._lanes.values():
             lane.thread.start()
 
@@ -94,18 +100,29 @@ class Outbox:
 
     def stop(self) -> None:
         """End after the deliveries in hand; the rest waits in the outbox."""
+        self._stopping.set()
         for lane in self._lanes.values():
             lane.stopping.set()
             lane.bell.set()
         for lane in self._lanes.values():
             if lane.thread.is_alive():
                 lane.thread.join()
+        if self._sweeper.is_alive():
+            self._sweeper.join()
 
     def deliver_due(self, channel: str, now: int) -> int:
         """Try what is due on a channel, one after the other; how many were tried."""
         rows = self.claim(channel, now, 50)
         for row in rows:
             self.attempt(row)
+        return len(rows)
+
+    def give_up_left(self, now: int) -> int:
+        """Give up what waits for a channel that is configured no more (``now`` in ms); how many messages."""
+        with read(self._engine) as connection:
+            rows = claims.left_over(connection, self.channels, now, _SWEEP)
+        for row in rows:
+            self._failed(row, claims.CHANNEL_REMOVED, final=True)
         return len(rows)
 
     def claim(self, channel: str, now: int, limit: int) -> Sequence[Row[Any]]:
@@ -156,6 +173,14 @@ class Outbox:
         if failed:
             self.ring()
 
+    def _sweep(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.give_up_left(wall_clock())
+            except Exception:
+                log.exception("what waits for channels that are configured no more cannot be given up, trying again")
+            self._stopping.wait(_SWEPT)
+
     def _drop(self, row: Row[Any]) -> None:
         with write(self._engine) as connection:
             claims.dropped(connection, row, "acknowledged")
@@ -165,7 +190,7 @@ class Outbox:
         with read(self._engine) as connection:
             if row.alert is None:
                 message = test_message(self._texts, _code(connection, row), row.created_at, self._public_url)
-            elif row.recipient and _taken_up(connection, row.alert):
+            elif row.recipient and taken_up(connection, row.alert):
                 return None
             else:
                 message = message_of(connection, row.alert, self._texts, self._public_url)
@@ -231,8 +256,3 @@ class _Lane:
 def _code(connection: Connection, row: Row[Any]) -> str | None:
     c = schema.contact.c
     return connection.scalar(select(c.code).where(c.user == row.recipient, c.channel == row.channel))
-
-
-def _taken_up(connection: Connection, alert: str) -> bool:
-    state = connection.scalar(select(schema.alert.c.state).where(schema.alert.c.id == alert))
-    return state not in ("unacknowledged", "returned")

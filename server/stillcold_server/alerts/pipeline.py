@@ -7,8 +7,8 @@ from sqlalchemy import Connection, Row, select, update
 
 from stillcold_core.detect.findings import Finding
 from stillcold_server.alerts.lifecycle import SYSTEM, WAITING, find, latches, move, record, when_over, write_entry
-from stillcold_server.alerts.stages import FLAG_OF, Flag, Held, Situation, Stage, held
-from stillcold_server.store.schema import alert
+from stillcold_server.alerts.stages import FLAG_OF, SEVERITIES, Flag, Held, Situation, Stage, covering, held
+from stillcold_server.store.schema import alert, escalation
 
 Page = Callable[[Connection, str, int], None]
 """Tells officers of an alert: with the transaction, the alert's id and the time in ms."""
@@ -108,13 +108,37 @@ def review(
     return shown
 
 
-def apply(connection: Connection, now: int, *, line: str, actor: str, note: str) -> None:
-    """Hide what stands on a line and is held from now on: somebody has shelved it, or taken it out of service."""
+def apply(connection: Connection, now: int, page: Page, *, line: str, actor: str, note: str) -> None:
+    """Hide what stands on a line and is held from now on: somebody has shelved it, or taken it out of service.
+
+    What had joined it is told, unless another alert covers it.
+    """
     standing = select(alert.c.id).where(alert.c.line == line, alert.c.state != "normal", alert.c.stage == "")
     for name in connection.scalars(standing.order_by(alert.c.id)).all():
         row = find(connection, name)
         if by := held(connection, Situation.of(row, now), hides=True):
             hide(connection, row, by, now, actor=actor, note=note)
+    for row in _uncalled(connection, line):
+        if held(connection, Situation.of(row, now), hides=False) is None:
+            pass_on(connection, row, now, page)
+
+
+def taken_up(connection: Connection, alert_id: str) -> bool:
+    """Whether nobody need be called for an alert: it, or one that covers it, was acknowledged since it was told."""
+    row = connection.execute(select(alert).where(alert.c.id == alert_id)).one()
+    if row.state not in WAITING or row.paged_at is None:
+        return row.state not in WAITING
+    since = covering(Situation.of(row, 0)) & (alert.c.acknowledged_at >= row.paged_at)
+    return connection.scalar(select(alert.c.id).where(since).limit(1)) is not None
+
+
+def _uncalled(connection: Connection, line: str) -> Sequence[Row[Any]]:
+    """What waits on a line while others of its incident were called for, the gravest first."""
+    a = alert.c
+    passed_over = a.id.in_(select(escalation.c.alert).where(escalation.c.reason == "graver"))
+    waits = select(alert).where(a.line == line, a.state.in_(WAITING), a.stage == "", a.paged_at.is_(None) | passed_over)
+    rows = connection.execute(waits.order_by(a.raised_at, a.id)).all()
+    return sorted(rows, key=lambda row: (not row.kind.startswith("restart."), SEVERITIES.index(row.severity)))
 
 
 def _review(connection: Connection, row: Row[Any], now: int, page: Page, actor: str, note: str) -> bool:

@@ -23,7 +23,7 @@ class UnknownEntry(Exception):
     """There is no such entry."""
 
 
-def shelve(connection: Connection, alert_id: str, *, actor: str, reason: str, until: int, now: int) -> None:
+def shelve(connection: Connection, alert_id: str, *, actor: str, reason: str, until: int, now: int, page: Page) -> None:
     """Put the alarm of an alert aside: its kind at its point.
 
     A restart or a furnace can be shelved once somebody has taken it up, and stays shelved alone: a new restart of the
@@ -51,7 +51,7 @@ def shelve(connection: Connection, alert_id: str, *, actor: str, reason: str, un
     entry = {"line": row.line, "point": row.point, "kind": row.kind}
     entry |= {"reason": reason, "actor": actor, "from_at": now, "until": until}
     connection.execute(shelf.insert(), entry)
-    apply(connection, now, line=row.line, actor=actor, note=reason)
+    apply(connection, now, page, line=row.line, actor=actor, note=reason)
 
 
 def unshelve(connection: Connection, alert_id: str, *, actor: str, note: str, now: int, page: Page) -> None:
@@ -72,7 +72,7 @@ def unshelve(connection: Connection, alert_id: str, *, actor: str, note: str, no
 
 
 def take_out(
-    connection: Connection, line: str, point: str | None, *, actor: str, reason: str, until: int, now: int
+    connection: Connection, line: str, point: str | None, *, actor: str, reason: str, until: int, now: int, page: Page
 ) -> None:
     """Take a line, or one of its points, out of service. Restarts are told as ever.
 
@@ -89,7 +89,7 @@ def take_out(
     _check_time(until, now, SERVICE_MS, "in service")
     entry = {"line": line, "point": point, "reason": reason, "actor": actor, "from_at": now, "until": until}
     connection.execute(out_of_service.insert(), entry)
-    apply(connection, now, line=line, actor=actor, note=reason)
+    apply(connection, now, page, line=line, actor=actor, note=reason)
 
 
 def put_back(connection: Connection, number: int, *, actor: str, note: str, now: int, page: Page) -> None:

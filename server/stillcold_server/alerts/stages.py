@@ -13,13 +13,17 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
-from stillcold_server.alerts.lifecycle import APPROVED
+from stillcold_server.alerts.lifecycle import APPROVED, WAITING
+from stillcold_server.days import HOUR
 from stillcold_server.detection.overrun import FOUND_ANEW, approved_until
 from stillcold_server.registry.ledger import permits_of
-from stillcold_server.store.schema import alert, out_of_service, point, shelf
+from stillcold_server.store.schema import alert, escalation, out_of_service, point, shelf
 
 JOIN_MS = 600_000
 """A further alert of an open incident tells nobody again within this time of the last message about it."""
+IN_HAND_MS = HOUR
+"""Nor for so long after an officer has taken it up, who is on the way then or there. No longer: the first heat of a
+furnace is over within the hour, and no acknowledgement is to silence a line for a night."""
 COMES_BACK_MS = 120_000
 """What had fallen silent with its gateway, or in an outage, may come back so much later than that."""
 SEVERITIES = ("critical", "warning", "info")
@@ -140,18 +144,13 @@ def shelved(connection: Connection, situation: Situation) -> Held | None:
 
 
 def joined(connection: Connection, situation: Situation) -> Held | None:
-    """``joined_incident``: somebody was told of the same incident a moment ago, by an alert that is no lesser one.
-
-    A restart is no addition to a silence or to tampering: it joins a restart only.
-    """
-    as_grave = SEVERITIES[: SEVERITIES.index(situation.severity) + 1]
-    told = select(func.max(alert.c.paged_at)).where(
-        alert.c.incident == situation.incident, alert.c.id != situation.id, alert.c.severity.in_(as_grave)
-    )
-    if situation.family == "restart":
-        told = told.where(alert.c.kind.startswith("restart.", autoescape=True))
-    last = connection.scalar(told)
-    return Held("joined_incident") if last is not None and situation.now - last < JOIN_MS else None
+    """``joined_incident``: an alert that covers it was told a moment ago, is being called for, or is in hand."""
+    a = alert.c
+    told = a.paged_at > situation.now - JOIN_MS
+    called = a.state.in_(WAITING) & a.id.in_(select(escalation.c.alert).where(escalation.c.state == "running"))
+    in_hand = (a.state != "normal") & (a.acknowledged_at > situation.now - IN_HAND_MS)
+    covered = select(a.id).where(covering(situation), or_(told, called, in_hand)).limit(1)
+    return Held("joined_incident") if connection.scalar(covered) else None
 
 
 def informed(_connection: Connection, situation: Situation) -> Held | None:
@@ -177,6 +176,18 @@ def held(connection: Connection, situation: Situation, *, hides: bool) -> tuple[
         if (stage.flag is not None) == hides and (why := stage.rule(connection, situation)):
             return stage, why
     return None
+
+
+def covering(situation: Situation) -> ColumnElement[bool]:
+    """Other alerts of the incident that officers see and that are no lesser ones.
+
+    A restart is no addition to a silence or to tampering: only another restart covers it.
+    """
+    a = alert.c
+    as_grave = SEVERITIES[: SEVERITIES.index(situation.severity) + 1]
+    others = (a.incident == situation.incident) & (a.id != situation.id) & (a.stage == "") & a.severity.in_(as_grave)
+    restart = a.kind.startswith("restart.", autoescape=True)
+    return others & restart if situation.family == "restart" else others
 
 
 def _of_its_gateway(situation: Situation) -> ColumnElement[bool]:

@@ -1,5 +1,8 @@
 """Calling people until somebody acknowledges: what was done is rows, and each step a function of them and the time.
 
+An incident is called for once, by its gravest alert: what joins it is shown (:mod:`stillcold_server.alerts.stages`),
+and a graver one goes on in its place.
+
 The first call is put into the outbox by the transaction that raises the alert; a job makes those that
 follow. Servers that call on at once do nothing twice: only one of them moves an alert's row on.
 """
@@ -9,8 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select, update
 
-from stillcold_server.alerts.lifecycle import WAITING
-from stillcold_server.alerts.pipeline import Page
+from stillcold_server.alerts.pipeline import Page, taken_up
 from stillcold_server.duty.anybody import call_anybody
 from stillcold_server.duty.policy import Call, Step, calls_of, load_policy
 from stillcold_server.duty.reach import Channels, call_groups, call_otherwise, call_person, note_uncalled
@@ -29,7 +31,8 @@ def begin(connection: Connection, alert_id: str, channels: Channels, now: int) -
 
     Where there is neither a roster nor a group, whoever may act on the alert is called.
 
-    An alert that is told again, because what held it back has ended, begins again.
+    An alert that is told again, because what held it back has ended, begins again. Calls for lesser ones of its
+    incident end.
 
     Parameters
     ----------
@@ -38,6 +41,7 @@ def begin(connection: Connection, alert_id: str, channels: Channels, now: int) -
     now : int
         ms
     """
+    _end_lesser(connection, alert_id)
     last = connection.scalar(select(func.max(delivery.c.page)).where(delivery.c.alert == alert_id))
     page = 0 if last is None else last + 1
     told = call_groups(connection, alert_id, page, channels, now)
@@ -84,6 +88,13 @@ def failed(connection: Connection, lost: Row[Any], channels: Channels, now: int)
         _move(connection, row, **_another_round(row.page, now))
 
 
+def _end_lesser(connection: Connection, alert_id: str) -> None:
+    mine = select(alert.c.incident).where(alert.c.id == alert_id).scalar_subquery()
+    others = select(alert.c.id).where(alert.c.incident == mine, alert.c.id != alert_id)
+    running = escalation.c.alert.in_(others) & (escalation.c.state == "running")
+    connection.execute(update(escalation).where(running).values(state="stopped", reason="graver"))
+
+
 def _due(now: int, policy: Mapping[str, Sequence[Step]]) -> Select[Any]:
     """What is shown and whose next call is due: a hidden alert is held until it is shown again.
 
@@ -101,7 +112,7 @@ def _go_on(connection: Connection, alert_id: str, channels: Channels, now: int, 
     row = _load(connection, alert_id)
     if row is None:
         return False
-    if row.alert_state not in WAITING:
+    if taken_up(connection, alert_id):
         _move(connection, row, state="stopped", reason="acknowledged")
         return False
     roster = roster_for_line(connection, row.line)
@@ -175,7 +186,7 @@ def _reached(connection: Connection, row: Row[Any]) -> bool:
 
 def _load(connection: Connection, alert_id: str) -> Row[Any] | None:
     return connection.execute(
-        select(escalation, alert.c.state.label("alert_state"), alert.c.severity, alert.c.line)
+        select(escalation, alert.c.severity, alert.c.line)
         .join(alert, alert.c.id == escalation.c.alert)
         .where(escalation.c.alert == alert_id)
     ).one_or_none()

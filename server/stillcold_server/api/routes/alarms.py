@@ -90,8 +90,9 @@ def take_from_service(services: Services, who: Caller, given: OutOfService) -> l
             raise not_found("point", given.point)
         try:
             take_out(
-                connection, given.line, given.point, actor=who.name, reason=given.reason, until=given.until, now=now
-            )
+                connection, given.line, given.point,
+                actor=who.name, reason=given.reason, until=given.until, now=now, page=services.page,
+            )  # fmt: skip
         except NotAllowed as error:
             raise Problem(409, error.reason, str(error)) from error
         found = list_unserviced(connection, now, who.scope)

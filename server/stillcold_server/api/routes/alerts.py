@@ -97,7 +97,15 @@ def reset_alert(services: Served, who: Actor, id: IdInPath, given: Note) -> Aler
 def shelve_alert(services: Served, who: Actor, id: IdInPath, given: Shelving) -> AlertDetail:  # noqa: A002
     """Put an alarm aside for a time."""
     with changing(services, who, "alert.shelve", id, note=given.reason) as connection:
-        shelve(connection, id, actor=who.name, reason=given.reason, until=given.until, now=services.now())
+        shelve(
+            connection,
+            id,
+            actor=who.name,
+            reason=given.reason,
+            until=given.until,
+            now=services.now(),
+            page=services.page,
+        )
     return alert(services, who, id)
 
 

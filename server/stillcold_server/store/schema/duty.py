@@ -77,8 +77,9 @@ escalation = Table(
     Index("ix_escalation_state_due_at", "state", "due_at"),
 )  # fmt: skip
 """How far the calls for an alert have come: ``page`` is the number of the next one, ``step`` its place in the policy.
-``state``: running, stopped (acknowledged), exhausted (all have been called; while nobody was reached the calls begin
-again instead). An alert that is told again begins at the first place with the next number."""
+``state``: running, stopped (``reason``: acknowledged, or graver: another alert of the incident is called for),
+exhausted (all have been called; while nobody was reached the calls begin again instead).
+An alert that is told again begins at the first place with the next number."""
 
 handover = Table(
     "handover", metadata,
