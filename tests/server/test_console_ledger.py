@@ -60,7 +60,9 @@ def test_an_inspector_enters_and_ends_a_seal(web: Web) -> None:
     assert action
     end = {"state": "broken", "at": "2027-01-15T10:00", "by": "王", "replaced_by": ""}
     assert inspector.post(action[1], data=end).headers["location"] == "/lines/f1/ledger"
-    assert '<span class="bad">破损</span>' in inspector.get("/lines/f1/ledger").text
+    page = inspector.get("/lines/f1/ledger").text
+    assert '<span class="bad">破损</span>' in page
+    assert "部位 柜门 · 加封时间 2027-01-15 09:00" in page, "the history is in words too"
 
 
 @pytest.mark.requirement("console.ledger-import")

@@ -195,6 +195,7 @@ def test_the_log_shows_what_a_channel_said_as_text(web: Web, people: dict[str, h
     page = web.browser("duty_officer", "officer").get("/deliveries").text
     assert "<script>evil" not in page
     assert "&lt;script&gt;evil" in page
+    assert "1 t 中频炉</a> · 第 1 次呼叫" in page
 
 
 @pytest.mark.requirement("console.duty")

@@ -51,7 +51,7 @@ def load_bar(connection: Connection, scope: Scope) -> Bar:
         .join(schema.site, s.id == a.site)
         .join(schema.line, n.id == a.line)
         .where(waits)
-        .order_by(rank, a.detected.desc(), a.id)
+        .order_by(rank, a.detected.desc(), a.id != a.incident, a.id)  # of one moment, what opened the incident
         .limit(1)
     ).one_or_none()
     newest = connection.scalar(select(func.max(a.announced_at)).where(waits))

@@ -47,7 +47,7 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
 def _shown(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    text = str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     if name.endswith(_PLACES) or not text:
         return text
     if name.endswith("url") and "://" in text:

@@ -1,6 +1,7 @@
 """Times, lengths of time and figures in words."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import urlsplit
 
@@ -8,6 +9,12 @@ from stillcold_server.language.texts import Texts
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")  # no daylight saving time since 1991
 MISSING = "—"
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+_VOCABULARIES = {
+    "state": ("line_state", "seal_state", "permit_state"), "stage": ("life",), "measures": ("measure",),
+    "role": ("role",), "standard": ("standard",),
+}  # fmt: skip
+"""By field of the ledger, where the words of its values stand."""
 
 
 def local_time(ms: int | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
@@ -66,22 +73,30 @@ def share(value: float | None) -> str:
     return "100 %" if value >= 1 else f"{int(value * 10_000) / 100:.2f} %"
 
 
-def shown(value: object) -> str:
-    """A value of the ledger's history in one line; what holds values, as a list of them.
+def shown(value: object, texts: Texts, field: str = "") -> str:
+    """A value of a field of the ledger's history in one line; what holds values, as a list of them.
 
     Examples
     --------
-    >>> shown(None), shown(["power_cut", "sealed"]), shown({"id": "f1", "name": "轧机"})
-    ('—', 'power_cut sealed', 'id f1 · name 轧机')
+    >>> texts = Texts("en", {"measure.sealed": "Sealed", "field.name": "Name"})
+    >>> shown(None, texts), shown(["power_cut", "sealed"], texts, "measures"), shown({"name": "轧机"}, texts)
+    ('—', 'power_cut Sealed', 'Name 轧机')
+    >>> shown("2026-01-01T00:00:00Z", texts, "sealed_at"), shown(750000.0, texts, "rated_power")
+    ('2026-01-01 08:00', '750,000')
     """
     match value:
         case None | "" | []:
             return MISSING
         case dict():
-            return " · ".join(f"{name} {shown(inner)}" for name, inner in value.items())
+            return " · ".join(f"{texts.known(f'field.{n}', n)} {shown(inner, texts, n)}" for n, inner in value.items())
         case list():
-            return " ".join(map(str, value))
-    return str(value)
+            return " ".join(shown(inner, texts, field) for inner in value)
+        case float():
+            return plain(value, 6)
+        case str() if _MOMENT.fullmatch(value):
+            return f"{datetime.fromisoformat(value).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+    tables = _VOCABULARIES.get(field, ())
+    return next((w for table in tables if (w := texts.known(f"{table}.{value}", ""))), str(value))
 
 
 def element_id(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from stillcold_core.proof.statement import VERIFICATION
 from stillcold_server.api.moments import from_iso
 from stillcold_server.language.texts import Texts
-from stillcold_server.language.words import MISSING, figure, local_time, plain, share
+from stillcold_server.language.words import MISSING, figure, length, local_time, plain, share
 
 Content = Mapping[str, Any]
 
@@ -126,7 +126,7 @@ def _missing(content: Content, texts: Texts) -> Iterator[Table]:
             texts(f"verification.of_{c['condition']}"),
             m["point"] or MISSING,
             cause(m["cause"], texts),
-            _minutes(m["seconds"]),
+            length(m["seconds"], texts),
         ]
         for c in content["conditions"]
         for m in c["missing"]
@@ -189,10 +189,6 @@ def cause(word: str, texts: Texts) -> str:
 
 def _time(moment: str) -> str:
     return local_time(from_iso(moment))
-
-
-def _minutes(seconds: float) -> str:
-    return f"{plain(seconds / 60, 1)} min"
 
 
 def _batch(of: Content) -> str:

@@ -18,6 +18,7 @@ from stillcold_server.api.read.performance import load_performance
 from stillcold_server.api.routes.alarms import return_to_service, take_from_service
 from stillcold_server.api.routes.parameters import Id, NumberInPath
 from stillcold_server.api.services import Served
+from stillcold_server.console.naming import line_names
 from stillcold_server.console.pages import View, go
 from stillcold_server.days import DAY
 from stillcold_server.store.database import read
@@ -50,11 +51,12 @@ def history(
             found = list_alerts(connection, who.scope, wanted, _PAGE + 1)
         except UnknownAlert as error:
             raise Problem(422, "invalid", "expected the id of an alert", field="after") from error
+        lines = line_names(connection, who.scope)
     page = found[:_PAGE]
     older = request.url.include_query_params(after=page[-1].id).query if len(found) > len(page) else None
     return console.page(
         request, "history.html", who=who, alerts=page, wanted=wanted, days=days, older=older,
-        families=_FAMILIES, severities=SEVERITIES, hidden=("none", *FLAGS),
+        families=_FAMILIES, severities=SEVERITIES, hidden=("none", *FLAGS), lines=lines,
     )  # fmt: skip
 
 
@@ -73,7 +75,10 @@ def performance(
         figures = load_performance(connection, who.scope, now - days * DAY, now, now, officers)
         stages = list_stages(connection, now - days * DAY, who.scope)
         out = list_unserviced(connection, now, who.scope)
-    return console.page(request, "performance.html", who=who, figures=figures, stages=stages, out=out, days=days)
+        lines = line_names(connection, who.scope)
+    return console.page(
+        request, "performance.html", who=who, figures=figures, stages=stages, out=out, days=days, lines=lines
+    )
 
 
 @router.post("/out-of-service", dependencies=IN_SCOPE)

@@ -13,9 +13,11 @@ from stillcold_server.api.routes import contacts, handovers
 from stillcold_server.api.routes.contacts import BeforeInQuery
 from stillcold_server.api.routes.parameters import ChannelInPath, NumberInPath
 from stillcold_server.api.services import Served
+from stillcold_server.console.naming import line_names, lines_of_alerts
 from stillcold_server.console.pages import View, go
 from stillcold_server.console.routes.duty import checked
 from stillcold_server.duty.handover import standing
+from stillcold_server.duty.rosters import load_rosters
 from stillcold_server.store.database import read
 from stillcold_server.store.schema import alert
 
@@ -79,12 +81,16 @@ def deliveries(
 ) -> Response:
     """What was sent to whom, and what came of each try."""
     found = contacts.deliveries(services, who, state=state, before=before, limit=_PAGE)
+    with read(services.engine) as connection:
+        names = line_names(connection, who.scope)
+        lines = lines_of_alerts(connection, [d.alert for d in found if d.alert])
     return console.page(
         request,
         "deliveries.html",
         who=who,
         deliveries=found,
         state=state,
+        about={alert: names[line] for alert, line in lines.items() if line in names},
         more=found[-1].id if len(found) == _PAGE else None,
     )
 
@@ -111,7 +117,10 @@ def sign_out(request: Request, services: Served, who: Actor, roster: Text = "", 
 @router.get("/handovers/{number}", dependencies=IN_SCOPE)
 def show(request: Request, console: View, services: Served, who: Watcher, number: NumberInPath) -> Response:
     """One handover, to be taken over or to be read again."""
-    return console.page(request, "handover.html", who=who, handover=handovers.load(services, who, number))
+    handover = handovers.load(services, who, number)
+    with read(services.engine) as connection:
+        names = {r.id: r.name for r in load_rosters(connection)}
+    return console.page(request, "handover.html", who=who, handover=handover, names=names)
 
 
 @router.post("/handovers/{number}/accept", dependencies=IN_SCOPE)

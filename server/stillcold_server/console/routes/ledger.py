@@ -19,6 +19,7 @@ from stillcold_server.api.routes import line_ledger as api
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery, NumberInPath
 from stillcold_server.api.routes.registry_files import take_in
 from stillcold_server.api.services import Served
+from stillcold_server.console.naming import line_names
 from stillcold_server.console.pages import View, go, safe_next
 from stillcold_server.language.words import SHANGHAI
 from stillcold_server.registry.kinds import KINDS, ms_of
@@ -46,7 +47,9 @@ def ledger(
             districts=list_districts(connection, scope),
             district=district,
             reminders=reading.list_reminders(connection, scope),
-            deadlines=reading.list_deadlines(connection, services.now(), scope, _NEAR),
+            deadlines=reading.list_deadlines(connection, services.now(), scope),
+            near_days=_NEAR,
+            names=line_names(connection, scope),
             asked=reading.list_permits(connection, scope, state="asked"),
         )
 
