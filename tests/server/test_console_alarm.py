@@ -27,6 +27,7 @@ def test_an_alarm_sounds_in_one_tab_until_it_is_acknowledged(screen: Screen, web
     second = page.context.new_page()
     second.goto(f"{web.url}/system")
     expect(second.locator("#bar .first")).to_contain_text("宽城铸造 · 1 t 中频炉")
+    expect(second.locator("#bar .first")).to_contain_text("功率")  # what opened the incident, as the list says
     expect(second).to_have_title("(1) 系统 · 封停哨")
     second.click("h1")
     expect(second.locator("#sound")).to_have_attribute("data-state", "on")
@@ -41,10 +42,15 @@ def test_an_alarm_sounds_in_one_tab_until_it_is_acknowledged(screen: Screen, web
 
 @pytest.mark.requirement("console.keys")
 def test_an_officer_acknowledges_by_keys(screen: Screen, web: Web, gateway: SignedGateway) -> None:
-    """Only what he has gone to; with the keys switched off nothing happens."""
+    """Past the menu, and only what he has gone to; with the keys switched off nothing happens."""
     web.clock.now = int(time.time() * 1000)
     restart_on(web, gateway, web.clock.now / 1000 - 60)
     page = screen.log_in("duty_officer")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    expect(page.locator(".skip")).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
     page.keyboard.press("?")
     page.locator("#keys input").uncheck()
     page.keyboard.press("Escape")
@@ -61,3 +67,5 @@ def test_an_officer_acknowledges_by_keys(screen: Screen, web: Web, gateway: Sign
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url("**/alerts/**")
+    page.keyboard.press("s")
+    expect(page.locator("details[data-key=s] [name=reason]")).to_be_focused()

@@ -205,6 +205,7 @@ function markLine(panel: number, words: Words, marks: Record<string, number | nu
     const at = marks[name];
     const label = {
       show: panel === 0, formatter: words[name] ?? name, color: style("--ink"), position: "end", distance: [0, 2 + (i % 2) * 12],
+      ...(name === "began" ? { align: "right" } : {}), // leaves room for an end that came soon
     };
     const colour = style(name === "ended" ? "--ink" : "--critical");
     return at ? [{ xAxis: at, label, lineStyle: { color: colour, type: name === "began" ? "solid" : "dashed", width: 1.5 } }] : [];
