@@ -196,7 +196,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "age.": ("now", "second", "minute", "hour", "day"),
     "duration.": ("second", "minute", "minutes", "hour", "hours", "day"),
     "login.": ("bad_login", "throttled"),
-    "password.": ("differ", "wrong_password", "unchanged", "short", "long", "simple", "like_name"),
+    "password.": ("differ", "wrong_password", "unchanged", "short", "long", "simple", "like_name", "common"),
     "problem.": (
         "no_key",
         "already_running",

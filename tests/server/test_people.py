@@ -1,8 +1,11 @@
 """Accounts, passwords, sessions, the login throttle."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Engine, select
 
+from stillcold_core.registry import Registry
 from stillcold_server.people.accounts import (
     AccountError,
     check_login,
@@ -13,7 +16,7 @@ from stillcold_server.people.accounts import (
     set_password,
     set_rights,
 )
-from stillcold_server.people.passwords import hash_password
+from stillcold_server.people.passwords import WORDS, hash_password, weakness
 from stillcold_server.people.sessions import close_session, find_session, open_session
 from stillcold_server.people.throttle import LoginThrottle, Throttle
 from stillcold_server.store import schema
@@ -41,6 +44,38 @@ def test_the_first_start_makes_an_administrator_and_only_the_first(engine: Engin
     with write(engine) as connection:
         connection.execute(schema.user.delete())
         assert ensure_first_admin(connection) != password
+
+
+@pytest.mark.requirement("people.password-known")
+@pytest.mark.parametrize("password", ["1qaz2wsx3edc", "iloveyou123", "woaini1314", "Aa123456789", "zxcvbnm123"])
+def test_a_password_that_many_have_is_refused(password: str) -> None:
+    """Of those long enough; one that nobody has had is good, also in Chinese."""
+    assert weakness(password, []) == "common"
+    assert weakness("三条停产的生产线在宽城", []) is None
+
+
+@pytest.mark.requirement("people.password-known")
+def test_a_password_made_of_known_words_is_refused(engine: Engine, plant: Registry) -> None:
+    """Of the product, of the account and of its district, however they are written and joined."""
+    with write(engine) as connection:
+        given = create_user(connection, "zhang", ["duty_officer"])
+        for password in ("Stillcold-2026!", "封停哨宽城区2026年", "Kuancheng.2026", "zhang-KUANCHENG-17"):
+            with pytest.raises(AccountError) as error:
+                chosen_password(connection, "zhang", given, password)
+            assert error.value.reason == "like_name", password
+        assert chosen_password(connection, "zhang", given, "kuancheng three cold lines")
+
+
+@pytest.mark.requirement("people.password-known")
+def test_the_page_names_the_words_that_no_password_may_be_made_of() -> None:
+    page = Path(__file__).parents[2] / "docs" / "api.md"
+    said = page.read_text(encoding="utf-8").split("### Passwords")[1].split("\n#")[0]
+    assert [word for word in WORDS if f"`{word}`" not in said] == []
+
+
+def test_the_hash_of_a_password_is_argon2id_of_rfc_9106() -> None:
+    """The second recommended choice: 64 MiB, 3 passes, 4 lanes."""
+    assert hash_password(GOOD).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 @pytest.mark.requirement("people.apart")

@@ -59,6 +59,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._always)
+                if headers.get("content-type") == "image/svg+xml":  # text, of which nobody else says the encoding
+                    headers["Content-Type"] = "image/svg+xml; charset=utf-8"
                 headers["Cache-Control"] = kept if message["status"] < 400 else "no-store"
             await send(message)
 

@@ -97,7 +97,7 @@ def create_user(
     if connection.scalar(select(user.c.name).where(user.c.name == name)) is not None:
         raise AccountError("exists", f"there is a user {name!r} already")
     if password is not None:
-        _check_strength(name, password)
+        _check_strength(connection, name, password)
     given = password or one_time_password()
     row = {
         "name": name, "password_hash": hash_password(given), "must_change": password is None, "disabled": False,
@@ -162,7 +162,7 @@ def chosen_password(connection: Connection, name: str, old: str, new: str) -> st
         raise AccountError("wrong_password", "the present password is not right")
     if old == new:
         raise AccountError("unchanged", "the new password is the present one")
-    _check_strength(name, new)
+    _check_strength(connection, name, new)
     return hash_password(new)
 
 
@@ -255,8 +255,9 @@ def _given(roles: Collection[str], districts: Collection[str] | None) -> dict[st
     return {"roles": ordered, "districts": None if districts is None else sorted(districts)}
 
 
-def _check_strength(name: str, password: str) -> None:
-    reason = weakness(name, password)
+def _check_strength(connection: Connection, name: str, password: str) -> None:
+    districts = connection.execute(select(district.c.id, district.c.name))
+    reason = weakness(password, (name, *(word for row in districts for word in row)))
     if reason is not None:
         raise AccountError(reason, f"the password is not strong enough: {reason}")
 
