@@ -22,7 +22,7 @@ from support.story import NOW
 from support.web import API, Web
 
 _CHECKS = "not_a_server_error,response_schema_conformance,content_type_conformance,status_code_conformance"
-_LEFT_OUT = (f"{API}/events", f"{API}/logout", f"{API}/logout-everywhere", f"{API}/password", f"{API}/login")
+_LEFT_OUT = (f"{API}/events", f"{API}/logout", f"{API}/password", f"{API}/login")
 """A stream has no end, and the others end the session."""
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from stillcold_core.evidence.note import open_checkpoint, open_note
+from stillcold_core.registry import Registry
 from stillcold_server.api import routes as api_routes
 from stillcold_server.audit.chain import FIRST, acting, append, entry_hash
 from stillcold_server.audit.checkpoints import KEPT, cut, make_checkpoint
@@ -19,6 +20,7 @@ from stillcold_server.console import routes as console_routes
 from stillcold_server.options import Commander
 from stillcold_server.store import schema
 from stillcold_server.store.database import read, write
+from support.alerts import raise_alert
 from support.evidence import House
 from support.postgres import DIALECTS
 from support.routes import all_mighty, call, routes
@@ -145,6 +147,24 @@ def test_the_database_refuses_to_change_the_log(engine: Engine, house: House) ->
             connection.execute(statement)
 
 
+@pytest.mark.requirement("audit.journals")
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_database_refuses_to_change_a_journal(engine: Engine, plant: Registry) -> None:
+    """Of alerts, of the ledger and of lines' lives: nothing in them is changed or deleted."""
+    raise_alert(engine, [])
+    step = {"line": "f1", "at": NOW, "actor": "li", "step": "note", "note": "", "facts": {}}
+    field = {"at": NOW, "actor": "li", "cause": "test", "kind": "line", "subject": "f1", "field": "name"}
+    with write(engine) as connection:
+        connection.execute(schema.line_step.insert(), step)
+        connection.execute(schema.ledger_change.insert(), field)
+    for table in (schema.alert_journal, schema.line_step, schema.ledger_change):
+        for statement in (update(table).values(actor="zhang"), delete(table)):
+            with pytest.raises(DBAPIError, match=f"{table.name} is append-only"), write(engine) as connection:
+                connection.execute(statement)
+        with read(engine) as connection:
+            assert connection.scalar(select(func.count()).where(table.c.actor != "zhang")), table.name
+
+
 TAMPERED = {
     "UPDATE audit_entry SET actor = 'li' WHERE number = 3": "entry 3 was changed",
     "DELETE FROM audit_entry WHERE number = 3": "entries 3 to 3 are missing",
@@ -203,6 +223,25 @@ def test_what_is_old_is_cut_at_a_checkpoint_and_the_rest_is_whole(engine: Engine
         verdict = verify(connection, house.signer.public)
         assert connection.scalar(select(func.min(ENTRY.c.number))) == 7
     assert (verdict.first, verdict.last, verdict.checkpoints, verdict.faults) == (7, 9, 2, ())
+
+
+@pytest.mark.requirement("audit.cut")
+def test_a_log_that_is_old_as_a_whole_is_cut_as_a_whole(engine: Engine, house: House) -> None:
+    """It is no fault, and what comes then goes on from it; an end that no checkpoint signs is one."""
+    fill(engine, 3, at=0)
+    with write(engine) as connection:
+        make_checkpoint(connection, house.signer, 3)
+        assert cut(connection, NOW) == 3
+        verdict = verify(connection, house.signer.public)
+        assert (verdict.first, verdict.last, verdict.checkpoints, verdict.faults) == (0, 0, 1, ())
+    fill(engine, 1, at=NOW)
+    with read(engine) as connection:
+        verdict = verify(connection, house.signer.public)
+    assert (verdict.first, verdict.last, verdict.faults) == (4, 4, ())
+    tamper(engine, "DELETE FROM audit_entry")
+    with read(engine) as connection:
+        faults = verify(connection, house.signer.public).faults
+    assert faults[0] == "the head names entry 4, the last one is 0"
 
 
 @pytest.mark.requirement("audit.commands")

@@ -1,5 +1,6 @@
 """What the web server does beside its routes: methods, lengths, addresses, files, encodings."""
 
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 
+from stillcold_server.api.uploads import UploadRoute
 from stillcold_server.config import Config, Http
 from stillcold_server.store import schema
 from stillcold_server.store.database import open_database, read
@@ -78,6 +81,21 @@ def test_a_request_has_one_length(edges: Web) -> None:
     assert [line.split()[1] for line in both] == [b"422"], "one answer: the rest was no request"
 
 
+@pytest.mark.requirement("api.uploads")
+def test_a_file_is_refused_before_it_is_read(edges: Web) -> None:
+    """Of a stranger, and of somebody who may not: the answer comes though not a byte of the body was sent."""
+    taking = [r for r in iter_route_contexts(edges.app.routes) if getattr(r.original_route, "max_body_size", None)]
+    paths = [re.sub(r"\{\w+\}", "x", r.path or "") for r in taking]
+    assert len(paths) == 5
+    assert all(isinstance(r.original_route, UploadRoute) for r in taking)
+    token = edges.program("audit_admin").headers["Authorization"]
+    large = ("Content-Type: multipart/form-data; boundary=x", "Content-Length: 8000000")
+    for path in paths:
+        stranger = b"401" if path.startswith(API) else b"303"
+        assert said(edges, f"POST {path} HTTP/1.1", *large)[0].split()[1] == stranger, path
+        assert said(edges, f"POST {path} HTTP/1.1", f"Authorization: {token}", *large)[0].split()[1] == b"403", path
+
+
 @pytest.mark.requirement("api.edges")
 def test_only_methods_that_a_route_has_are_answered(edges: Web) -> None:
     """No TRACE, and no others."""
@@ -90,8 +108,9 @@ def test_only_methods_that_a_route_has_are_answered(edges: Web) -> None:
 def test_nothing_but_assets_is_served_as_a_file(edges: Web) -> None:
     """No folder is listed, no path leads out of it."""
     for path in (
-        "/static/", "/static/assets/", "/static/../assets.py", "/static/%2e%2e/assets.py", "/static/assets/../../pages.py",
-        "/static/%2fetc%2fpasswd", "/.git/config", "/static/.vite/manifest.json", "/server.toml", "/people.key",
+        "/static/", "/static/assets/", "/static/../assets.py", "/static/%2e%2e/assets.py",
+        "/static/assets/../../pages.py", "/static/%2fetc%2fpasswd", "/.git/config",
+        "/static/.vite/manifest.json", "/server.toml", "/people.key",
     ):  # fmt: skip
         assert said(edges, f"GET {path} HTTP/1.1")[0].split()[1] in (b"404", b"405"), path
 

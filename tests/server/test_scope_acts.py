@@ -57,6 +57,31 @@ def test_a_district_s_handover_holds_nothing_of_another(two: Web) -> None:
 
 
 @pytest.mark.requirement("people.scope")
+def test_names_of_accounts_are_those_of_the_district(two: Web) -> None:
+    """In the lists of the page, and in what may be asked; whoever stands on a roster there is one of them."""
+    chief, away = two.program("district_lead", "chief"), two.program("duty_officer", "north-wang")
+    shift = {"name": "day", "starts": "08:00", "ends": "08:00", "first": ["chief"]}
+    roster = {"name": "r", "anchor": "2027-01-01", "district": "kuancheng", "shifts": [shift]}
+    assert chief.put(f"{API}/rosters/kc", json=roster).status_code == 200
+    for name in ("li", "sun"):
+        two.user(name, "duty_officer", "kuancheng")
+    li = two.client()
+    li.headers["Origin"] = two.url
+    two.enter(li, "li")
+    page = li.get("/duty/changes").text
+    assert [name for name in ("chief", "li", "sun", "north-wang") if f'value="{name}"' in page] == [
+        "chief",
+        "li",
+        "sun",
+    ]
+    given = {"roster": "kc", "day": "2027-03-01", "shift": "day", "level": "first"}
+    for taker in ("north-wang", "nobody"):
+        assert problem(li.post(f"{API}/duty/changes", json={**given, "taker": taker}))[1] == "unknown_user"
+    assert li.post(f"{API}/duty/changes", json={**given, "taker": "sun"}).status_code == 201
+    assert away.get(f"{API}/duty/changes").json()[0]["taker"] == "sun", "who sees all sees all names"
+
+
+@pytest.mark.requirement("people.scope")
 def test_who_takes_a_line_out_of_service_puts_it_back(two: Web) -> None:
     """By the API and on the pages; another district's entry is not there."""
     for name, of in (("zhang", "kuancheng"), ("li", "north")):

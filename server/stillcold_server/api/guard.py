@@ -15,7 +15,7 @@ from stillcold_server.people.accounts import Account
 from stillcold_server.people.factors import has_factor
 from stillcold_server.people.rights import Permission
 from stillcold_server.people.scope import KINDS, Scope
-from stillcold_server.people.sessions import find_session, touch
+from stillcold_server.people.sessions import Origin, find_session, touch
 from stillcold_server.store.database import read
 
 COOKIE = "stillcold_session"
@@ -82,16 +82,26 @@ def account_behind(services: Services, token: str) -> Account | None:
     """Whose session a token is, and that it is used now; None where it has ended."""
     now = services.now()
     with read(services.engine) as connection:
-        found = find_session(connection, token, now, round(services.config.http.idle_minutes * 60_000))
+        found = find_session(connection, token, now, idle_ms(services))
     if found is None:
         return None
     touch(services.engine, token, found.seen_at, now)
     return found.account
 
 
+def idle_ms(services: Services) -> int:
+    """ms after which a session ends that nobody uses."""
+    return round(services.config.http.idle_minutes * 60_000)
+
+
 def address_of(request: Request) -> str:
     """Where a request came from."""
     return request.client.host if request.client else ""
+
+
+def origin_of(request: Request) -> Origin:
+    """Where a session begins that a request asks for."""
+    return Origin(address_of(request), request.headers.get("user-agent", ""))
 
 
 Anyone = Annotated[Caller, Depends(caller)]

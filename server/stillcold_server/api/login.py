@@ -11,7 +11,7 @@ from stillcold_server.api.services import Services
 from stillcold_server.audit.chain import append
 from stillcold_server.people.accounts import AccountError, check_login, is_user
 from stillcold_server.people.factors import FactorKey, accepts, has_factor
-from stillcold_server.people.sessions import open_session
+from stillcold_server.people.sessions import Origin, close_session, open_session
 from stillcold_server.store.database import read, write
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,9 @@ class Stranger:
     address: str
 
 
-def log_in(services: Services, name: str, password: str, address: str, code: str = "") -> Token:
+def log_in(
+    services: Services, name: str, password: str, origin: Origin, code: str = "", before: str | None = None
+) -> Token:
     """Begin a session.
 
     Parameters
@@ -35,17 +37,19 @@ def log_in(services: Services, name: str, password: str, address: str, code: str
         The server.
     name, password : str
         As typed.
-    address : str
+    origin : Origin
         Where the request came from.
     code : str
         Of the second factor, where the account has one. A wrong one is answered as a wrong password is.
+    before : str, optional
+        Token of the session that this browser had; it ends.
 
     Raises
     ------
     Problem
         401 ``bad_login``, or 429 ``throttled`` with the time to wait.
     """
-    now = services.now()
+    now, address = services.now(), origin.address
     wait = services.throttle.wait(name, address, now / 1000)
     if wait:
         services.metrics.login("throttled")
@@ -62,7 +66,9 @@ def log_in(services: Services, name: str, password: str, address: str, code: str
     services.metrics.login("ok")
     expires_at = now + round(services.config.http.session_hours * 3_600_000)
     with write(services.engine) as connection:
-        token = open_session(connection, account.name, now=now, expires_at=expires_at)
+        if before:
+            close_session(connection, before)
+        token = open_session(connection, account.name, now=now, expires_at=expires_at, origin=origin)
         append(connection, Stranger(account.name, address), "login", account.name, now=now)
     return Token(token=token, expires_at=expires_at, roles=list(account.roles), must_change=account.must_change)
 

@@ -63,9 +63,14 @@ def _cells(rule: Rule) -> list[str]:
 
 def _rules_of(route: RouteContext) -> list[Rule]:
     asked = [dependant.call for dependant in _all(route.dependant)]
-    needs = [call.permissions for call in asked if isinstance(call, Needs)]
-    permissions = needs[0] if needs else ()
+    needs = needs_of(route.dependant)
+    permissions = needs[0].permissions if needs else ()
     return [Rule(m, route.path or "", caller in asked, permissions) for m in sorted(route.methods or ())]
+
+
+def needs_of(dependant: Dependant) -> list[Needs]:
+    """What a route asks of its caller."""
+    return [inner.call for inner in _all(dependant) if isinstance(inner.call, Needs)]
 
 
 def _all(dependant: Dependant) -> Iterator[Dependant]:

@@ -19,7 +19,7 @@ class Verdict:
     Attributes
     ----------
     first, last : int
-        Numbers of the entries that are there; 0 of an empty log.
+        Numbers of the entries that are there; 0 of a log that is empty, or was cut as a whole.
     checkpoints : int
         Signed checkpoints that agree with them.
     faults : tuple of str
@@ -45,10 +45,12 @@ def verify(connection: Connection, key: NoteKey) -> Verdict:
             faults.append(f"entry {row.number} is not the one that its checkpoint names")
         number, link = row.number, row.hash
     head = connection.execute(select(schema.audit_head)).one()
+    if not first and signed.get(head.number) == head.hash:
+        number, link = head.number, head.hash  # all of it is old, and was cut at its end
     if (head.number, head.hash) != (number, link):
         faults.append(f"the head names entry {head.number}, the last one is {number}")
     faults.extend(f"checkpoint {n} names an entry that is not there" for n in signed if n > number)
-    return Verdict(first, number, len(signed), tuple(faults))
+    return Verdict(first, number if first else 0, len(signed), tuple(faults))
 
 
 def _checkpoints(connection: Connection, key: NoteKey, faults: list[str]) -> dict[int, bytes]:

@@ -13,7 +13,8 @@ LEAST = 10
 MOST = 200
 _DIFFERENT = 5
 WORDS = (
-    "stillcold", "fengtingshao", "封停哨", "admin", "officer", "inspector", "auditor", "password", "mima", "密码", "qwerty",
+    "stillcold", "fengtingshao", "封停哨", "admin", "officer", "inspector", "auditor", "password", "mima", "密码",
+    "qwerty",
 )  # fmt: skip
 """Words that say nothing to somebody who guesses here: the product, what people do in it, and what everybody types."""
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that looks like something else

@@ -3,8 +3,9 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, Row, select, update
 
 from stillcold_server.people.accounts import Account, account_of
 from stillcold_server.store.database import write
@@ -12,6 +13,9 @@ from stillcold_server.store.schema import session, user
 
 _BYTES = 32
 _MINUTE = 60_000  # ms
+_DEVICE = 200
+_ID = 16
+"""Hexadecimal digits of the hash by which a session is named: they open nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,23 @@ class Session:
     seen_at: int
 
 
-def open_session(connection: Connection, name: str, *, now: int, expires_at: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a session began.
+
+    Attributes
+    ----------
+    address : str
+        Of the network.
+    device : str
+        What a browser or program called itself (``User-Agent``).
+    """
+
+    address: str
+    device: str = ""
+
+
+def open_session(connection: Connection, name: str, *, now: int, expires_at: int, origin: Origin = Origin("")) -> str:
     """Begin a session of an account and clear away those that have run out; times in ms.
 
     Returns
@@ -40,8 +60,10 @@ def open_session(connection: Connection, name: str, *, now: int, expires_at: int
     """
     connection.execute(session.delete().where(session.c.expires_at <= now))
     token = secrets.token_urlsafe(_BYTES)
-    row = {"token_hash": _hash(token), "user": name, "created_at": now, "expires_at": expires_at, "seen_at": now}
-    connection.execute(session.insert(), row)
+    connection.execute(session.insert(), {
+        "token_hash": _hash(token), "user": name, "created_at": now, "expires_at": expires_at, "seen_at": now,
+        "address": origin.address, "device": origin.device[:_DEVICE],
+    })  # fmt: skip
     return token
 
 
@@ -76,6 +98,36 @@ def touch(engine: Engine, token: str, seen_at: int, now: int) -> None:
 def close_session(connection: Connection, token: str) -> None:
     """End a session; nothing happens where there is none."""
     connection.execute(session.delete().where(session.c.token_hash == _hash(token)))
+
+
+def list_sessions(connection: Connection, name: str, now: int, idle: int) -> list[Row[Any]]:
+    """The sessions of an account that go on, the one used last first; see :func:`find_session` for the times."""
+    s = session.c
+    going_on = (s.user == name) & (s.expires_at > now) & (s.seen_at > now - idle)
+    return list(connection.execute(select(session).where(going_on).order_by(s.seen_at.desc(), s.created_at.desc())))
+
+
+def id_of(token_hash: bytes) -> str:
+    """The id under which the owner of a session sees it."""
+    return token_hash.hex()[:_ID]
+
+
+def id_of_token(token: str) -> str:
+    """That of the session of a token."""
+    return id_of(_hash(token))
+
+
+def end_session(connection: Connection, name: str, id_: str) -> bool:
+    """End a session of an account; whether there was one of this id."""
+    rows = connection.execute(select(session.c.token_hash).where(session.c.user == name)).scalars()
+    wanted = [digest for digest in rows if id_of(digest) == id_]
+    connection.execute(session.delete().where(session.c.token_hash.in_(wanted)))
+    return bool(wanted)
+
+
+def end_other_sessions(connection: Connection, name: str, token: str) -> None:
+    """Log an account out everywhere but in the session of a token."""
+    connection.execute(session.delete().where(session.c.user == name, session.c.token_hash != _hash(token)))
 
 
 def _hash(token: str) -> bytes:

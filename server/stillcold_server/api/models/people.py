@@ -47,6 +47,18 @@ class RecoveryCodes(Answer):
     recovery_codes: list[str]
 
 
+class OwnSession(Answer):
+    """A session of one's own that goes on."""
+
+    id: str
+    device: str = Field(description="as the browser or program calls itself, which proves nothing")
+    address: str
+    created_at: Moment
+    seen_at: Moment = Field(description="to the minute")
+    expires_at: Moment
+    current: bool = Field(description="the one that asks")
+
+
 class PasswordChange(Request):
     """The present password and a new one."""
 

@@ -24,7 +24,7 @@ from stillcold_server.duty.reach import Channels
 from stillcold_server.duty.roster import DAY, Roster, Shift, Turn, clock
 from stillcold_server.duty.rosters import load_rosters
 from stillcold_server.people.scope import Scope
-from stillcold_server.store.schema import delivery, delivery_try
+from stillcold_server.store.schema import delivery, delivery_try, user
 
 _SHOWN = 4
 
@@ -43,6 +43,16 @@ def people_in(rosters: Sequence[Roster]) -> set[str]:
     """Everybody who stands on some rosters."""
     named = {n for r in rosters for s in r.shifts for names in s.people.values() for n in names}
     return named | {r.supervisor for r in rosters if r.supervisor}
+
+
+def candidates(connection: Connection, scope: Scope) -> list[str]:
+    """Active accounts that somebody may put on duty: all of them, or those of their districts and rosters."""
+    u = user.c
+    rows = connection.execute(select(u.name, u.districts).where(u.disabled.is_(False)).order_by(u.name)).all()
+    if scope.districts is None:
+        return [row.name for row in rows]
+    known, theirs = people_in(rosters_in(connection, scope)), set(scope.districts)
+    return [row.name for row in rows if row.name in known or not theirs.isdisjoint(row.districts or ())]
 
 
 def roster_of_body(roster_id: str, body: RosterBody) -> Roster:

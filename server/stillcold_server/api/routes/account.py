@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response, status
 
-from stillcold_server.api.guard import Anyone, Caller, address_of, drop_cookie
+from stillcold_server.api.guard import Anyone, Caller, drop_cookie, origin_of
 from stillcold_server.api.login import account_problem, log_in
 from stillcold_server.api.models.people import Login, PasswordChange, Token
 from stillcold_server.api.problems import Problem
@@ -17,7 +17,7 @@ router = APIRouter(tags=["account"])
 @router.post("/login")
 def login(request: Request, services: Served, given: Login) -> Token:
     """Begin a session; its token goes into ``Authorization: Bearer``."""
-    return log_in(services, given.name, given.password, address_of(request), given.code)
+    return log_in(services, given.name, given.password, origin_of(request), given.code)
 
 
 @router.post("/logout", status_code=status.HTTP_204_NO_CONTENT)

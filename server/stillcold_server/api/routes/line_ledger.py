@@ -16,6 +16,7 @@ from stillcold_server.api.problems import not_found
 from stillcold_server.api.read import ledger as reading
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery, NumberInPath
 from stillcold_server.api.services import Served, Services
+from stillcold_server.api.uploads import UploadRoute
 from stillcold_server.registry import documents, permits, seals
 from stillcold_server.registry.deadlines import mark_seen
 from stillcold_server.registry.kinds import moment
@@ -24,7 +25,7 @@ from stillcold_server.store.database import read
 
 UPLOAD = documents.LARGEST + (64 << 10)
 """Bytes of a request with a file."""
-router = APIRouter(tags=["ledger"], max_body_size=UPLOAD)
+router = APIRouter(tags=["ledger"], route_class=UploadRoute)
 Clerk = Annotated[Caller, Depends(Needs("ledger", "permit", "verify"))]
 """Takes steps of a line's life, each with the permission that the step needs."""
 Depositor = Annotated[Caller, Depends(Needs("ledger", "verify"))]
@@ -85,7 +86,7 @@ def end_seal(services: Served, who: Verifier, id: IdInPath, given: models.SealEn
         seals.end_seal(connection, id, end, author)
 
 
-@router.post("/documents", status_code=status.HTTP_201_CREATED)
+@router.post("/documents", status_code=status.HTTP_201_CREATED, max_body_size=UPLOAD)
 def add_document(services: Served, who: Depositor, _: InScope, file: UploadFile) -> models.Stored:
     """Store a PDF, JPEG or PNG of 8 MiB at most; what is attached to nothing within a day is deleted."""
     return models.Stored(sha256=store_file(services, who, file))

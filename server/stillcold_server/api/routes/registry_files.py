@@ -12,13 +12,14 @@ from stillcold_server.api.problems import Problem
 from stillcold_server.api.read.ledger import cell_error, planned
 from stillcold_server.api.routes.line_ledger import UPLOAD, attachment, name_of
 from stillcold_server.api.services import Served, Services
+from stillcold_server.api.uploads import UploadRoute
 from stillcold_server.registry.files import read_file, write_form
 from stillcold_server.registry.ledger import export_registry
 from stillcold_server.registry.plan import carry_out, make_plan
 from stillcold_server.registry.sheets import MOST_BYTES, Sheets
 from stillcold_server.store.database import read
 
-router = APIRouter(tags=["ledger"], max_body_size=UPLOAD)
+router = APIRouter(tags=["ledger"], route_class=UploadRoute)
 FileInPath = Annotated[str, Path(pattern=r"^[a-z_]{1,40}\.(toml|xlsx|csv)$")]
 _TYPES = {
     "toml": "application/toml", "csv": "text/csv; charset=utf-8",
@@ -37,7 +38,7 @@ def export(services: Served, _: Watcher, name: FileInPath) -> Response:
         raise Problem(422, "invalid", str(error), field="name") from error
 
 
-@router.post("/registry")
+@router.post("/registry", max_body_size=UPLOAD)
 def import_files(services: Served, who: Keeper, file: UploadFile, dry_run: Annotated[bool, Query()] = False) -> Import:
     """Import a TOML, CSV or Excel file: all of it, or nothing where one cell is wrong.
 

@@ -26,6 +26,7 @@ from stillcold_server.api.models.duty import (
 from stillcold_server.api.moments import Moment
 from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.duty import (
+    candidates,
     outlook_answer,
     people_in,
     roster_answer,
@@ -115,6 +116,8 @@ def ask_change(services: Served, who: Actor, given: ChangeBody) -> list[ChangeAn
     part = changes.Part(given.roster, given.day, given.shift, given.level)
     with planning(services, who, "duty.ask", given.roster, note=given.reason) as connection:
         _check_seen(connection, who, given.roster)
+        if given.taker not in candidates(connection, who.scope):
+            raise changes.ChangeError("unknown_user", f"there is no active user {given.taker!r}")
         changes.ask(connection, part, given.taker, reason=given.reason, by=who.name, now=services.now())
     return list_changes(services, who)
 

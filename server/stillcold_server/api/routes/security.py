@@ -1,18 +1,21 @@
-"""One's own account: the second factor, and being logged in elsewhere."""
+"""One's own account: the second factor, and one's sessions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fastapi import APIRouter, Response, status
+from fastapi import APIRouter, status
 from sqlalchemy import Connection
 
-from stillcold_server.api.guard import Anyone, Caller, drop_cookie
+from stillcold_server.api.guard import Anyone, Caller, idle_ms
 from stillcold_server.api.login import factor_key
-from stillcold_server.api.models.people import Code, NewFactor, RecoveryCodes
-from stillcold_server.api.problems import Problem
+from stillcold_server.api.models.people import Code, NewFactor, OwnSession, RecoveryCodes
+from stillcold_server.api.problems import Problem, not_found
+from stillcold_server.api.routes.parameters import IdInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.people import factors
-from stillcold_server.people.accounts import end_sessions
+from stillcold_server.people.devices import told_device
+from stillcold_server.people.sessions import end_other_sessions, end_session, id_of, id_of_token, list_sessions
+from stillcold_server.store.database import read
 
 router = APIRouter(tags=["account"])
 
@@ -27,32 +30,59 @@ def begin_factor(services: Served, who: Anyone) -> NewFactor:
 
 @router.post("/factor/confirm")
 def confirm_factor(services: Served, who: Anyone, given: Code) -> RecoveryCodes:
-    """Show that the authenticator has it: from now on each login needs a code. Recovery codes are shown this once."""
+    """Show that the authenticator has it: from now on each login needs a code, and other sessions end.
+
+    Recovery codes are shown this once.
+    """
     with changing_factor(services, who, "factor.confirm") as (connection, key):
         codes = factors.confirm(connection, key, who.name, given.code, services.now())
+        end_other_sessions(connection, who.name, who.token)
     return RecoveryCodes(recovery_codes=codes)
 
 
 @router.post("/factor/remove", status_code=status.HTTP_204_NO_CONTENT)
 def remove_factor(services: Served, who: Anyone, given: Code) -> None:
-    """Take one's own second factor away, with a code of it."""
+    """Take one's own second factor away, with a code of it; other sessions end."""
     with changing_factor(services, who, "factor.remove") as (connection, key):
         if not factors.accepts(connection, key, who.name, given.code, services.now()):
             raise factors.FactorError("wrong_code")
         factors.remove(connection, who.name)
+        end_other_sessions(connection, who.name, who.token)
 
 
-@router.post("/logout-everywhere", status_code=status.HTTP_204_NO_CONTENT)
-def logout_everywhere(response: Response, services: Served, who: Anyone) -> None:
-    """End every session of one's own account, this one too."""
-    end_everywhere(services, who)
-    drop_cookie(response, services)
+@router.get("/sessions")
+def sessions(services: Served, who: Anyone) -> list[OwnSession]:
+    """One's own sessions that go on."""
+    return own_sessions(services, who)
 
 
-def end_everywhere(services: Services, who: Caller) -> None:
-    """Log somebody out everywhere."""
-    with services.acting(who, "logout.everywhere", who.name) as connection:
-        end_sessions(connection, who.name)
+@router.post("/sessions/end-others", status_code=status.HTTP_204_NO_CONTENT)
+def end_others(services: Served, who: Anyone) -> None:
+    """End every session of one's own account but this one."""
+    with services.acting(who, "sessions.end_others", who.name) as connection:
+        end_other_sessions(connection, who.name, who.token)
+
+
+@router.post("/sessions/{id}/end", status_code=status.HTTP_204_NO_CONTENT)
+def end_one(services: Served, who: Anyone, id: IdInPath) -> None:  # noqa: A002  # the name in the path
+    """End a session of one's own account."""
+    with services.acting(who, "sessions.end", who.name) as connection:
+        if not end_session(connection, who.name, id):
+            raise not_found("session", id)
+
+
+def own_sessions(services: Services, who: Caller) -> list[OwnSession]:
+    """Somebody's sessions, as they see them."""
+    with read(services.engine) as connection:
+        rows = list_sessions(connection, who.name, services.now(), idle_ms(services))
+    mine = id_of_token(who.token)
+    return [
+        OwnSession(
+            id=id_of(row.token_hash), device=told_device(row.device), address=row.address, created_at=row.created_at,
+            seen_at=row.seen_at, expires_at=row.expires_at, current=id_of(row.token_hash) == mine,
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 @contextmanager

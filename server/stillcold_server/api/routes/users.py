@@ -67,6 +67,13 @@ def remove_factor(services: Served, who: SecurityAdmin, name: UserInPath) -> Non
         factors.remove(connection, name)
 
 
+@router.post("/users/{name}/sessions/end", status_code=status.HTTP_204_NO_CONTENT)
+def log_out(services: Served, who: SecurityAdmin, name: UserInPath) -> None:
+    """End every session of somebody."""
+    with managing(services, who, "user.sessions", name) as connection:
+        end_sessions(connection, known_user(connection, name))
+
+
 @router.post("/users/{name}/disable", status_code=status.HTTP_204_NO_CONTENT)
 def disable(services: Served, who: SecurityAdmin, name: UserInPath) -> None:
     """Close an account; ends its sessions."""

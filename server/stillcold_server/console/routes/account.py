@@ -5,7 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from stillcold_server.api.guard import Anyone, address_of, check_same_origin, drop_cookie, set_cookie
+from stillcold_server.api.guard import (
+    Anyone,
+    check_same_origin,
+    drop_cookie,
+    origin_of,
+    session_cookie,
+    set_cookie,
+)
 from stillcold_server.api.login import log_in
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.refusals import note_refusal
@@ -46,7 +53,8 @@ def login(
     """Begin a session in this browser."""
     check_same_origin(request, services)
     try:
-        token = log_in(services, name.strip(), password, address_of(request), code.strip())
+        before = request.cookies.get(session_cookie(services))
+        token = log_in(services, name.strip(), password, origin_of(request), code.strip(), before)
     except Problem as problem:
         page = console.page(request, "login.html", status=problem.status, next=safe_next(next), said=problem.word)
         page.headers.update(problem.headers)

@@ -20,7 +20,7 @@ from stillcold_server.api.models.duty import (
     TestPageBody,
 )
 from stillcold_server.api.problems import Problem, not_found
-from stillcold_server.api.read.duty import outlook_answer, roster_answer, rosters_in
+from stillcold_server.api.read.duty import candidates, outlook_answer, roster_answer, rosters_in
 from stillcold_server.api.routes import contacts, rosters
 from stillcold_server.api.routes.parameters import ROSTER, NumberInPath, RosterInPath, SeverityInPath
 from stillcold_server.api.services import Served, Services
@@ -30,7 +30,7 @@ from stillcold_server.duty.policy import MOST_STEPS, TARGETS
 from stillcold_server.duty.roster import DAYS, LEVELS, Roster, Turn
 from stillcold_server.duty.rosters import people_on, turns_between
 from stillcold_server.store.database import read
-from stillcold_server.store.schema import district, user
+from stillcold_server.store.schema import district
 
 router = APIRouter(include_in_schema=False)
 _SHIFTS = 4
@@ -77,13 +77,14 @@ def exceptions(request: Request, console: View, services: Served, who: Watcher) 
     """Swaps, absences and the calendar."""
     with read(services.engine) as connection:
         found = [roster_answer(r) for r in rosters_in(connection, who.scope)]
+        people = candidates(connection, who.scope)
     return console.page(
         request,
         "duty_changes.html",
         who=who,
         rosters=found,
         levels=LEVELS,
-        people=_people(services),
+        people=people,
         changes=rosters.list_changes(services, who),
         absences=rosters.list_absences(services, who),
         calendar=rosters.calendar(services, who),
@@ -182,6 +183,7 @@ def edit(request: Request, console: View, services: Served, who: Planner, id: Ro
         districts = connection.execute(
             select(district).where(who.scope.district(district.c.id)).order_by(district.c.name)
         ).all()
+        people = candidates(connection, who.scope)
     if found is None and id != "new":
         raise not_found("roster", id)
     return console.page(
@@ -192,7 +194,7 @@ def edit(request: Request, console: View, services: Served, who: Planner, id: Ro
         rows=max(_SHIFTS, len(found.shifts) + 1 if found else 0),
         days=DAYS,
         districts=districts,
-        people=_people(services),
+        people=people,
         today=day_of(services.now()),
     )
 
@@ -270,8 +272,3 @@ def _bounds(roster: Roster, monday: date) -> tuple[int, int]:
 def _week(monday: date, turns: Sequence[Turn]) -> list[tuple[date, list[Turn]]]:
     days = [monday + timedelta(days=i) for i in range(7)]
     return [(day, sorted((t for t in turns if t.day == day), key=lambda t: (t.begins, t.level))) for day in days]
-
-
-def _people(services: Services) -> list[str]:
-    with read(services.engine) as connection:
-        return list(connection.scalars(select(user.c.name).where(user.c.disabled.is_(False)).order_by(user.c.name)))

@@ -19,6 +19,7 @@ from stillcold_server.api.routes import line_ledger as api
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery, NumberInPath
 from stillcold_server.api.routes.registry_files import take_in
 from stillcold_server.api.services import Served
+from stillcold_server.api.uploads import UploadRoute
 from stillcold_server.console.naming import line_names
 from stillcold_server.console.pages import View, go, safe_next
 from stillcold_server.language.words import SHANGHAI
@@ -27,7 +28,7 @@ from stillcold_server.registry.sheets import MOST_BYTES
 from stillcold_server.store import schema
 from stillcold_server.store.database import read
 
-router = APIRouter(include_in_schema=False, max_body_size=api.UPLOAD)
+router = APIRouter(include_in_schema=False, route_class=UploadRoute)
 _NEAR = 30
 _MOST_SHOWN = 200
 Typed = Annotated[str, Form(max_length=1000)]
@@ -75,7 +76,7 @@ def import_page(request: Request, console: View, who: Keeper) -> Response:
     return console.page(request, "ledger_import.html", who=who, found=None, name="", most=_MOST_SHOWN, kinds=KINDS)
 
 
-@router.post("/ledger/import")
+@router.post("/ledger/import", max_body_size=api.UPLOAD)
 def import_file(
     request: Request,
     console: View,

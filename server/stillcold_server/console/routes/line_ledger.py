@@ -20,13 +20,14 @@ from stillcold_server.api.read.overview import line_rows
 from stillcold_server.api.routes import line_ledger as api
 from stillcold_server.api.routes.parameters import IdInPath
 from stillcold_server.api.services import Served, Services
+from stillcold_server.api.uploads import UploadRoute
 from stillcold_server.console.pages import View, go, safe_next
 from stillcold_server.console.routes.ledger import beijing
 from stillcold_server.days import day_of
 from stillcold_server.registry.life import STEPS
 from stillcold_server.store.database import read
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=UploadRoute)
 _DOCUMENT = "document."
 _STANDARD = "standards."
 _MOST_FILES = 4

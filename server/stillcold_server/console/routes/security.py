@@ -1,4 +1,4 @@
-"""One's own account: the second factor with its QR code, and being logged in elsewhere."""
+"""One's own account: the second factor with its QR code, and one's sessions."""
 
 from typing import Annotated
 
@@ -6,11 +6,12 @@ import segno
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from stillcold_server.api.guard import Anyone, Caller, drop_cookie
+from stillcold_server.api.guard import Anyone, Caller
 from stillcold_server.api.models.people import Code, NewFactor
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.refusals import note_refusal
 from stillcold_server.api.routes import security as api
+from stillcold_server.api.routes.parameters import IdInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.console.pages import Console, View, go
 from stillcold_server.people.factors import has_factor
@@ -51,13 +52,18 @@ def remove(request: Request, console: View, services: Served, who: Anyone, given
     return go("/security", request)
 
 
-@router.post("/logout-everywhere")
-def logout_everywhere(request: Request, services: Served, who: Anyone) -> Response:
-    """End every session of the account."""
-    api.end_everywhere(services, who)
-    answer = go("/login", request)
-    drop_cookie(answer, services)
-    return answer
+@router.post("/security/sessions/end-others")
+def end_others(request: Request, services: Served, who: Anyone) -> Response:
+    """End the other sessions of the account."""
+    api.end_others(services, who)
+    return go("/security", request)
+
+
+@router.post("/security/sessions/{id}/end")
+def end_one(request: Request, services: Served, who: Anyone, id: IdInPath) -> Response:  # noqa: A002
+    """End one of them; after this one, the next page asks for a login."""
+    api.end_one(services, who, id)
+    return go("/security", request)
 
 
 def _refused(request: Request, console: Console, services: Services, who: Caller, problem: Problem) -> Response:
@@ -82,5 +88,6 @@ def _page(
         confirmed = has_factor(connection, who.name)
     qr = segno.make(made.uri, error="m").svg_inline(scale=5, svgclass="qr", lineclass=None) if made else None
     return console.page(
-        request, "security.html", who=who, status=status, confirmed=confirmed, made=made, qr=qr, codes=codes, said=said
-    )
+        request, "security.html", who=who, status=status, confirmed=confirmed, made=made, qr=qr, codes=codes, said=said,
+        sessions=api.own_sessions(services, who),
+    )  # fmt: skip

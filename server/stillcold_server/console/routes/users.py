@@ -56,6 +56,13 @@ def remove_factor(request: Request, services: Served, who: SecurityAdmin, name: 
     return go("/users", request)
 
 
+@router.post("/users/{name}/sessions/end")
+def log_out(request: Request, services: Served, who: SecurityAdmin, name: UserInPath) -> Response:
+    """End every session of somebody."""
+    api.log_out(services, who, name)
+    return go("/users", request)
+
+
 @router.post("/users/{name}/disable")
 def disable(request: Request, services: Served, who: SecurityAdmin, name: UserInPath) -> Response:
     """Close an account."""

@@ -1,6 +1,6 @@
 """Tables of accounts and sessions."""
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, String, Table
 
 from stillcold_server.store.schema.columns import metadata, text, time
 
@@ -17,9 +17,12 @@ session = Table(
     Column("token_hash", LargeBinary(32), primary_key=True),
     Column("user", ForeignKey("user_account.name"), nullable=False), time("created_at"), time("expires_at"),
     Column("seen_at", BigInteger, nullable=False, server_default="0"),
+    Column("address", String, nullable=False, server_default=""),
+    Column("device", String, nullable=False, server_default=""),
     Index("ix_login_session_expires_at", "expires_at"),
 )  # fmt: skip
-"""``seen_at``: when it was last used, to the minute."""
+"""``seen_at``: when it was last used, to the minute. ``address``, ``device``: where it began, and what the browser or
+program called itself."""
 
 totp = Table(
     "totp", metadata,

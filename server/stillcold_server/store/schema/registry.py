@@ -98,7 +98,7 @@ line_step = Table(
     time("at"), text("actor"), text("step"), text("before", nullable=True), text("after", nullable=True), text("note"),
     Column("facts", JSON, nullable=False), Index("ix_line_step_line", "line"),
 )  # fmt: skip
-"""Append-only: the steps of lines' lives, each with the stage before and after, and what was given with it."""
+"""Append-only, by triggers: steps of lines' lives, each with the stage before and after, and what was given with it."""
 
 ledger_change = Table(
     "ledger_change", metadata,
@@ -106,7 +106,7 @@ ledger_change = Table(
     text("kind"), text("subject"), text("field"), text("before", nullable=True), text("after", nullable=True),
     Index("ix_ledger_change_kind_subject", "kind", "subject"),
 )  # fmt: skip
-"""Append-only: a row per changed field, values as JSON; a new entry is one row without a field."""
+"""Append-only, by triggers: a row per changed field, values as JSON; a new entry is one row without a field."""
 
 reminder = Table(
     "reminder", metadata,
