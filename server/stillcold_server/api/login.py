@@ -50,14 +50,14 @@ def log_in(
         401 ``bad_login``, or 429 ``throttled`` with the time to wait.
     """
     now, address = services.now(), origin.address
-    wait = services.throttle.wait(name, address, now / 1000)
+    wait = services.throttle.wait(name, address, now)
     if wait:
         services.metrics.login("throttled")
         raise Problem(429, "throttled", "too many wrong passwords; wait a little", retry_after=wait)
     with read(services.engine) as connection:
         account = check_login(connection, name, password)
     if account is None or not _factor_fits(services, account.name, code):
-        services.throttle.failed(name, address, now / 1000)
+        services.throttle.failed(name, address, now)
         services.metrics.login("refused")
         log.warning("a login from %s was refused", address)
         _note_refused(services, name, address, now)
@@ -78,12 +78,12 @@ def _factor_fits(services: Services, name: str, code: str) -> bool:
         if not has_factor(connection, name):
             return True
     key, now = factor_key(services), services.now()
-    if services.throttle.wait_for_code(name, now / 1000):
+    if services.throttle.wait_for_code(name, now):
         return False  # said as of a wrong code: whoever guesses does not learn that the password is right
     with write(services.engine) as connection:
         good = accepts(connection, key, name, code, now)
     if not good:
-        services.throttle.failed_code(name, now / 1000)
+        services.throttle.failed_code(name, now)
     return good
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -35,8 +35,6 @@ class Services:
         Counts logins.
     now : callable
         ms UTC.
-    throttle : LoginThrottle
-        Slows down those who guess passwords.
     channels : Channels
         Those that are configured.
     """
@@ -46,8 +44,12 @@ class Services:
     hub: Hub
     metrics: Metrics
     now: Callable[[], int] = wall_clock
-    throttle: LoginThrottle = field(default_factory=LoginThrottle)
     channels: Channels = NO_CHANNELS
+
+    @property
+    def throttle(self) -> LoginThrottle:
+        """Slows down those who guess passwords."""
+        return LoginThrottle(self.engine)
 
     @property
     def page(self) -> Page:

@@ -1,48 +1,43 @@
-"""Slowing down those who guess passwords."""
+"""Slowing down those who guess passwords, on all servers of a database together."""
 
+import hashlib
 import ipaddress
-import threading
-from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, select
+
+from stillcold_server.store.database import read, write
+from stillcold_server.store.schema import login_failure
+
+_LONGEST = 900_000
+"""ms; failures are deleted that are older."""
 
 
+@dataclass(frozen=True, slots=True)
 class Throttle:
     """Counts failures by key and says how long a key must wait.
 
-    Parameters
+    Attributes
     ----------
     failures : int
         Failures that are free in a window.
-    window : float
-        s.
-    keys : int
-        Most keys remembered; the one that failed longest ago is forgotten first.
+    window : int
+        ms, up to a quarter of an hour.
     """
 
-    def __init__(self, failures: int, window: float, keys: int = 10_000) -> None:
-        self._failures, self._window, self._keys = failures, window, keys
-        self._lock = threading.Lock()
-        self._failed: OrderedDict[str, deque[float]] = OrderedDict()
+    failures: int
+    window: int
 
-    def wait(self, key: str, now: float) -> float:
-        """s until a key may try again; 0 when it may now."""
-        with self._lock:
-            times = self._failed.get(key)
-            if times is None or len(times) < self._failures:
-                return 0.0
-            return max(0.0, times[0] + self._window - now)
+    def wait(self, connection: Connection, key: str, now: int) -> float:
+        """s until a key may try again; 0 when it may now. What a clock that was set back calls the future is nothing."""
+        f = login_failure.c
+        recent = (f.key == _digest(key)) & (f.at > now - self.window) & (f.at <= now)
+        query = select(f.at).where(recent).order_by(f.at.desc()).limit(self.failures)
+        times = connection.execute(query).scalars().all()
+        return (times[-1] + self.window - now) / 1000 if len(times) == self.failures else 0.0
 
-    def failed(self, key: str, now: float) -> None:
-        """Count a failure."""
-        with self._lock:
-            self._failed.setdefault(key, deque(maxlen=self._failures)).append(now)
-            self._failed.move_to_end(key)
-            if len(self._failed) > self._keys:
-                self._failed.popitem(last=False)
 
-    def succeeded(self, key: str) -> None:
-        """Forget the failures of a key."""
-        with self._lock:
-            self._failed.pop(key, None)
+_PAIR, _PLACE, _CODES = Throttle(5, 300_000), Throttle(30, 300_000), Throttle(10, 900_000)
 
 
 class LoginThrottle:
@@ -51,34 +46,61 @@ class LoginThrottle:
     A name alone is never shut out: a stranger could keep the duty officer from logging in. But ten wrong codes of one
     name in a quarter of an hour, wherever from, are: whoever tries codes has the password already, and a code has six
     digits only.
+
+    Parameters
+    ----------
+    engine : Engine
+        Where failures are kept, as hashes: people type passwords into the field for the name.
     """
 
-    def __init__(self) -> None:
-        self._pair, self._place, self._codes = Throttle(5, 300.0), Throttle(30, 300.0), Throttle(10, 900.0)
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
-    def wait(self, name: str, address: str, now: float) -> float:
-        """s until this name may try again from this address."""
-        place = place_of(address)
-        return max(self._pair.wait(f"{place} {name}", now), self._place.wait(place, now))
+    def wait(self, name: str, address: str, now: int) -> float:
+        """s until this name may try again from this address; ``now`` in ms."""
+        pair, place = _keys(name, address)
+        with read(self._engine) as connection:
+            return max(_PAIR.wait(connection, pair, now), _PLACE.wait(connection, place, now))
 
-    def failed(self, name: str, address: str, now: float) -> None:
+    def failed(self, name: str, address: str, now: int) -> None:
         """Count a wrong password."""
-        place = place_of(address)
-        self._pair.failed(f"{place} {name}", now)
-        self._place.failed(place, now)
+        self._count(now, *_keys(name, address))
 
-    def wait_for_code(self, name: str, now: float) -> float:
+    def wait_for_code(self, name: str, now: int) -> float:
         """s until a code of this name is looked at again."""
-        return self._codes.wait(name, now)
+        with read(self._engine) as connection:
+            return _CODES.wait(connection, _codes(name), now)
 
-    def failed_code(self, name: str, now: float) -> None:
+    def failed_code(self, name: str, now: int) -> None:
         """Count a wrong code behind a right password."""
-        self._codes.failed(name, now)
+        self._count(now, _codes(name))
 
     def succeeded(self, name: str, address: str) -> None:
         """Forget this name's failures; those of others from the same place stay."""
-        self._codes.succeeded(name)
-        self._pair.succeeded(f"{place_of(address)} {name}")
+        forgotten = [_digest(_codes(name)), _digest(_keys(name, address)[0])]
+        with read(self._engine) as connection:
+            known = connection.execute(select(login_failure.c.id).where(login_failure.c.key.in_(forgotten))).first()
+        if known is not None:  # most logins have failed before nowhere, and need not wait for another writer
+            with write(self._engine) as connection:
+                connection.execute(login_failure.delete().where(login_failure.c.key.in_(forgotten)))
+
+    def _count(self, now: int, *keys: str) -> None:
+        with write(self._engine) as connection:
+            connection.execute(login_failure.delete().where(login_failure.c.at < now - _LONGEST))
+            connection.execute(login_failure.insert(), [{"key": _digest(key), "at": now} for key in keys])
+
+
+def _keys(name: str, address: str) -> tuple[str, str]:
+    place = place_of(address)
+    return f"pair {place} {name}", f"place {place}"
+
+
+def _codes(name: str) -> str:
+    return f"code {name}"
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
 def place_of(address: str) -> str:

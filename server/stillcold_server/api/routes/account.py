@@ -51,7 +51,7 @@ def change_own_password(services: Services, who: Caller, old: str, new: str) -> 
     Problem
         429 after too many wrong ones: a session that was left open is no place to guess the password.
     """
-    now = services.now() / 1000
+    now = services.now()
     wait = services.throttle.wait(who.name, who.address, now)
     if wait:
         raise Problem(429, "throttled", "too many wrong passwords; wait a little", retry_after=wait)

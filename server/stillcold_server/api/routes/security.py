@@ -95,8 +95,8 @@ def changing_factor(services: Services, who: Caller, action: str) -> Iterator[tu
     """
     key, now = factor_key(services), services.now()
     wait = max(
-        services.throttle.wait(who.name, who.address, now / 1000),
-        services.throttle.wait_for_code(who.name, now / 1000),
+        services.throttle.wait(who.name, who.address, now),
+        services.throttle.wait_for_code(who.name, now),
     )
     if wait:
         raise Problem(429, "throttled", "too many wrong codes; wait a little", retry_after=wait)
@@ -105,6 +105,6 @@ def changing_factor(services: Services, who: Caller, action: str) -> Iterator[tu
             yield connection, key
     except factors.FactorError as error:
         if error.reason == "wrong_code":
-            services.throttle.failed(who.name, who.address, now / 1000)
-            services.throttle.failed_code(who.name, now / 1000)
+            services.throttle.failed(who.name, who.address, now)
+            services.throttle.failed_code(who.name, now)
         raise Problem(403 if error.reason == "wrong_code" else 409, error.reason, str(error), field="code") from error

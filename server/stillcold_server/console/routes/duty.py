@@ -23,7 +23,7 @@ from stillcold_server.api.problems import Problem, not_found
 from stillcold_server.api.read.duty import candidates, outlook_answer, roster_answer, rosters_in
 from stillcold_server.api.routes import contacts, rosters
 from stillcold_server.api.routes.parameters import ROSTER, NumberInPath, RosterInPath, SeverityInPath
-from stillcold_server.api.services import Served, Services
+from stillcold_server.api.services import Served
 from stillcold_server.console.pages import View, go
 from stillcold_server.days import DAY, begin_of, day_of
 from stillcold_server.duty.policy import MOST_STEPS, TARGETS

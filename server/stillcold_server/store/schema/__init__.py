@@ -41,7 +41,7 @@ from stillcold_server.store.schema.evidence import (
 )
 from stillcold_server.store.schema.identity import certificate, enrolment, invitation
 from stillcold_server.store.schema.jobs import job_run, lease, scheduler_job
-from stillcold_server.store.schema.people import recovery_code, session, totp, user
+from stillcold_server.store.schema.people import login_failure, recovery_code, session, totp, user
 from stillcold_server.store.schema.registry import (
     attachment,
     district,
@@ -101,6 +101,7 @@ __all__ = [
     "listener",
     "log_entry",
     "log_tile",
+    "login_failure",
     "mark",
     "metadata",
     "meter",

@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, String, Table
 
-from stillcold_server.store.schema.columns import metadata, text, time
+from stillcold_server.store.schema.columns import ROW_ID, metadata, text, time
 
 user = Table(
     "user_account", metadata,
@@ -23,6 +23,13 @@ session = Table(
 )  # fmt: skip
 """``seen_at``: when it was last used, to the minute. ``address``, ``device``: where it began, and what the browser or
 program called itself."""
+
+login_failure = Table(
+    "login_failure", metadata,
+    Column("id", ROW_ID, primary_key=True), Column("key", LargeBinary(32), nullable=False), time("at"),
+    Index("ix_login_failure_key_at", "key", "at"), Index("ix_login_failure_at", "at"),
+)  # fmt: skip
+"""Wrong passwords and codes of the last quarter of an hour; ``key``: SHA-256 of who and where, see people/throttle.py."""
 
 totp = Table(
     "totp", metadata,
