@@ -69,3 +69,30 @@ def test_an_administrator_of_people_ends_anothers_sessions(web: Web) -> None:
     zhang.headers["Authorization"] = f"Bearer {web.token('zhang')}"
     assert get(zhang, "/sessions")
     assert problem(admin.post(f"{API}/users/nobody/sessions/end"))[:2] == (404, "unknown_user")
+
+
+@pytest.mark.requirement("people.login-again")
+def test_what_decides_who_can_log_in_needs_a_login_of_just_now(web: Web) -> None:
+    """The second factor, contacts, and others' accounts; what is urgent does not wait for it."""
+    zhang, admin = web.program("duty_officer", "zhang"), web.program("security_admin")
+    desk = web.browser("inspector", "li")
+    web.clock.now += 900_000
+    assert zhang.delete(f"{API}/contacts/none").status_code == 404
+    web.clock.now += 1
+    stale = (
+        (zhang, "POST", "/factor", None), (zhang, "POST", "/factor/remove", {"code": "1"}),
+        (zhang, "PUT", "/contacts/mail", {"address": "a@example.org"}), (zhang, "DELETE", "/contacts/mail", None),
+        (admin, "POST", "/users", {"name": "wu", "roles": ["inspector"]}),
+        (admin, "POST", "/users/zhang/rights", {"roles": []}), (admin, "POST", "/users/zhang/password", None),
+        (admin, "POST", "/users/zhang/factor/remove", None),
+    )  # fmt: skip
+    for client, method, path, body in stale:
+        answer = client.request(method, API + path, json=body)
+        assert problem(answer) == (403, "login_again", None), path
+    sent = desk.post("/security/factor", headers={"Referer": f"{web.url}/security"}).headers["location"]
+    assert sent == "/login?again=true&next=%2Fsecurity"
+    assert "15 分钟" in desk.get(sent).text
+    form = {"name": "li", "password": PASSWORD, "next": "/security"}
+    assert desk.post("/login", data=form).headers["location"] == "/security"
+    assert "<svg" in desk.post("/security/factor").text
+    assert admin.post(f"{API}/users/zhang/disable").status_code == 204

@@ -15,13 +15,14 @@ from stillcold_server.people.accounts import Account
 from stillcold_server.people.factors import has_factor
 from stillcold_server.people.rights import Permission
 from stillcold_server.people.scope import KINDS, Scope
-from stillcold_server.people.sessions import Origin, find_session, touch
+from stillcold_server.people.sessions import Origin, Session, find_session, touch
 from stillcold_server.store.database import read
 
 COOKIE = "stillcold_session"
 _HOST = "__Host-"
 """Before the name of a cookie by HTTPS: no other host of the domain can set it (RFC 6265bis, 4.1.3.2)."""
 _THING = re.compile(rf"/({'|'.join(KINDS)})/{{(\w+)}}")
+_FRESH = 900_000  # ms
 SAFE = ("GET", "HEAD", "OPTIONS")
 _Documented = Annotated[str | None, Depends(APIKeyCookie(name=COOKIE, auto_error=False))]
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
@@ -47,6 +48,8 @@ class Caller:
     token: str
     address: str
     """Where the request came from."""
+    began: int
+    """ms; when they logged in."""
 
     @property
     def name(self) -> str:
@@ -68,25 +71,25 @@ def caller(request: Request, services: Served, bearer: _Bearer, cookie: _Cookie)
         401 without a session; 403 when a browser's request that changes something comes from another site.
     """
     token = bearer.credentials if bearer else cookie
-    account = account_behind(services, token) if token else None
-    if token is None or account is None:
+    found = session_behind(services, token) if token else None
+    if token is None or found is None:
         raise Problem(401, "login_required", "log in first: POST /api/v1/login")
-    who = Caller(account, token, address_of(request))
+    who = Caller(found.account, token, address_of(request), found.created_at)
     request.state.who = who  # a refusal from here on is written down
     if bearer is None and request.method not in SAFE:
         check_same_origin(request, services)
     return who
 
 
-def account_behind(services: Services, token: str) -> Account | None:
-    """Whose session a token is, and that it is used now; None where it has ended."""
+def session_behind(services: Services, token: str) -> Session | None:
+    """The session of a token, which is used now; None where it has ended."""
     now = services.now()
     with read(services.engine) as connection:
         found = find_session(connection, token, now, idle_ms(services))
     if found is None:
         return None
     touch(services.engine, token, found.seen_at, now)
-    return found.account
+    return found
 
 
 def idle_ms(services: Services) -> int:
@@ -120,6 +123,23 @@ closed to accounts that are limited to districts."""
 
 IN_SCOPE = (Depends(scope_of),)
 """The same for a route that looks at the scope of its caller."""
+
+
+def fresh(who: Anyone, services: Served) -> None:
+    """Has somebody log in again whose login is older than a quarter of an hour, for what decides who can log in.
+
+    A session that was left open, or whose token was taken, is thus no way to keep an account (OWASP ASVS 5.0, 7.5.1).
+
+    Raises
+    ------
+    Problem
+    """
+    if services.now() - who.began > _FRESH:
+        raise Problem(403, "login_again", "this needs a login of the last 15 minutes: POST /api/v1/login")
+
+
+FRESH = (Depends(fresh),)
+"""For a route that changes how somebody logs in or is reached, or what others may do."""
 
 
 class Needs:

@@ -1,7 +1,7 @@
 """Making pages: templates, language, who is looking."""
 
 from typing import Annotated, Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -84,6 +84,9 @@ class Console:
             return self._to_login(request)
         if problem.word == "password_change_required":
             return go("/password", request)
+        if problem.word == "login_again":
+            back = safe_next(urlsplit(request.headers.get("referer", "")).path)
+            return go(f"/login?again=true&next={quote(back, safe='')}", request)
         if problem.word == "factor_required":
             return go("/security", request)
         texts = self.texts(request)

@@ -26,11 +26,14 @@ class Session:
     ----------
     account : Account
         Whose.
+    created_at : int
+        ms; when the name and password were typed.
     seen_at : int
         ms; when it was last used, to the minute.
     """
 
     account: Account
+    created_at: int
     seen_at: int
 
 
@@ -78,14 +81,14 @@ def find_session(connection: Connection, token: str, now: int, idle: int) -> Ses
         ms after which a session ends that nobody uses.
     """
     row = connection.execute(
-        select(user, session.c.seen_at)
+        select(user, session.c.created_at.label("begun_at"), session.c.seen_at)
         .join(session, session.c.user == user.c.name)
         .where(
             session.c.token_hash == _hash(token), session.c.expires_at > now, session.c.seen_at > now - idle,
             user.c.disabled.is_(False),
         )
     ).one_or_none()  # fmt: skip
-    return Session(account_of(row), row.seen_at) if row else None
+    return Session(account_of(row), row.begun_at, row.seen_at) if row else None
 
 
 def touch(engine: Engine, token: str, seen_at: int, now: int) -> None:

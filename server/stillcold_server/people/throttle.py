@@ -29,7 +29,7 @@ class Throttle:
     window: int
 
     def wait(self, connection: Connection, key: str, now: int) -> float:
-        """s until a key may try again; 0 when it may now. What a clock that was set back calls the future is nothing."""
+        """s until a key may try again; 0 when it may now. What is in the future, of a clock set back, is nothing."""
         f = login_failure.c
         recent = (f.key == _digest(key)) & (f.at > now - self.window) & (f.at <= now)
         query = select(f.at).where(recent).order_by(f.at.desc()).limit(self.failures)

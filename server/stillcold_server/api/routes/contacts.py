@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, status
 from sqlalchemy import Connection
 
-from stillcold_server.api.guard import IN_SCOPE, Caller, Planner, Watcher
+from stillcold_server.api.guard import FRESH, IN_SCOPE, Caller, Planner, Watcher
 from stillcold_server.api.models.alerts import DeliveryState
 from stillcold_server.api.models.duty import (
     CodeAnswer,
@@ -47,7 +47,7 @@ def all_contacts(services: Served, who: Planner) -> list[ContactAnswer]:
         return contact_answers(connection, None, who.name)
 
 
-@router.put("/contacts/{channel}", dependencies=IN_SCOPE)
+@router.put("/contacts/{channel}", dependencies=(*IN_SCOPE, *FRESH))
 def put_contact(services: Served, who: Watcher, channel: ChannelInPath, given: ContactBody) -> list[ContactAnswer]:
     """Say how oneself is reached by a channel."""
     with keeping(services, who, "contact.save", channel) as connection:
@@ -56,7 +56,7 @@ def put_contact(services: Served, who: Watcher, channel: ChannelInPath, given: C
     return my_contacts(services, who)
 
 
-@router.delete("/contacts/{channel}", status_code=status.HTTP_204_NO_CONTENT, dependencies=IN_SCOPE)
+@router.delete("/contacts/{channel}", status_code=status.HTTP_204_NO_CONTENT, dependencies=(*IN_SCOPE, *FRESH))
 def remove_contact(services: Served, who: Watcher, channel: ChannelInPath) -> None:
     """Forget one's contact."""
     with keeping(services, who, "contact.remove", channel) as connection:

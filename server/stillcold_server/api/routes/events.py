@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from stillcold_server.api.guard import InScope, Overseer, account_behind
+from stillcold_server.api.guard import InScope, Overseer, session_behind
 from stillcold_server.api.services import Served, Services
 
 router = APIRouter(tags=["events"])
@@ -50,4 +50,4 @@ async def _stream(services: Services, token: str) -> AsyncIterator[str]:
 
 
 def _still_logged_in(services: Services, token: str) -> bool:
-    return account_behind(services, token) is not None
+    return session_behind(services, token) is not None

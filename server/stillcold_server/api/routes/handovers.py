@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, status
 from sqlalchemy import ColumnElement, Connection, Row
 
-from stillcold_server.api.guard import IN_SCOPE, Actor, Caller, Watcher, account_behind, lacks_factor
+from stillcold_server.api.guard import IN_SCOPE, Actor, Caller, Watcher, lacks_factor, session_behind
 from stillcold_server.api.login import log_in
 from stillcold_server.api.models.duty import HandoverAnswer, SignInBody, SignOutBody
 from stillcold_server.api.problems import Problem, not_found
@@ -16,6 +16,7 @@ from stillcold_server.api.services import Served, Services
 from stillcold_server.duty import handover as book
 from stillcold_server.duty.rosters import load_rosters
 from stillcold_server.people.scope import Scope
+from stillcold_server.people.sessions import Origin
 from stillcold_server.store.database import read
 from stillcold_server.store.schema import alert
 
@@ -82,11 +83,11 @@ def accept_at_desk(
     ------
     Problem
     """
-    token = log_in(services, name, password, beside.address, code).token
-    account = account_behind(services, token)
-    if account is None:
+    token = log_in(services, name, password, Origin(beside.address), code).token
+    found = session_behind(services, token)
+    if found is None:
         raise Problem(403, "role", f"{name} may not take a shift over")
-    who = Caller(account, token, beside.address)
+    account, who = found.account, Caller(found.account, token, beside.address, found.created_at)
     try:
         if account.must_change or not account.may("act") or lacks_factor(services, account):
             raise Problem(403, "role", f"{name} may not take a shift over, or has a password or factor to set up first")

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from fastapi import APIRouter, status
 from sqlalchemy import Connection
 
-from stillcold_server.api.guard import Anyone, Caller, idle_ms
+from stillcold_server.api.guard import FRESH, Anyone, Caller, idle_ms
 from stillcold_server.api.login import factor_key
 from stillcold_server.api.models.people import Code, NewFactor, OwnSession, RecoveryCodes
 from stillcold_server.api.problems import Problem, not_found
@@ -20,7 +20,7 @@ from stillcold_server.store.database import read
 router = APIRouter(tags=["account"])
 
 
-@router.post("/factor", status_code=status.HTTP_201_CREATED)
+@router.post("/factor", status_code=status.HTTP_201_CREATED, dependencies=FRESH)
 def begin_factor(services: Served, who: Anyone) -> NewFactor:
     """Begin to set up a second factor; its secret is shown this once."""
     with changing_factor(services, who, "factor.begin") as (connection, key):
@@ -40,7 +40,7 @@ def confirm_factor(services: Served, who: Anyone, given: Code) -> RecoveryCodes:
     return RecoveryCodes(recovery_codes=codes)
 
 
-@router.post("/factor/remove", status_code=status.HTTP_204_NO_CONTENT)
+@router.post("/factor/remove", status_code=status.HTTP_204_NO_CONTENT, dependencies=FRESH)
 def remove_factor(services: Served, who: Anyone, given: Code) -> None:
     """Take one's own second factor away, with a code of it; other sessions end."""
     with changing_factor(services, who, "factor.remove") as (connection, key):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from fastapi import APIRouter, status
 from sqlalchemy import Connection, select
 
-from stillcold_server.api.guard import Caller, SecurityAdmin
+from stillcold_server.api.guard import FRESH, Caller, SecurityAdmin
 from stillcold_server.api.login import account_problem
 from stillcold_server.api.models.people import NewUser, OneTimePassword, Rights, User
 from stillcold_server.api.routes.parameters import UserInPath
@@ -34,7 +34,7 @@ def users(services: Served, _: SecurityAdmin) -> list[User]:
     return list_users(services)
 
 
-@router.post("/users", status_code=status.HTTP_201_CREATED)
+@router.post("/users", status_code=status.HTTP_201_CREATED, dependencies=FRESH)
 def create(services: Served, who: SecurityAdmin, given: NewUser) -> OneTimePassword:
     """Make an account with a one-time password."""
     with managing(services, who, "user.create", given.name, note=said_of(given)) as connection:
@@ -42,14 +42,14 @@ def create(services: Served, who: SecurityAdmin, given: NewUser) -> OneTimePassw
     return OneTimePassword(name=given.name, one_time_password=password)
 
 
-@router.post("/users/{name}/rights", status_code=status.HTTP_204_NO_CONTENT)
+@router.post("/users/{name}/rights", status_code=status.HTTP_204_NO_CONTENT, dependencies=FRESH)
 def rights(services: Served, who: SecurityAdmin, name: UserInPath, given: Rights) -> None:
     """Give an account other roles and districts; ends its sessions."""
     with managing(services, who, "user.rights", name, note=said_of(given)) as connection:
         set_rights(connection, name, given.roles, given.districts)
 
 
-@router.post("/users/{name}/password")
+@router.post("/users/{name}/password", dependencies=FRESH)
 def new_password(services: Served, who: SecurityAdmin, name: UserInPath) -> OneTimePassword:
     """Give a one-time password to somebody who has lost theirs; ends their sessions."""
     password = one_time_password()
@@ -59,7 +59,7 @@ def new_password(services: Served, who: SecurityAdmin, name: UserInPath) -> OneT
     return OneTimePassword(name=name, one_time_password=password)
 
 
-@router.post("/users/{name}/factor/remove", status_code=status.HTTP_204_NO_CONTENT)
+@router.post("/users/{name}/factor/remove", status_code=status.HTTP_204_NO_CONTENT, dependencies=FRESH)
 def remove_factor(services: Served, who: SecurityAdmin, name: UserInPath) -> None:
     """Take away the second factor of somebody who has lost the phone; ends their sessions."""
     with managing(services, who, "user.factor", name) as connection:

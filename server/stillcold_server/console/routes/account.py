@@ -35,9 +35,16 @@ def home(request: Request, who: Anyone) -> Response:
 
 
 @router.get("/login")
-def login_page(request: Request, console: View, next: str = "", changed: bool = False) -> Response:  # noqa: A002
+def login_page(
+    request: Request,
+    console: View,
+    next: str = "",  # noqa: A002
+    changed: bool = False,
+    again: bool = False,
+) -> Response:
     """Ask for name and password."""
-    return console.page(request, "login.html", next=safe_next(next), said="changed" if changed else None)
+    said = "changed" if changed else "again" if again else None
+    return console.page(request, "login.html", next=safe_next(next), said=said)
 
 
 @router.post("/login")

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
-from stillcold_server.api.guard import IN_SCOPE, Actor, Watcher
+from stillcold_server.api.guard import FRESH, IN_SCOPE, Actor, Watcher
 from stillcold_server.api.models.alerts import DeliveryState
 from stillcold_server.api.models.duty import CodeBody, ContactBody, SignInBody, SignOutBody
 from stillcold_server.api.read.duty import rosters_in
@@ -42,14 +42,14 @@ def my_contacts(
     )
 
 
-@router.post("/contacts", dependencies=IN_SCOPE)
+@router.post("/contacts", dependencies=(*IN_SCOPE, *FRESH))
 def add(request: Request, services: Served, who: Watcher, channel: Text, address: Text) -> Response:
     """Say how oneself is reached by a channel."""
     contacts.put_contact(services, who, channel, checked(ContactBody, address=address))
     return go("/contacts", request)
 
 
-@router.post("/contacts/{channel}/remove", dependencies=IN_SCOPE)
+@router.post("/contacts/{channel}/remove", dependencies=(*IN_SCOPE, *FRESH))
 def remove(request: Request, services: Served, who: Watcher, channel: ChannelInPath) -> Response:
     """Forget a contact."""
     contacts.remove_contact(services, who, channel)

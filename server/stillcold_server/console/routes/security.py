@@ -6,7 +6,7 @@ import segno
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from stillcold_server.api.guard import Anyone, Caller
+from stillcold_server.api.guard import FRESH, Anyone, Caller
 from stillcold_server.api.models.people import Code, NewFactor
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.refusals import note_refusal
@@ -26,7 +26,7 @@ def security(request: Request, console: View, services: Served, who: Anyone) -> 
     return _page(request, console, services, who)
 
 
-@router.post("/security/factor")
+@router.post("/security/factor", dependencies=FRESH)
 def begin(request: Request, console: View, services: Served, who: Anyone) -> Response:
     """Show the secret, once, as a QR code and as letters."""
     return _page(request, console, services, who, made=api.begin_factor(services, who))
@@ -42,7 +42,7 @@ def confirm(request: Request, console: View, services: Served, who: Anyone, give
     return _page(request, console, services, who, codes=codes)
 
 
-@router.post("/security/factor/remove")
+@router.post("/security/factor/remove", dependencies=FRESH)
 def remove(request: Request, console: View, services: Served, who: Anyone, given: Annotated[Code, Form()]) -> Response:
     """Take it away."""
     try:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from stillcold_server.api.guard import Caller, SecurityAdmin
+from stillcold_server.api.guard import FRESH, Caller, SecurityAdmin
 from stillcold_server.api.models.people import NewUser, OneTimePassword, Rights
 from stillcold_server.api.read.lines import list_districts
 from stillcold_server.api.routes import users as api
@@ -25,7 +25,7 @@ def users(request: Request, console: View, services: Served, who: SecurityAdmin)
     return _page(request, console, services, who)
 
 
-@router.post("/users")
+@router.post("/users", dependencies=FRESH)
 def add(
     request: Request, console: View, services: Served, who: SecurityAdmin, given: Annotated[NewUser, Form()]
 ) -> Response:
@@ -34,7 +34,7 @@ def add(
     return _page(request, console, services, who, made)
 
 
-@router.post("/users/{name}/rights")
+@router.post("/users/{name}/rights", dependencies=FRESH)
 def rights(
     request: Request, services: Served, who: SecurityAdmin, name: UserInPath, given: Annotated[Rights, Form()]
 ) -> Response:
@@ -43,13 +43,13 @@ def rights(
     return go("/users", request)
 
 
-@router.post("/users/{name}/password")
+@router.post("/users/{name}/password", dependencies=FRESH)
 def new_password(request: Request, console: View, services: Served, who: SecurityAdmin, name: UserInPath) -> Response:
     """Give a one-time password and show it once."""
     return _page(request, console, services, who, api.new_password(services, who, name))
 
 
-@router.post("/users/{name}/factor/remove")
+@router.post("/users/{name}/factor/remove", dependencies=FRESH)
 def remove_factor(request: Request, services: Served, who: SecurityAdmin, name: UserInPath) -> Response:
     """Take away the second factor of somebody who has lost the phone."""
     api.remove_factor(services, who, name)
