@@ -28,6 +28,7 @@ def test_ones_own_sessions_are_shown_and_ended(web: Web) -> None:
     assert phone.cookies["stillcold_session"] not in page
     assert desk.post(f"{API}/sessions/{newest['id']}/end").status_code == 204
     assert phone.get("/lines").headers["location"].startswith("/login")
+    phone.cookies.clear()
     web.enter(phone, "zhang")
     assert phone.post("/security/sessions/end-others").status_code == 303
     assert problem(desk.get(f"{API}/sessions"))[:2] == (401, "login_required")
@@ -93,6 +94,7 @@ def test_what_decides_who_can_log_in_needs_a_login_of_just_now(web: Web) -> None
     assert sent == "/login?again=true&next=%2Fsecurity"
     assert "15 分钟" in desk.get(sent).text
     form = {"name": "li", "password": PASSWORD, "next": "/security"}
+    desk.cookies.clear()
     assert desk.post("/login", data=form).headers["location"] == "/security"
     assert "<svg" in desk.post("/security/factor").text
     assert admin.post(f"{API}/users/zhang/disable").status_code == 204

@@ -80,7 +80,7 @@ class LoginThrottle:
         forgotten = [_digest(_codes(name)), _digest(_keys(name, address)[0])]
         with read(self._engine) as connection:
             known = connection.execute(select(login_failure.c.id).where(login_failure.c.key.in_(forgotten))).first()
-        if known is not None:  # most logins have failed before nowhere, and need not wait for another writer
+        if known is not None:  # most logins follow no failure, and need not wait for a writer
             with write(self._engine) as connection:
                 connection.execute(login_failure.delete().where(login_failure.c.key.in_(forgotten)))
 
