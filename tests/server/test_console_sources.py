@@ -76,4 +76,4 @@ def test_scripts_keep_settings_in_the_browser_and_nothing_else() -> None:
     assert lines_with(r"sessionStorage|indexedDB|document\.cookie|caches\.") == []
     assert len(lines_with(r"setItem\(")) == 2
     kept = {key for text in code().values() for key in re.findall(r'\bkeep\("(\w+)"', text)}
-    assert kept == {"?"}
+    assert kept == {"loudness", "silence", "player"}

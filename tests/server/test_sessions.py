@@ -1,5 +1,6 @@
 """One's own sessions: seen, and ended by whoever has them or by an administrator of people."""
 
+import httpx
 import pyotp
 import pytest
 
@@ -80,7 +81,7 @@ def test_what_decides_who_can_log_in_needs_a_login_of_just_now(web: Web) -> None
     web.clock.now += 900_000
     assert zhang.delete(f"{API}/contacts/none").status_code == 404
     web.clock.now += 1
-    stale = (
+    stale: tuple[tuple[httpx.Client, str, str, dict[str, object] | None], ...] = (
         (zhang, "POST", "/factor", None), (zhang, "POST", "/factor/remove", {"code": "1"}),
         (zhang, "PUT", "/contacts/mail", {"address": "a@example.org"}), (zhang, "DELETE", "/contacts/mail", None),
         (admin, "POST", "/users", {"name": "wu", "roles": ["inspector"]}),
