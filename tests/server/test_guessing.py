@@ -91,6 +91,7 @@ def test_nobody_takes_over_at_a_desk_without_the_factor_that_they_need(factored:
     program = factored.client()
     program.headers["Authorization"] = f"Bearer {factored.token('zhang')}"
     set_up(program)
+    factored.enter(desk, "zhang")  # a new factor has ended the other session
     where = desk.post("/handovers", data={}).headers["location"]
     refused = desk.post(f"{where}/accept", data={"name": "li", "password": PASSWORD})
     assert refused.status_code == 403
