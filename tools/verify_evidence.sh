@@ -117,7 +117,7 @@ pass container "$count files in $SIZE bytes"
 cd "$T/files" || exit 2
 
 EVERY="batches.bin batches.txt keys.txt checkpoint.txt proof.txt growth.txt gaps.json clock.json registry.toml alerts.json"
-EVERY="$EVERY enrolments.json notes.json calibration.json rules.json README.txt"
+EVERY="$EVERY attestations.json enrolments.json notes.json calibration.json rules.json README.txt"
 # --- the manifest and the files -----------------------------------------------------------------------------------------
 [ -f manifest.txt ] || { fail manifest "manifest.txt: is not in the bundle"; finish; }
 said=$(note manifest.txt "$T/logs") || { fail manifest "manifest.txt: $said"; finish; }

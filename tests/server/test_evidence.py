@@ -27,9 +27,10 @@ from stillcold_server.evidence.selection import NoReceipt
 from stillcold_server.registry.ledger import import_registry
 from stillcold_server.store import schema
 from stillcold_server.store.database import write
+from stillcold_server.verification.statements import Draft, Kind, Statement, issue
 from support.evidence import PROFILE, START, House, failed, minute, reading, store
 from support.gateway import SignedGateway
-from support.tampering import batches_of, files_of, relisted, shell_says
+from support.tampering import batches_of, files_of, relisted, shell_says, signed
 
 CLONED = Finding("tamper.clone", "critical", "kc-017", "f1", "p1", START, START, "two journals", {"gateway": "gw-1"})
 ABSENT = {"certificates", "calibration", "earlier"}
@@ -69,6 +70,32 @@ def test_the_calibration_that_the_ledger_has_is_in_the_bundle(house: House, gate
     assert (report.of("calibration").verdict, report.good) == ("PASS", True)
     (record,) = json.loads(files_of(bundle)["calibration.json"]).values()
     assert record == {"id": "m-2", "point": "p1", "certificate": "JL-2", "issued": "2026-01-01"}
+
+
+def attested(house: House, kind: Kind, begin: int, result: str = "", line: str = "f1") -> Statement:
+    """A signed statement of a minute."""
+    at = (START + 60 * begin) * 1000
+    with write(house.engine) as connection:
+        content = {"line": line, "result": result}
+        return issue(connection, house.signer, Draft(kind, line, at, at + 59_000, content, result), at)
+
+
+@pytest.mark.requirement("evidence.attestations")
+def test_the_statements_that_count_are_in_the_bundle(house: House, gateway: SignedGateway, tmp_path: Path) -> None:
+    """With the certificate on which the sealing rests; not those that are superseded, earlier, or of another line."""
+    house.ten_minutes(gateway)
+    attested(house, "sealing", -9, "failed")
+    attested(house, "day", -7)
+    attested(house, "sealing", 3, "incomplete")
+    counting = [attested(house, "sealing", -8, "passed"), attested(house, "sealing", 3, "passed")]
+    counting.append(attested(house, "day", 4))
+    other = attested(house, "day", 4, line="mill")
+    bundle = house.bundle(2, 6)
+    assert json.loads(files_of(bundle)["attestations.json"]) == [statement.note for statement in counting]
+    assert failed(house.verified(bundle)) == set()
+    assert shell_says(bundle, tmp_path / "roots.json", tmp_path) == (0, [])
+    changed = files_of(bundle) | {"attestations.json": json.dumps([other.note]).encode()}
+    assert failed(house.verified(signed(changed, house.signer))) == {"statements"}
 
 
 @pytest.mark.requirement("evidence.bundle")

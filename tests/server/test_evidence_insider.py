@@ -114,6 +114,8 @@ INSIDER: dict[str, tuple[Callable[[Files], Files], set[str], bool]] = {
     "a clock's history made better": (_text("clock.json", '"unsynced": 0', '"unsynced": -1'), {"clock"}, False),
     "a profile that reads more": (_profile, {"profiles"}, False),
     "an alert of another line": (_text("alerts.json", "[]", '[{"line": "f2"}]'), {"alerts"}, False),
+    "an attestation of nobody's": (_text("attestations.json", "[]", '["made up"]'), {"statements"}, False),
+    "attestations that are none": (_text("attestations.json", "[]", "{}"), {"statements"}, False),
     "a registry that is none": (_text("registry.toml", "[[site]]", "[[site"), {"statements"}, False),
 }
 

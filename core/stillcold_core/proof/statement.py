@@ -39,6 +39,16 @@ def read_statement(note: bytes) -> dict[str, Any]:
     return _content(note_text(note))
 
 
+def signed_statement(note: bytes, keys: Iterable[NoteKey]) -> dict[str, Any]:
+    """The content of a statement that one of some keys has signed.
+
+    Raises
+    ------
+    BadNote, BadStatement
+    """
+    return _content(open_note(note, keys)[0])
+
+
 def verify_statement(note: bytes, keys: Iterable[NoteKey]) -> Report:
     """What ``stillcold-verify`` says of a statement."""
     try:

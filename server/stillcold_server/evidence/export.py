@@ -169,7 +169,7 @@ def _rest(
         GROWTH: _lines(growth),
         GAPS: told.chains.text().encode(),
         CLOCK: told.clocks.text().encode(),
-        **statements_of(connection, period, runs),
+        **statements_of(connection, period, runs, signer.public),
         **_profiles(told.profiles),
     }
 

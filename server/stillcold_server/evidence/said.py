@@ -14,7 +14,17 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, or_, select
 
 from stillcold_core.detect.catalogue import DETECTORS
-from stillcold_core.evidence.bundle.statements import ALERTS, CALIBRATION, ENROLMENTS, NOTES, README, REGISTRY, RULES
+from stillcold_core.evidence.bundle.statements import (
+    ALERTS,
+    ATTESTATIONS,
+    CALIBRATION,
+    ENROLMENTS,
+    NOTES,
+    README,
+    REGISTRY,
+    RULES,
+)
+from stillcold_core.evidence.note import BadNote, NoteKey, open_note
 from stillcold_core.registry import Registry, dump_registry
 from stillcold_server.api.models.alerts import AlertDetail
 from stillcold_server.api.moments import to_iso
@@ -24,15 +34,17 @@ from stillcold_server.evidence.selection import Period, Run
 from stillcold_server.ingest.clones import KIND as CLONE
 from stillcold_server.registry.ledger import export_registry
 from stillcold_server.store import schema
+from stillcold_server.verification.statements import counting_in, standing_before
 
 
-def statements_of(connection: Connection, period: Period, runs: Sequence[Run]) -> Mapping[str, bytes]:
+def statements_of(connection: Connection, period: Period, runs: Sequence[Run], log: NoteKey) -> Mapping[str, bytes]:
     """The files of a bundle that the server answers for."""
     gateways = {run.gateway for run in runs}
     registry = _extract(export_registry(connection), period.line, gateways)
     return {
         REGISTRY: dump_registry(registry).encode(),
         ALERTS: _alerts(connection, period, gateways),
+        ATTESTATIONS: _json(_attestations(connection, period, log)),
         ENROLMENTS: _json(history_of(connection, gateways)),
         NOTES: _json(_notes(connection, runs)),
         CALIBRATION: _json({p.id: _calibration(registry, p.id) for p in registry.points_of(period.line)}),
@@ -81,6 +93,23 @@ def _alerts(connection: Connection, period: Period, gateways: Collection[str]) -
     names = [r.id for r in rows if r.line == period.line or r.evidence.get("gateway") in gateways]
     found = [load_alert(connection, name) for name in names]
     return TypeAdapter(list[AlertDetail | None]).dump_json(found, indent=1) + b"\n"
+
+
+def _attestations(connection: Connection, period: Period, log: NoteKey) -> list[str]:
+    """The signed statements that count of days and verifications in the period, and the certificate before it.
+
+    One by a key that the office has lost is left out: nobody could verify it with today's roots.
+    """
+    before = standing_before(connection, period.line, period.begin)
+    found = [*([before] if before else []), *counting_in(connection, period.line, period.begin, period.end)]
+    return [statement.note for statement in found if _by(statement.note, log)]
+
+
+def _by(note: str, log: NoteKey) -> bool:
+    try:
+        return bool(open_note(note.encode(), [log]))
+    except BadNote:
+        return False
 
 
 def _notes(connection: Connection, runs: Sequence[Run]) -> list[dict[str, object]]:

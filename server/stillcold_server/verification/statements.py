@@ -144,6 +144,21 @@ def days_between(connection: Connection, line: str, first: int, last: int) -> li
     return list(found.values())
 
 
+def counting_in(connection: Connection, line: str, begin: int, end: int) -> list[Statement]:
+    """The newest statement of each verification and day that touches a time, ms, by when they begin."""
+    t = table.c
+    here = (t.line == line) & (t.from_at <= end) & (t.to_at >= begin)
+    query = select(table).where(here).order_by(t.from_at, t.kind, t.version)
+    return list({(row.kind, row.from_at): _read(row) for row in connection.execute(query)}.values())
+
+
+def standing_before(connection: Connection, line: str, moment: int) -> Statement | None:
+    """The certificate of the last verification that was over before a moment, ms."""
+    t = table.c
+    here = (t.line == line) & (t.kind == "sealing") & (t.to_at < moment)
+    return _one(connection, select(table).where(here).order_by(t.from_at.desc(), t.version.desc()).limit(1))
+
+
 def figure(value: float) -> float | int:
     """A number as statements have it: at most six digits behind the point."""
     rounded = round(value, 6)

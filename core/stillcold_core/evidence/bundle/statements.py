@@ -7,13 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from stillcold_core.evidence.bundle.report import Item, judged
+from stillcold_core.evidence.note import BadNote, NoteKey
+from stillcold_core.proof.statement import BadStatement, signed_statement
 
-ALERTS, CALIBRATION, ENROLMENTS, NOTES, README, REGISTRY, RULES = (
-    "alerts.json", "calibration.json", "enrolments.json", "notes.json", "README.txt", "registry.toml", "rules.json",
+ALERTS, ATTESTATIONS, CALIBRATION, ENROLMENTS, NOTES, README, REGISTRY, RULES = (
+    "alerts.json", "attestations.json", "calibration.json", "enrolments.json", "notes.json", "README.txt",
+    "registry.toml", "rules.json",
 )  # fmt: skip
 STATEMENTS: Mapping[str, Callable[[str], Any]] = {
-    ALERTS: json.loads, CALIBRATION: json.loads, ENROLMENTS: json.loads, NOTES: json.loads, README: str,
-    REGISTRY: tomllib.loads, RULES: json.loads,
+    ALERTS: json.loads, ATTESTATIONS: json.loads, CALIBRATION: json.loads, ENROLMENTS: json.loads, NOTES: json.loads,
+    README: str, REGISTRY: tomllib.loads, RULES: json.loads,
 }  # fmt: skip
 """Each such file, and how it is read."""
 
@@ -28,6 +31,22 @@ def read_statements(files: Mapping[str, memoryview]) -> tuple[dict[str, Any], li
         except (ValueError, RecursionError):
             problems.append(f"{name}: cannot be read")
     return said, problems
+
+
+def unattested(said: Mapping[str, Any], line: str, keys: Collection[NoteKey]) -> list[str]:
+    """What is wrong with the certificates and attestations: one by another key, of another line, or that is none."""
+    listed = said.get(ATTESTATIONS)
+    if not isinstance(listed, list):
+        return [] if listed is None else [f"{ATTESTATIONS}: expected a list of signed statements"]
+    problems = []
+    for number, note in enumerate(listed):
+        try:
+            content = signed_statement(str(note).encode(), keys)
+        except (BadNote, BadStatement) as error:
+            problems.append(f"{ATTESTATIONS}: number {number}: {error}")
+        else:
+            problems += [f"{ATTESTATIONS}: {content['id']} is of another line"] if content.get("line") != line else []
+    return problems
 
 
 def points_of(said: Mapping[str, Any], line: str) -> dict[str, str | None]:

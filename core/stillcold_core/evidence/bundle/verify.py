@@ -29,6 +29,7 @@ from stillcold_core.evidence.bundle.statements import (
     points_of,
     read_statements,
     revocations,
+    unattested,
 )
 from stillcold_core.evidence.bundle.trust import Trust
 from stillcold_core.evidence.note import BadNote, Checkpoint, NoteKey, open_note
@@ -127,7 +128,8 @@ def _content(files: Files, manifest: Manifest, trust: Trust, earlier: Checkpoint
     yield _decoding(reading)
     points = points_of(said, manifest.line)
     yield reading.coverage.item(manifest.period, points)
-    yield judged("statements", unread, f"{len(said)} files that the server answers for")
+    wrong_notes = unattested(said, manifest.line, trust.logs)
+    yield judged("statements", [*unread, *wrong_notes], f"{len(said)} files that the server answers for")
     yield alerts(said, manifest.line, keys)
     yield calibration(said, points)
 
