@@ -12,6 +12,7 @@ from stillcold_core.pem import key_pem
 from stillcold_server.alerts import channels
 from stillcold_server.alerts.senders.push import Push
 from stillcold_server.alerts.senders.push_crypto import encrypted, unb64
+from stillcold_server.duty.browsers import with_browser
 from support import Authority
 from support.clouds import Browser, PushService
 from support.messages import HERE, MESSAGE, refused
@@ -37,7 +38,7 @@ def test_a_browser_reads_what_its_push_service_has_taken(
     service.server_key = sender.public_key
     base = f"https://localhost:{service.port}"
     browser = Browser(f"{base}/send/1")
-    assert sender.send({**MESSAGE, "text": "炉" * 9000}, browser.subscription) == "HTTP 201"
+    assert sender.send({**MESSAGE, "text": "炉" * 9000}, browser.subscription) == "HTTP 201 from 1 of 1"
     request = service.requests[-1]
     shown = json.loads(browser.read(request.body))
     assert (shown["title"], shown["url"]) == (MESSAGE["title"], MESSAGE["url"])
@@ -47,11 +48,25 @@ def test_a_browser_reads_what_its_push_service_has_taken(
     assert refused(sender, Browser(f"{base}/gone").subscription) == (
         "HTTP 410: the browser is subscribed no more", True, None,
     )  # fmt: skip
+    both = with_browser(Browser(f"{base}/gone").subscription, browser.subscription)
+    assert sender.send(MESSAGE, both) == "HTTP 201 from 1 of 2"
+    assert json.loads(browser.read(service.requests[-1].body))["title"] == MESSAGE["title"]
     service.server_key = "another"
     assert refused(sender, browser.subscription)[1]
     service.server_key, service.headers = sender.public_key, {"Retry-After": "7"}
     service.fail_next(1, 429)
-    assert refused(sender, browser.subscription)[1:] == (False, 7.0)
+    assert refused(sender, with_browser(browser.subscription, Browser(f"{base}/gone").subscription))[1:] == (False, 7.0)
+
+
+@pytest.mark.requirement("channels.push-browsers")
+def test_a_browser_that_subscribes_again_takes_its_own_place_and_the_sixth_that_of_the_oldest() -> None:
+    places = [f"https://push.example/{i}" for i in (1, 2, 3, 1, 4, 5, 6)]
+    address = ""
+    for place in places:
+        address = with_browser(address, Browser(place).subscription)
+    assert [one["endpoint"] for one in json.loads(address)] == [places[i] for i in (2, 3, 4, 5, 6)]
+    with pytest.raises(ValueError, match="expected a browser's subscription"):
+        with_browser(address, "13800000000")
 
 
 @pytest.mark.requirement("channels.push")

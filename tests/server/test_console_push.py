@@ -49,7 +49,7 @@ def test_an_officer_switches_notifications_on_and_sees_what_is_pushed(chromium: 
     page.get_by_text("浏览器通知（push.example.org）").wait_for()
     with read(web.engine) as connection:
         (row,) = connection.execute(select(contact)).all()
-    assert (row.user, row.channel, json.loads(row.address)) == ("duty_officer", "browser", SUBSCRIPTION)
+    assert (row.user, row.channel, json.loads(row.address)) == ("duty_officer", "browser", [SUBSCRIPTION])
     browser = page.context.new_cdp_session(page)
     registrations: list[str] = []
     browser.on(

@@ -221,6 +221,7 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
         "bad_login",
         "many",
         "not_found",
+        "subscription",
         "role",
         "cross_site",
         "invalid",

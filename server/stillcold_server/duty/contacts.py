@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from stillcold_server.alerts.claims import waiting_row
 from stillcold_server.days import DAY
+from stillcold_server.duty.browsers import with_browser
 from stillcold_server.duty.reach import Channels, contacts_of
 from stillcold_server.store.database import upsert
 from stillcold_server.store.schema import contact, delivery
@@ -34,7 +35,7 @@ class ContactError(ValueError):
     Parameters
     ----------
     reason : str
-        ``channel``, ``many``, ``often``, ``unknown_contact``, ``no_code``, ``wrong_code``.
+        ``channel``, ``many``, ``often``, ``subscription``, ``unknown_contact``, ``no_code``, ``wrong_code``.
     message : str
         What is wrong.
     """
@@ -46,6 +47,8 @@ class ContactError(ValueError):
 
 def save_contact(connection: Connection, name: str, channel: str, address: str, channels: Channels, now: int) -> None:
     """Keep how somebody can be reached by a channel, after those that there are; a new address is not verified.
+
+    Of a channel that reaches browsers the address is one more of them; of any other one it takes the old one's place.
 
     Raises
     ------
@@ -59,11 +62,21 @@ def save_contact(connection: Connection, name: str, channel: str, address: str, 
     ).one()
     if count >= _MOST_CONTACTS:
         raise ContactError("many", f"expected at most {_MOST_CONTACTS} contacts of one person")
+    if channel in channels.push:
+        address = _one_more_browser(connection, name, channel, address)
     row = {
         "user": name, "channel": channel, "address": address, "position": 0 if last is None else last + 1,
         "added_at": now, "verified_at": None, "code": None, "wrong": 0,
     }  # fmt: skip
     upsert(connection, contact, [row])
+
+
+def _one_more_browser(connection: Connection, name: str, channel: str, subscription: str) -> str:
+    mine = (contact.c.user == name) & (contact.c.channel == channel)
+    try:
+        return with_browser(connection.scalar(select(contact.c.address).where(mine)) or "", subscription)
+    except ValueError as error:
+        raise ContactError("subscription", str(error)) from error
 
 
 def remove_contact(connection: Connection, name: str, channel: str) -> None:

@@ -111,15 +111,17 @@ def element_id(name: str) -> str:
 
 
 def push_service(address: str) -> str:
-    """The host of the push service in a browser's subscription; empty where there is none.
+    """The hosts of the push services of some browsers' subscriptions; empty where there are none.
 
     Examples
     --------
-    >>> push_service('{"endpoint": "https://push.example.org/send/abc"}'), push_service("13800000000")
+    >>> push_service('[{"endpoint": "https://push.example.org/send/abc"}]'), push_service("13800000000")
     ('push.example.org', '')
     """
     try:
-        return urlsplit(json.loads(address)["endpoint"]).hostname or ""
+        found = json.loads(address)
+        browsers = found if isinstance(found, list) else [found]
+        return ", ".join(urlsplit(one["endpoint"]).hostname or "" for one in browsers)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return ""
 

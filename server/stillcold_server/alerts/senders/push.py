@@ -1,11 +1,12 @@
 """Notifications in a browser, by its maker's push service (RFC 8030).
 
-The address is the browser's subscription as JSON, as ``PushSubscription.toJSON()`` gives it.
+The address is a browser's subscription in JSON, as ``PushSubscription.toJSON()`` gives it, or a list of them.
 """
 
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,8 @@ from stillcold_server.alerts.senders.outbound import Outbound
 from stillcold_server.alerts.senders.push_crypto import b64, encrypted, point, unb64, vapid
 from stillcold_server.alerts.senders.settings import secret_of
 
+MOST = 5
+"""Browsers of one address: the newest."""
 _GOOD = 12 * 3600
 """s that a token for a push service is good for; at most a day (RFC 8292, section 2)."""
 _BODY, _TITLE = 2400, 600
@@ -30,7 +33,9 @@ _BODY, _TITLE = 2400, 600
 
 
 class Push:
-    """Tells one browser; delivered when its push service answers 201, which is when it has taken the message.
+    """Tells somebody's browsers; delivered when the push service of one answers 201: it has taken the message.
+
+    Where none does, it is tried again for all of them as long as one may still take it.
 
     Attributes
     ----------
@@ -53,7 +58,21 @@ class Push:
 
     def send(self, message: Message, address: str = "") -> str:
         """See :class:`Sender`."""
-        endpoint, browser_key, auth = subscription_of(address)
+        browsers = subscriptions_of(address)
+        with ThreadPoolExecutor(len(browsers)) as at_once:  # one that hangs holds up no other
+            refused = [e for e in at_once.map(lambda browser: self._refusal(message, browser), browsers) if e]
+        if len(refused) == len(browsers):
+            raise next((error for error in refused if not error.permanent), refused[-1])
+        return f"HTTP 201 from {len(browsers) - len(refused)} of {len(browsers)}"
+
+    def _refusal(self, message: Message, browser: Any) -> NotDelivered | None:
+        try:
+            self._tell(message, *subscription_of(browser))
+        except NotDelivered as error:
+            return error
+        return None
+
+    def _tell(self, message: Message, endpoint: str, browser_key: bytes, auth: bytes) -> None:
         try:
             body = encrypted(_payload(message), browser_key, auth)
         except ValueError as error:
@@ -71,10 +90,27 @@ class Push:
             raise NotDelivered(f"HTTP {answer.status}: the browser is subscribed no more", permanent=True)
         if answer.status != 201:
             raise refusal(answer)
-        return "HTTP 201"
 
 
-def subscription_of(address: str) -> tuple[str, bytes, bytes]:
+def subscriptions_of(address: str) -> list[Any]:
+    """The subscriptions of an address.
+
+    Raises
+    ------
+    NotDelivered
+        When it has none, or what is none.
+    """
+    try:
+        found = json.loads(address)
+    except (ValueError, RecursionError):
+        found = None
+    browsers = found if isinstance(found, list) else [found]
+    if browsers and all(isinstance(one, dict) and isinstance(one.get("endpoint"), str) for one in browsers):
+        return browsers[-MOST:]
+    raise NotDelivered("expected a browser's subscription as address", permanent=True)
+
+
+def subscription_of(said: Any) -> tuple[str, bytes, bytes]:
     """Endpoint, key and secret of a subscription.
 
     Raises
@@ -83,12 +119,11 @@ def subscription_of(address: str) -> tuple[str, bytes, bytes]:
         When it is none; the endpoint must be HTTPS.
     """
     try:
-        said: Any = json.loads(address)
         endpoint, keys = said["endpoint"], said["keys"]
         if not isinstance(endpoint, str) or not endpoint.startswith("https://"):
             raise ValueError("endpoint")
         return endpoint, unb64(keys["p256dh"]), unb64(keys["auth"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise NotDelivered("expected a browser's subscription as address", permanent=True) from None
 
 
