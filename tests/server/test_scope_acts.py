@@ -54,6 +54,16 @@ def test_a_district_s_handover_holds_nothing_of_another(two: Web) -> None:
     assert {a["line"] for a in made["all"]["content"]["alerts"]} == {"f1", "nf"}
     assert [h["id"] for h in get(li, "/handovers")] == [made["kc"]["id"]]
     assert "nf" not in str(get(li, f"/handovers/{made['kc']['id']}"))
+    two.user("wang", "duty_officer", "kuancheng")
+    two.user("zhao", "duty_officer", "north")
+    wang, zhao = two.client(), two.client()
+    for client, name in ((wang, "wang"), (zhao, "zhao")):
+        client.headers["Authorization"] = f"Bearer {two.token(name)}"
+    own = li.post(f"{API}/handovers", json={}).json()["id"]
+    assert chief.put(f"{API}/rosters/kc", json={**roster, "district": "north"}).status_code == 200
+    assert [h["id"] for h in get(wang, "/handovers")] == [own, made["kc"]["id"]], "what was handed over stays theirs"
+    assert get(zhao, "/handovers") == []
+    assert wang.post(f"{API}/handovers/{own}/accept", json={}).status_code == 200
 
 
 @pytest.mark.requirement("people.scope")

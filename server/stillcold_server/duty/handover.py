@@ -10,15 +10,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, case, select, update
 
 from stillcold_server.alerts.lifecycle import OPEN
 from stillcold_server.duty.policy import SEVERITIES
-from stillcold_server.store.schema import alert, handover, line, site
+from stillcold_server.people.scope import EVERYWHERE, Scope
+from stillcold_server.store.schema import alert, handover, line, roster, site
 
 FIRST = "0" * 64
 """What stands for the hash before the first handover."""
-_ALL = true()
 _FIELDS = (
     "id",
     "incident",
@@ -63,34 +63,37 @@ def standing(connection: Connection, there: ColumnElement[bool]) -> list[dict[st
 
 
 def sign_out(
-    connection: Connection, roster: str | None, outgoing: str, remark: str, now: int, there: ColumnElement[bool] = _ALL
+    connection: Connection, of: str | None, outgoing: str, remark: str, now: int, scope: Scope = EVERYWHERE
 ) -> int:
     """Hand over what stands now; the number of the handover.
 
     Parameters
     ----------
-    roster : str or None
-        Whose shift it is.
+    of : str or None
+        The roster whose shift it is.
     outgoing : str
         Who signs.
     remark : str
         What the next one has to know.
     now : int
         ms
-    there : condition
-        On the table of alerts: those that are handed over.
+    scope : Scope
+        The districts whose alerts are handed over. They are part of what is signed, as the roster's name is: a roster
+        may be given to another district later, or taken away and another one called so.
     """
     content = {
-        "roster": roster,
+        "roster": of,
+        "roster_name": connection.scalar(select(roster.c.name).where(roster.c.id == of)),
+        "districts": scope.districts,
         "outgoing": outgoing,
         "at": now,
         "remark": remark,
-        "alerts": standing(connection, there),
+        "alerts": standing(connection, scope.site(alert.c.site)),
     }
     previous = connection.scalar(select(handover.c.hash).order_by(handover.c.id.desc()).limit(1)) or FIRST
     text = canonical(content)
     row = {
-        "roster": roster, "outgoing": outgoing, "signed_out_at": now, "incoming": None, "signed_in_at": None,
+        "roster": of, "outgoing": outgoing, "signed_out_at": now, "incoming": None, "signed_in_at": None,
         "remark": "", "content": text, "hash": digest(previous, text), "previous": previous, "accepted": None,
     }  # fmt: skip
     (number,) = connection.execute(handover.insert().values(row)).inserted_primary_key or (0,)
@@ -114,6 +117,14 @@ def sign_in(connection: Connection, number: int, incoming: str, remark: str, now
     values["accepted"] = digest(row.hash, canonical(values))
     if connection.execute(update(handover).where(waits).values(values)).rowcount == 0:
         raise HandoverError("signed_already", "somebody has taken over")
+
+
+def concerns(row: Row[Any], name: str, scope: Scope) -> bool:
+    """Whether a handover is somebody's to see: signed by them, or of nothing beyond their districts."""
+    if scope.districts is None or name in (row.outgoing, row.incoming):
+        return True
+    districts = json.loads(row.content).get("districts")
+    return districts is not None and set(districts) <= set(scope.districts)
 
 
 def load_handover(connection: Connection, number: int) -> Row[Any]:

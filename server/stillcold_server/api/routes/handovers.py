@@ -1,9 +1,10 @@
 """Handing a shift over."""
 
+from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
-from sqlalchemy import ColumnElement, Connection, Row
+from sqlalchemy import Connection, Row
 
 from stillcold_server.api.guard import IN_SCOPE, Actor, Caller, Watcher, lacks_factor, session_behind
 from stillcold_server.api.login import log_in
@@ -14,11 +15,9 @@ from stillcold_server.api.routes.account import end_session
 from stillcold_server.api.routes.parameters import NumberInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.duty import handover as book
-from stillcold_server.duty.rosters import load_rosters
 from stillcold_server.people.scope import Scope
 from stillcold_server.people.sessions import Origin
 from stillcold_server.store.database import read
-from stillcold_server.store.schema import alert
 
 router = APIRouter(tags=["duty"])
 _MOST = 1000
@@ -29,9 +28,8 @@ _STATUS = {"unknown_handover": 404, "signed_already": 409, "same_person": 409}
 def handovers(services: Served, who: Watcher, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> list[HandoverAnswer]:
     """The newest first."""
     with read(services.engine) as connection:
-        there = _rosters(connection, who)
-        found = [r for r in book.list_handovers(connection, _MOST) if _seen(r, there, who)]
-    return [handover_answer(row) for row in found[:limit]]
+        found = (r for r in book.list_handovers(connection, _MOST) if book.concerns(r, who.name, who.scope))
+        return [handover_answer(row) for row in islice(found, limit)]
 
 
 @router.get("/handovers/{number}", dependencies=IN_SCOPE)
@@ -45,8 +43,6 @@ def sign_out(services: Served, who: Actor, given: SignOutBody) -> HandoverAnswer
     """Hand over what stands now, and sign it."""
     now = services.now()
     with services.acting(who, "handover.sign_out", given.roster or "", note=given.remark[:1000]) as connection:
-        if given.roster is not None and given.roster not in _rosters(connection, who):
-            raise not_found("roster", given.roster)
         there = _theirs(connection, who, given.roster)
         number = book.sign_out(connection, given.roster, who.name, given.remark.strip(), now, there)
     return load(services, who, number)
@@ -112,21 +108,16 @@ def _check_seen(connection: Connection, who: Caller, number: int) -> Row[Any]:
         row = book.load_handover(connection, number)
     except book.HandoverError as error:
         raise not_found("handover", str(number)) from error
-    if not _seen(row, _rosters(connection, who), who):
+    if not book.concerns(row, who.name, who.scope):
         raise not_found("handover", str(number))
     return row
 
 
-def _theirs(connection: Connection, who: Caller, roster: str | None) -> ColumnElement[bool]:
-    """The alerts that are handed over: whoever sees the roster sees them, so none beyond its district."""
-    of = next((r.district for r in load_rosters(connection) if r.id == roster), None)
-    there = who.scope.site(alert.c.site)
-    return there if of is None else there & Scope((of,)).site(alert.c.site)
-
-
-def _rosters(connection: Connection, who: Caller) -> set[str]:
-    return {r.id for r in rosters_in(connection, who.scope)}
-
-
-def _seen(row: Row[Any], rosters: set[str], who: Caller) -> bool:
-    return who.scope.districts is None or row.roster in rosters or who.name in (row.outgoing, row.incoming)
+def _theirs(connection: Connection, who: Caller, roster: str | None) -> Scope:
+    """The districts whose alerts are handed over: whoever sees the roster sees them, so none beyond its district."""
+    if roster is None:
+        return who.scope
+    of = next((r for r in rosters_in(connection, who.scope) if r.id == roster), None)
+    if of is None:
+        raise not_found("roster", roster)
+    return who.scope if of.district is None else Scope((of.district,))
