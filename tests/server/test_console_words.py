@@ -22,6 +22,7 @@ from stillcold_server.alerts.stages import FLAGS, SEVERITIES, STAGES
 from stillcold_server.api.models.alerts import AlertState, DeliveryState
 from stillcold_server.api.models.duty import ChangeAnswer, TryAnswer, UnreachableAnswer
 from stillcold_server.api.models.jobs import JobRun
+from stillcold_server.api.models.performance import AlarmPerformance
 from stillcold_server.api.read.performance import RECOMMENDED
 from stillcold_server.console.navigation import GROUPS
 from stillcold_server.duty.roster import DAYS
@@ -123,6 +124,8 @@ FROM_DATA: dict[str, tuple[str, ...]] = {
     "state.": get_args(AlertState),
     "condition.": (*get_args(Condition), *(f"{c}_long" for c in get_args(Condition))),
     "line_state.": ("sealed", "permitted"),
+    "expected.": tuple(load_texts()["en"].group("expected")),
+    "officers_by.": get_args(AlarmPerformance.model_fields["officers_by"].annotation),
     "measure.": get_args(Measure),
     "role.": (*ROLES, *get_args(Role)),
     "transition.": (

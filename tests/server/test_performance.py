@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -71,7 +72,8 @@ def test_the_figures_are_those_of_the_standards(engine: Engine, plant: Registry)
 @pytest.mark.requirement("console.performance")
 def test_the_figures_stand_beside_what_is_recommended(web: Web) -> None:
     client = web.program("duty_officer")
-    assert get(client, "/alarm-performance")["acknowledged_p50"] is None
+    plain = get(client, "/alarm-performance")
+    assert (plain["acknowledged_p50"], plain["officers"], plain["officers_by"]) == (None, 1, "assumed")
     announce(web.engine, "tamper.ct", *(NOW - HOUR + 1000 * i for i in range(12)))
     answer = get(client, "/alarm-performance", officers=2, **{"from": "2027-01-15T00:00:00Z"})
     marks = {m["name"]: (m["value"], m["recommended"], m["good"]) for m in answer["marks"]}
@@ -98,6 +100,31 @@ def pages(client: httpx.Client, path: str) -> Iterator[list[str]]:
         following = link[1] if link else None
 
 
+@pytest.mark.requirement("api.performance.officers")
+def test_the_roster_says_how_many_officers_were_on_duty(web: Web) -> None:
+    """People of the first level, of the rosters that answer for the districts; nobody twice, and gaps are none."""
+    lead = web.program("district_lead", "李")
+    for name in ("王", "赵"):
+        web.user(name, "duty_officer", "kuancheng")
+    shift = {"name": "day", "starts": "08:00", "ends": "20:00", "first": ["王"], "second": ["赵"]}
+    roster: dict[str, Any] = {"name": "r", "anchor": "2027-01-01", "shifts": [shift], "continuous": False}
+    for name, of in (("all", None), ("kc", "kuancheng")):
+        assert lead.put(f"{API}/rosters/{name}", json={**roster, "district": of}).status_code == 200
+    day = {"from": "2027-01-14T00:00:00+08:00", "to": "2027-01-15T00:00:00+08:00"}
+    client = web.client()
+    client.headers["Authorization"] = f"Bearer {web.token('王')}"
+    for who in (lead, client):
+        found = get(who, "/alarm-performance", **day)
+        assert (found["officers"], found["officers_by"]) == (0.5, "roster")
+    roster["shifts"].append({"name": "night", "starts": "20:00", "ends": "08:00", "first": ["赵"]})
+    assert lead.put(f"{API}/rosters/kc", json={**roster, "district": "kuancheng"}).status_code == 200
+    assert get(lead, "/alarm-performance", **day)["officers"] == 1.0
+    given = get(lead, "/alarm-performance", officers=3, **day)
+    assert (given["officers"], given["officers_by"]) == (3, "given")
+    page = web.browser("district_lead", "周").get("/performance?officers=").text
+    assert '1.00 <span class="hint">按值班表</span>' in page
+
+
 @pytest.mark.requirement("api.alert-pages")
 def test_alerts_come_in_pages_that_new_ones_do_not_shift_and_by_filters(web: Web) -> None:
     older = announce(web.engine, "tamper.ct", *(NOW - HOUR + 1000 * (i // 2) + i for i in range(7)))
@@ -115,6 +142,17 @@ def test_alerts_come_in_pages_that_new_ones_do_not_shift_and_by_filters(web: Web
         assert [a["id"] for a in client.get(f"{API}/alerts?{query}").json()] == expected, query
     assert problem(client.get(f"{API}/alerts?after=nothing")) == (422, "invalid", "after")
     assert problem(client.get(f"{API}/alerts?flag=lost"))[0] == 422
+
+
+@pytest.mark.requirement("console.history")
+def test_a_list_that_is_cut_says_so(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And leads to all of them."""
+    officer = web.browser("duty_officer")
+    announce(web.engine, "tamper.ct", NOW - HOUR)
+    monkeypatch.setattr("stillcold_server.console.routes.alerts._MOST", 1)
+    assert "仅列最新" not in officer.get("/alerts").text
+    announce(web.engine, "tamper.frozen", NOW - HOUR, line="mill")
+    assert '仅列最新的 1 条。 <a href="/history">' in officer.get("/alerts").text
 
 
 @pytest.mark.requirement("console.history")

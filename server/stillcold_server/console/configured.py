@@ -27,6 +27,8 @@ def configured(config: Config) -> list[tuple[str, str]]:
     >>> shown = dict(configured(Config("postgresql+psycopg://u:hush@db/x", influx=Influx("http://i:hush@tsdb:8428/"))))
     >>> shown["database"], shown["influx.url"], shown["http.port"]
     ('postgresql+psycopg://u:***@db/x', 'http://tsdb:8428', '8080')
+    >>> shown["people.second_factor"]
+    ''
     """
     told = msgspec.to_builtins(config)
     channels = told.pop("channel")

@@ -1,5 +1,7 @@
 """The alarm system's own figures."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from stillcold_server.api.models.base import Answer
@@ -30,7 +32,10 @@ class AlarmPerformance(Answer):
 
     start: Moment = Field(serialization_alias="from")
     end: Moment = Field(serialization_alias="to")
-    officers: int
+    officers: float = Field(description="on duty at a time, on average")
+    officers_by: Literal["roster", "given", "assumed"] = Field(
+        description="who says so; one is assumed where nobody was on the roster"
+    )
     announced: int = Field(description="alerts that officers were shown")
     marks: list[Mark]
     offenders: list[Offender] = Field(description="the ten alarms that came most often")

@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 from stillcold_server.alerts.performance import Offender as Counted
 from stillcold_server.alerts.performance import Performance, measure
 from stillcold_server.api.models.performance import AlarmPerformance, Mark, Offender
+from stillcold_server.duty.staffing import answering, officer_hours
 from stillcold_server.people.scope import Scope
 
 _ISA = "ISA-18.2-2016, table of performance metrics"
@@ -22,15 +23,18 @@ RECOMMENDED: dict[str, tuple[float, str]] = {
 
 
 def load_performance(
-    connection: Connection, scope: Scope, start: int, end: int, now: int, officers: int
+    connection: Connection, scope: Scope, start: int, end: int, now: int, given: int | None = None
 ) -> AlarmPerformance:
-    """The figures of some districts in a period (ms) in which so many officers were on duty at a time."""
+    """The figures of some districts in a period (ms); ``given``: how many officers count instead of the roster's."""
     found = measure(connection, scope, start, end, now)
+    on_duty = officer_hours(connection, answering(connection, scope), start, end) / found.hours if given is None else 0
+    officers = given or on_duty or 1.0
     values = _values(found, officers)
     return AlarmPerformance(
         start=start,
         end=end,
         officers=officers,
+        officers_by="given" if given else "roster" if on_duty else "assumed",
         announced=found.announced,
         marks=[
             Mark(name=name, value=values[name], recommended=most, good=values[name] <= most, source=source)
@@ -43,7 +47,7 @@ def load_performance(
     )
 
 
-def _values(found: Performance, officers: int) -> dict[str, float]:
+def _values(found: Performance, officers: float) -> dict[str, float]:
     critical = found.by_severity.get("critical", 0)
     return {
         "per_officer_hour": found.per_hour / officers, "peak": found.peak, "standing": found.standing,

@@ -40,7 +40,9 @@ def performance(
     scope: InScope,
     start: Annotated[Moment | None, Query(alias="from")] = None,
     end: Annotated[Moment | None, Query(alias="to")] = None,
-    officers: Annotated[int, Query(ge=1, le=100, description="on duty at a time")] = 1,
+    officers: Annotated[
+        int | None, Query(ge=1, le=100, description="on duty at a time; by default those of the roster")
+    ] = None,
 ) -> AlarmPerformance:
     """Figures of the alarm system, by default of the last week, beside what EEMUA 191 and ISA-18.2 recommend."""
     now = services.now()

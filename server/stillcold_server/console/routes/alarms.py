@@ -28,6 +28,7 @@ _PAGE = 50
 _FAMILIES = ("restart", "furnace", "tamper", "silence", "quality")
 Chosen = Annotated[Id | None, BeforeValidator(lambda text: text or None), Query()]
 """Of a form: what is left empty asks for nothing."""
+Officers = Annotated[int | None, BeforeValidator(lambda text: text or None), Query(ge=1, le=100)]
 
 
 @router.get("/history", dependencies=IN_SCOPE)
@@ -67,7 +68,7 @@ def performance(
     services: Served,
     who: Watcher,
     days: Annotated[int, Query(ge=1, le=92)] = 7,
-    officers: Annotated[int, Query(ge=1, le=100)] = 1,
+    officers: Officers = None,
 ) -> Response:
     """The figures beside what is recommended, the stages, what is out of service."""
     now = services.now()

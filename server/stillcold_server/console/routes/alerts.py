@@ -36,8 +36,9 @@ def alerts(
 ) -> Response:
     """What waits, what is in hand, what was closed lately."""
     with read(services.engine) as connection:
-        standing = list_alerts(connection, scope, Wanted(open=True, line=line), _MOST)
+        standing = list_alerts(connection, scope, Wanted(open=True, line=line), _MOST + 1)
         closed = group(list_alerts(connection, scope, Wanted(open=False, line=line), _CLOSED))
+    more, standing = len(standing) > _MOST, standing[:_MOST]
     open_ = [i for i in group(standing) if not i.hidden]
     known = {a.incident for a in standing}
     return console.page(
@@ -45,6 +46,7 @@ def alerts(
         "alerts.html",
         who=who,
         line=line,
+        most=_MOST if more else None,
         waiting=[i for i in open_ if i.waiting],
         in_hand=[i for i in open_ if not i.waiting],
         hidden=[a for a in standing if a.flag is not None],
