@@ -84,3 +84,6 @@ def test_a_file_is_looked_at_before_it_is_imported(web: Web) -> None:
     assert "7 天内到期" in clerk.get("/ledger?district=kuancheng").text
     assert clerk.post("/reminders/seen").headers["location"] == "/ledger"
     assert "7 天内到期" not in clerk.get("/ledger").text
+    assert "须为以下之一：permitted, sealed" in bad.text
+    clerk.cookies.set("stillcold_language", "en")
+    bad = clerk.post("/ledger/import", files={"file": ("line.csv", b"id,state\nf1,off\n")})

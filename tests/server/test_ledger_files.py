@@ -1,6 +1,7 @@
 """The ledger as files: TOML, CSV, Excel; what is wrong is said by row, and nothing is half done."""
 
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -14,6 +15,8 @@ from sqlalchemy import Engine, select
 
 from stillcold_core.registry import Enterprise, Identification, Meter, Registry, Seal
 from stillcold_server.cli import main
+from stillcold_server.language import sentences
+from stillcold_server.language.texts import load_texts
 from stillcold_server.registry.files import read_file, write_form
 from stillcold_server.registry.history import Author, Change
 from stillcold_server.registry.ledger import export_registry, import_registry, registry_revision
@@ -123,6 +126,45 @@ def test_every_error_is_said_with_file_row_column_value_and_what_would_be_right(
     assert said(planned(engine, ("r.toml", toml))) == [
         "r.toml:1: line: got 'f9'; must be the id of a [[line]] that is known"
     ]
+
+
+WRONG = (
+    ("line.csv", "id,name,state,rated_power,sealed_at,dismantle_by,colour,colour\nf2,a,sealed,heavy,1/2,x,,\n"),
+    ("line.csv", "id,site,name,state,rated_power\nf 3,kc-9,b,off,0\n,,,,,,\nf4,kc-9,b,permitted,5\n"),
+    ("line.csv", "id,state\nf1,permitted\n"),
+    ("line.csv", "id,state,stage\nmill,permitted,ordered\n"),
+    ("line.csv", "id,state,stage\nf1,sealed,case\n"),
+    ("line.csv", "id,state\nf9,sealed\n"),
+    ("site.csv", "id,name,longitude\na,b,nan\n"),
+    ("line.csv", b"\xff\xfe"),
+    ("x.xlsx", book("other", ["id"])),
+    ("x.xlsx", book("seal", ["id"], ["=1"])),
+    ("line.csv", "id,stage\nmill,sealed\nf1,ordered\nf1,\n"),
+    ("line.csv", "id,site,name,state,rated_power,stage\nn,kc-017,n,permitted,1,sealed\ns,kc-017,s,sealed,1,\n"),
+    ("site.csv", "id,name,longitude,latitude,district\na,,200,-100,x\n"),
+    ("gateway.csv", "id,public_key\nstillcold-x,y\n"),
+    ("meter.csv", "id,point,issued,expires\nm,p9,2027-01-02,2027-01-01\n"),
+    ("permit.csv", "line,from,to,reason,approved_by\nf1,2027-01-02 08:00,2027-01-01 08:00,x,y\n"),
+    ("permit.csv", "line,from,to,reason,approved_by\nf1,9999-01-02 08:00,someday,x,y\n"),
+    ("seal.csv", "id,line,place,applied_at,applied_by,state,ended_at,replaced_by\ns,f1,x,2027-01-02 08:00,y,removed,"
+     "2027-01-01 08:00,z\nt,f1,x,2027-01-02 08:00,y,removed,,\n"),
+    ("identification.csv", "line,standard,bureau,identified_on,rectify_by,extended_to\n"
+     "f1,energy,x,2027-01-02,,2027-02-01\n"
+     "f1,quality,x,2027-01-02,2027-07-02,2027-08-01\nf1,safety,x,2027-01-02,2027-01-01,2029-01-01\n"),
+    ("identification.csv", "line,standard,bureau,identified_on\nf1,energy,x,2027-01-02\nf1,energy,x,2027-01-02\n"),
+    ("r.toml", '[[lines]]\n'), ("r.toml", "x = ["), ("r.toml", '[[site]]\nid = 5\nnames = ""\n'), ("other.csv", "id"),
+    ("line.csv", 'id\n"f1'), ("line.csv", "id\n" + "f\n" * 50_001), ("x.xlsx", "PK"),
+)  # fmt: skip
+
+
+@pytest.mark.requirement("console.ledger-import")
+def test_whatever_is_wrong_in_a_file_is_said_in_chinese_too(engine: Engine, plant: Registry) -> None:
+    """What a page shows of each error; names of fields, words and formats stay as the file has them."""
+    chinese = load_texts()["zh"]
+    wrong = [e.expected for file in WRONG for e in planned(engine, file).errors]
+    shown = {english: sentences.expected(english, chinese) for english in wrong}
+    assert len(shown) > 40
+    assert [english for english, said in shown.items() if not re.search("[一-鿿]", said)] == []
 
 
 @pytest.mark.requirement("ledger.files.whole-or-nothing")

@@ -15,7 +15,7 @@ from stillcold_server.console.assets import Assets
 from stillcold_server.console.bar import Bar, load_bar
 from stillcold_server.console.navigation import current, menu
 from stillcold_server.console.witnesses import wrong
-from stillcold_server.language import told, words
+from stillcold_server.language import sentences, told, words
 from stillcold_server.language.texts import LANGUAGES, Language, Texts, load_texts
 from stillcold_server.people.scope import Scope
 from stillcold_server.store.database import read
@@ -53,7 +53,7 @@ class Console:
         self._templates.globals |= {
             "local_time": words.local_time, "figure": words.figure, "share": words.share, "iso": to_iso,
             "what": told.what, "named": told.named, "evidence": told.evidence, "wrong": wrong, "assets": self._assets,
-            "shown_value": words.shown,
+            "shown_value": words.shown, "expected": sentences.expected,
         }  # fmt: skip
 
     def texts(self, request: Request) -> Texts:
