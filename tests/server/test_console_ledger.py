@@ -65,6 +65,31 @@ def test_an_inspector_enters_and_ends_a_seal(web: Web) -> None:
     assert "部位 柜门 · 加封时间 2027-01-15 09:00" in page, "the history is in words too"
 
 
+@pytest.mark.requirement("console.ledger")
+def test_a_clerk_enters_a_meter_and_later_its_new_certificate(web: Web) -> None:
+    """At a point of the line; a meter of another line stays there."""
+    clerk = web.browser("bureau_energy")
+    meter = {"number": "m-1", "point": "p1", "model": "ADW300", "certificate": "JL-1", "issued": "2026-01-01"}
+    assert 'action="/lines/f1/meters"' in clerk.get("/lines/f1/ledger").text
+    assert clerk.post("/lines/f1/meters", data=meter | {"expires": "2027-01-01"}).status_code == 303
+    assert '<span class="bad">2027-01-01</span>' in clerk.get("/lines/f1/ledger").text
+    renewed = meter | {"certificate": "JL-2", "issued": "2027-01-02", "expires": "2028-01-02"}
+    assert clerk.post("/lines/f1/meters", data=renewed).status_code == 303
+    page = clerk.get("/lines/f1/ledger").text
+    assert "JL-2" in page
+    assert '<span class="">2028-01-02</span>' in page
+    for line, given, said in (
+        ("f1", renewed | {"expires": "2027-01-02"}, "检定到期须晚于检定日期"),
+        ("f1", renewed | {"point": "p2"}, "该产线没有这个测点"),
+        ("mill", renewed | {"point": "p2"}, "该电表编号已登记在另一条产线"),
+    ):
+        answer = clerk.post(f"/lines/{line}/meters", data=given)
+        assert (answer.status_code, said in answer.text) == (409 if "测点" not in said else 404, True)
+    inspector = web.browser("inspector")
+    assert 'action="/lines/f1/meters"' not in inspector.get("/lines/f1/ledger").text
+    assert inspector.post("/lines/f1/meters", data=renewed).status_code == 403
+
+
 @pytest.mark.requirement("console.ledger-import")
 def test_a_file_is_looked_at_before_it_is_imported(web: Web) -> None:
     """The changes, or every error by row; reminders are put aside."""
@@ -77,13 +102,14 @@ def test_a_file_is_looked_at_before_it_is_imported(web: Web) -> None:
     assert "line.csv 已导入" in clerk.post("/ledger/import", data={"dry_run": "false"}, files=file).text
     bad = clerk.post("/ledger/import", data={"dry_run": "false"}, files={"file": ("line.csv", b"id,state\nf1,<i>\n")})
     assert bad.status_code == 422
+    assert "须为以下之一：permitted, sealed" in bad.text
+    clerk.cookies.set("stillcold_language", "en")
+    bad = clerk.post("/ledger/import", files={"file": ("line.csv", b"id,state\nf1,off\n")})
     assert "expected one of permitted, sealed" in bad.text
+    clerk.cookies.delete("stillcold_language")
     assert "&lt;i&gt;" in bad.text
     with write(web.engine) as connection:
         assert remind(connection, NOW) == 1
     assert "7 天内到期" in clerk.get("/ledger?district=kuancheng").text
     assert clerk.post("/reminders/seen").headers["location"] == "/ledger"
     assert "7 天内到期" not in clerk.get("/ledger").text
-    assert "须为以下之一：permitted, sealed" in bad.text
-    clerk.cookies.set("stillcold_language", "en")
-    bad = clerk.post("/ledger/import", files={"file": ("line.csv", b"id,state\nf1,off\n")})

@@ -13,6 +13,7 @@ from stillcold_server.registry.deadlines import DeadlineKind
 
 Text = Annotated[str, Field(max_length=NOTE_LENGTH, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 Word = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Short = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Day = Annotated[date, Field(examples=["2026-12-31"])]
@@ -174,6 +175,19 @@ class NewSeal(Request):
     applied_at: Moment
     applied_by: Word
     photo: Digest | Literal[""] = ""
+
+
+class NewMeter(Request):
+    """A meter at a point of the line, with its newest certificate of calibration."""
+
+    id: Id
+    point: Id
+    model: Short = ""
+    serial: Short = ""
+    certificate: Short = ""
+    laboratory: Short = ""
+    issued: date | None = None
+    expires: date | None = None
 
 
 class SealEnd(Request):

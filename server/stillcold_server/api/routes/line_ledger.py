@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, UploadFile, status
 from fastapi.responses import Response
 from starlette.datastructures import UploadFile as Upload
 
-from stillcold_core.registry import Seal
+from stillcold_core.registry import Meter, Seal
 from stillcold_server.api.guard import Approver, Caller, InScope, Keeper, Needs, Verifier, Watcher
 from stillcold_server.api.keeping import keeping
 from stillcold_server.api.models import ledger as models
@@ -17,7 +17,7 @@ from stillcold_server.api.read import ledger as reading
 from stillcold_server.api.routes.parameters import IdInPath, IdInQuery, NumberInPath
 from stillcold_server.api.services import Served, Services
 from stillcold_server.api.uploads import UploadRoute
-from stillcold_server.registry import documents, permits, seals
+from stillcold_server.registry import documents, meters, permits, seals
 from stillcold_server.registry.deadlines import mark_seen
 from stillcold_server.registry.kinds import moment
 from stillcold_server.registry.life import STEPS, Given, take_step
@@ -75,6 +75,14 @@ def add_seal(services: Served, who: Verifier, id: IdInPath, given: models.NewSea
     seal = Seal(given.id, id, given.place, moment(given.applied_at), given.applied_by, photo=given.photo)
     with keeping(services, who, "seal.apply", f"{id} {given.id}") as (connection, author):
         seals.apply_seal(connection, seal, author)
+    return line_ledger(services, who, id)
+
+
+@router.post("/lines/{id}/meters", status_code=status.HTTP_201_CREATED)
+def enter_meter(services: Served, who: Keeper, id: IdInPath, given: models.NewMeter) -> models.LineLedger:  # noqa: A002
+    """Enter a meter, or what is new of one that stands on the line: its point, its certificate."""
+    with keeping(services, who, "meter.enter", f"{id} {given.id}") as (connection, author):
+        meters.enter_meter(connection, id, Meter(**given.model_dump()), author)
     return line_ledger(services, who, id)
 
 

@@ -12,10 +12,11 @@ from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as Upload
 
 from stillcold_core.life import TERMS
-from stillcold_server.api.guard import Caller, Needs, Verifier, Watcher
+from stillcold_server.api.guard import Caller, Keeper, Needs, Verifier, Watcher
 from stillcold_server.api.models import ledger as models
 from stillcold_server.api.problems import not_found
 from stillcold_server.api.read import ledger as reading
+from stillcold_server.api.read.lines import list_points
 from stillcold_server.api.read.overview import line_rows
 from stillcold_server.api.routes import line_ledger as api
 from stillcold_server.api.routes.parameters import IdInPath
@@ -42,6 +43,7 @@ def line_ledger(request: Request, console: View, services: Served, who: Watcher,
         found = reading.line_ledger(connection, id, services.now())
         row = next((r for r in line_rows(connection, who.scope) if r.id == id), None)
         history = reading.history_of(connection, id)
+        points = [p.id for p in list_points(connection, who.scope, line=id)]
     if found is None or row is None:
         raise not_found("line", id)
     return console.page(
@@ -51,6 +53,7 @@ def line_ledger(request: Request, console: View, services: Served, who: Watcher,
         line=row,
         ledger=found,
         history=history,
+        points=points,
         steps={name: STEPS[name] for name in found.next if who.account.may(STEPS[name].right)},
         standards=tuple(TERMS),
         today=day_of(services.now()),
@@ -85,6 +88,30 @@ def add_seal(
     if photo is not None and photo.filename:
         seal = seal.model_copy(update={"photo": api.store_file(services, who, photo)})
     api.add_seal(services, who, id, seal)
+    return go(f"/lines/{id}/ledger", request)
+
+
+@router.post("/lines/{id}/meters")
+def enter_meter(
+    request: Request,
+    services: Served,
+    who: Keeper,
+    id: IdInPath,  # noqa: A002
+    number: Typed,
+    point: Typed,
+    model: Typed = "",
+    serial: Typed = "",
+    certificate: Typed = "",
+    laboratory: Typed = "",
+    issued: Typed = "",
+    expires: Typed = "",
+) -> Response:
+    """Enter a meter, or its new certificate."""
+    given = {
+        "id": number, "point": point, "model": model, "serial": serial, "certificate": certificate,
+        "laboratory": laboratory, "issued": issued or None, "expires": expires or None,
+    }  # fmt: skip
+    api.enter_meter(services, who, id, checked(models.NewMeter, given))
     return go(f"/lines/{id}/ledger", request)
 
 
