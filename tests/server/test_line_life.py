@@ -69,15 +69,15 @@ def day(text: str) -> int:
     return round(datetime.fromisoformat(f"{text}T12:00:00+08:00").timestamp() * 1000)
 
 
-def verified(web: Web, line: str, begin: int) -> None:
-    """An observation that has passed, with its certificate."""
+def verified(web: Web, line: str, begin: int, result: str = "passed") -> None:
+    """An observation that was decided, with its certificate."""
     number, begun = f"{line}-{begin}", {"line": line, "from_at": begin, "to_at": begin + 1}
     with write(web.engine) as connection:
         made = {
             "id": number,
             "kind": "sealing",
             "version": 1,
-            "result": "passed",
+            "result": result,
             "made_at": begin,
             "digest": "",
             "note": "",
@@ -90,7 +90,8 @@ def verified(web: Web, line: str, begin: int) -> None:
 @pytest.mark.requirement("ledger.life")
 def test_a_line_goes_from_its_identification_to_its_dismantling(desk: Desk) -> None:
     """By the steps; detection hears that it is sealed; every step and every field that it changed is written down."""
-    desk.done("identify", standards={"energy": "发改局", "quality": "质监局"})
+    desk.done("identify", on="2027-01-09", standards={"energy": "发改局", "quality": "质监局"})
+    assert desk.refused("begin_rectifying", on="2027-01-08") == "too_early"
     found = desk.done("begin_rectifying", on="2027-01-10")
     assert [(x["standard"], x["rectify_by"]) for x in found["identifications"]] == [
         ("energy", "2027-07-10"), ("quality", "2027-07-10"),
@@ -116,6 +117,9 @@ def test_a_line_goes_from_its_identification_to_its_dismantling(desk: Desk) -> N
     assert desk.refused("verify_cut_off", **on, documents=paper) == "no_certificate"
     verified(desk.web, "mill", day("2027-10-11"))
     desk.done("verify_cut_off", **on)
+    verified(desk.web, "mill", day("2027-10-11") + 1, "failed")
+    assert desk.refused("seal", **on) == "no_certificate", "it was live again after it was verified"
+    verified(desk.web, "mill", day("2027-10-11") + 2)
     assert desk.refused("seal", **on) == "no_seal"
     seal = {
         "id": "220-7",
@@ -133,6 +137,13 @@ def test_a_line_goes_from_its_identification_to_its_dismantling(desk: Desk) -> N
         assert registry_revision(connection) > before
     assert (line.state, line.stage, line.sealed_at) == ("sealed", None, datetime(2027, 10, 11, 4, tzinfo=UTC))
     assert ledger["stage"] == "sealed"
+    for file, wrong in (
+        (("line.csv", "id,measures,dismantle_by\nmill,power_cut,2029-01-01\n"), ["measures", "dismantle_by"]),
+        (("identification.csv", "line,standard,extended_to\nmill,energy,\n"), ["extended_to"]),
+        (("permit.csv", "line,from,to,reason,approved_by\nmill,2027-10-12,2027-10-13,试车,张\n"), ["line"]),
+    ):
+        answer = desk.bureau.post(f"{API}/registry", files={"file": (file[0], file[1].encode())}).json()
+        assert [e["column"] for e in answer["errors"]] == wrong, "what a step sets, and a permit, come by no file"
     desk.done("dismantle", **on)
     ledger = get(desk.bureau, "/lines/mill/ledger")
     assert (ledger["stage"], ledger["next"]) == ("dismantled", ["report_restart"])

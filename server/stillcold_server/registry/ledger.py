@@ -6,7 +6,7 @@
         KeyOfAnother               a registry names another key than the one that was approved
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -115,6 +115,30 @@ def refusals(connection: Connection, registry: Registry, known: Registry) -> Ite
     for i, line in enumerate(registry.line):
         if line.id in lines:
             yield from (("line", i, field, expected) for field, expected in _leaps(lines[line.id], line))
+    yield from _stepped(connection, registry, known)
+
+
+_SET_BY: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "line": {"measures": ("order",), "dismantle_by": ("order",), "sealed_at": ("seal", "seal_again", "dismantle")},
+    "identification": {"rectify_by": ("begin_rectifying",), "extended_to": ("begin_rectifying",)},
+}
+"""By table and field, the steps of a line's life that set it: with a document and by whoever may."""
+
+
+def _stepped(connection: Connection, registry: Registry, known: Registry) -> Iterator[Refusal]:
+    """What an import would change though a step has set it."""
+    s = schema.line_step.c
+    taken = {tuple(row) for row in connection.execute(select(s.line, s.step).distinct())}
+    for table, fields in _SET_BY.items():
+        kind = KINDS[table]
+        before = {kind.key_of(e): e for e in entries_of(known, kind)}
+        for i, entry in enumerate(entries_of(registry, kind)):
+            line = str(getattr(entry, "line", None) or getattr(entry, "id", ""))
+            for field, steps in fields.items():
+                old = getattr(before.get(kind.key_of(entry), entry), field)
+                if getattr(entry, field) != old and any((line, step) in taken for step in steps):
+                    shown = " ".join(old) if isinstance(old, tuple) else old or "empty"
+                    yield table, i, field, f"must be {shown}, as it is; a step of its life changes it"
 
 
 def _leaps(before: Line, after: Line) -> Iterator[tuple[str, str]]:

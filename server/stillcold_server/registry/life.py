@@ -120,8 +120,8 @@ def take_step(connection: Connection, line: str, name: str, given: Given, author
     Raises
     ------
     Refused
-        ``unknown_line``, ``wrong_stage``, ``in_future``, ``missing_document``, ``unknown_document``, or a word of the
-        step's own.
+        ``unknown_line``, ``wrong_stage``, ``in_future``, ``too_early``, ``missing_document``, ``unknown_document``, or
+        a word of the step's own.
     """
     step = STEPS[name]
     row = connection.execute(select(schema.line).where(schema.line.c.id == line).with_for_update()).one_or_none()
@@ -166,6 +166,8 @@ def _check(case: Case, step: Step, name: str) -> None:
         )
     if case.given.on > case.today:
         raise Refused("in_future", f"`on` must not be later than today ({case.today})")
+    if (last := _last_day(case)) is not None and case.given.on < last:
+        raise Refused("too_early", f"`on` must not be earlier than what was done before ({last})")
     for role in step.documents:
         if role not in case.given.documents:
             raise Refused("missing_document", f"{name} needs the document {role}")
@@ -174,21 +176,34 @@ def _check(case: Case, step: Step, name: str) -> None:
             raise Refused("unknown_document", f"there is no document {digest}; store it first")
 
 
+def _last_day(case: Case) -> date | None:
+    """The day of the last step, or of an identification that came from a file."""
+    s = schema.line_step.c
+    facts = case.connection.scalar(select(s.facts).where(s.line == case.line.id).order_by(s.id.desc()).limit(1))
+    days = [x.identified_on for x in case.found] if facts is None else [date.fromisoformat(facts["on"])]
+    return max(days, default=None)
+
+
 def _certificate(case: Case) -> str | None:
     """Id of the certificate of the cut-off, of an observation that began after the order or the restart.
 
-    Only a line that no electricity meter watches can do with a certificate on paper.
+    Only a line that no electricity meter watches can do with a certificate on paper, which it was verified by.
     """
     s = schema.line_step.c
     since = select(s.facts).where(s.line == case.line.id, s.step.in_(("order", "report_restart")))
     facts = case.connection.scalar(since.order_by(s.id.desc()).limit(1))
     begin = 0 if facts is None else begin_of(date.fromisoformat(facts["on"]))
     certificate = passed(case.connection, case.line.id, begin)
-    p = schema.point.c
-    metered = select(p.id).where(p.line == case.line.id, p.role.in_(("feeder", "incomer"))).limit(1)
-    if certificate is None and (_PAPER not in case.given.documents or case.connection.scalar(metered) is not None):
+    on_paper = _PAPER in case.given.documents or case.line.stage == "verified"
+    if certificate is None and (not on_paper or _metered(case)):
         raise Refused("no_certificate", "the cut-off must be verified, by an observation that has passed, first")
     return certificate
+
+
+def _metered(case: Case) -> bool:
+    p = schema.point.c
+    electrical = select(p.id).where(p.line == case.line.id, p.role.in_(("feeder", "incomer"))).limit(1)
+    return case.connection.scalar(electrical) is not None
 
 
 def _write(case: Case, name: str, step: Step, certificate: str | None) -> None:
@@ -301,7 +316,7 @@ STEPS: Mapping[str, Step] = {
         ("identified", "rectifying"), "ordered", "ledger", ("order",), _order, ("measures", "dismantle_by")
     ),
     "verify_cut_off": Step(("ordered",), "verified", "verify", (), _as_it_is, optional=(_PAPER,), certificate=True),
-    "seal": Step(("verified",), "sealed", "verify", ("sealing_record", "promise", "notice"), _seal),
+    "seal": Step(("verified",), "sealed", "verify", ("sealing_record", "promise", "notice"), _seal, certificate=True),
     "report_restart": Step(
         ("sealed", "dismantled"), "restarted", "verify", (), _restart, ("ground",), ("inspection_record",)
     ),

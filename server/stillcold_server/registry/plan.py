@@ -45,8 +45,14 @@ class _Draft:
     errors: list[CellError] = field(default_factory=list)
 
 
-def make_plan(connection: Connection, read: Sheets) -> Plan:
-    """What importing these sheets would do to the ledger."""
+def make_plan(connection: Connection, read: Sheets, *, approving: bool = True) -> Plan:
+    """What importing these sheets would do to the ledger.
+
+    Parameters
+    ----------
+    approving : bool
+        Whether a permit that is not known yet is approved by being imported; else it is an error.
+    """
     known = export_registry(connection)
     draft = _Draft(known, errors=list(read.errors))
     for sheet in read.sheets:
@@ -54,6 +60,7 @@ def make_plan(connection: Connection, read: Sheets) -> Plan:
     wanted = _registry({kind: list(entries.values()) for kind, entries in draft.entries.items()})
     if not draft.errors:
         draft.errors += _contradictions(connection, draft, wanted)
+        draft.errors += () if approving else _unapproved(draft, wanted)
     plan = Plan(settled(wanted, known), known, draft.errors)
     if not plan.errors:
         plan.changes = differences(plan.registry, known)
@@ -138,6 +145,13 @@ def _contradictions(connection: Connection, draft: _Draft, wanted: Registry) -> 
         yield _at(draft, tables[table][i], table, name, expected)
     for table, i, name, expected in refusals(connection, wanted, draft.known):
         yield _at(draft, getattr(wanted, table)[i], table, name, expected)
+
+
+def _unapproved(draft: _Draft, wanted: Registry) -> Iterator[CellError]:
+    expected = "must be known: an activity is reported on its line's page, and somebody else approves it"
+    for permit in wanted.permit:
+        if permit not in draft.known.permit:
+            yield _at(draft, permit, "permit", "line", expected)
 
 
 def _at(draft: _Draft, entry: Entry, table: str, name: str, expected: str) -> CellError:

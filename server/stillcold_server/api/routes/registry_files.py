@@ -53,7 +53,7 @@ def take_in(services: Services, who: Caller, name: str, content: bytes, *, dry_r
     read_file(sheets, name, content)
     action = "registry.preview" if dry_run else "registry.import"
     with keeping(services, who, action, name, cause="import") as (connection, author):
-        plan = make_plan(connection, sheets)
+        plan = make_plan(connection, sheets, approving=False)
         done = not plan.errors and not dry_run
         if done:
             carry_out(connection, plan, author)
