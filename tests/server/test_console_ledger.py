@@ -104,8 +104,8 @@ def test_a_file_is_looked_at_before_it_is_imported(web: Web) -> None:
     assert bad.status_code == 422
     assert "须为以下之一：permitted, sealed" in bad.text
     clerk.cookies.set("stillcold_language", "en")
-    bad = clerk.post("/ledger/import", files={"file": ("line.csv", b"id,state\nf1,off\n")})
-    assert "expected one of permitted, sealed" in bad.text
+    english = clerk.post("/ledger/import", files={"file": ("line.csv", b"id,state\nf1,off\n")})
+    assert "expected one of permitted, sealed" in english.text
     clerk.cookies.delete("stillcold_language")
     assert "&lt;i&gt;" in bad.text
     with write(web.engine) as connection:
