@@ -10,11 +10,11 @@ that do not overlap within a day overlap nowhere, whatever the calendar makes of
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 from typing import Literal, get_args
 
-from stillcold_server.days import begin_of, day_of
+from stillcold_server.days import begin_of, day_of, days_from
 
 Days = Literal["all", "work", "off"]
 DAYS: tuple[Days, ...] = get_args(Days)
@@ -149,12 +149,10 @@ def turns(roster: Roster, begins: int, ends: int, exceptions: Exceptions) -> Ite
 
     An absent person's shift is a gap until a change gives it to somebody.
     """
-    day = _day_of(roster, begins)
-    while _at(roster, day) < ends:
+    for day in days_from(_day_of(roster, begins), _day_of(roster, ends - 1)):
         for level in LEVELS:
             if any(s.people.get(level) for s in roster.shifts) or level == LEVELS[0]:
                 yield from (t for t in _of_day(roster, day, level, exceptions) if t.begins < ends and t.ends > begins)
-        day += timedelta(days=1)
 
 
 def on_duty(roster: Roster, at: int, exceptions: Exceptions) -> dict[str, str]:
@@ -204,8 +202,8 @@ def _check_apart(roster: Roster, kind: str) -> None:
 
 
 def _of_day(roster: Roster, day: date, level: str, exceptions: Exceptions) -> Iterator[Turn]:
-    begin, end = _at(roster, day), _at(roster, day + timedelta(days=1))
-    covered = begin
+    covered = begin = _at(roster, day)
+    end = begin + DAY * _MS
     for shift in _there(roster, kind_of(day, exceptions)):
         starts = begin + _offset(roster, shift) * _MS
         if roster.continuous and starts > covered:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from stillcold_server.alerts.lifecycle import UnknownAlert
 from stillcold_server.alerts.stages import FLAGS, SEVERITIES
@@ -28,7 +28,8 @@ _PAGE = 50
 _FAMILIES = ("restart", "furnace", "tamper", "silence", "quality")
 Chosen = Annotated[Id | None, BeforeValidator(lambda text: text or None), Query()]
 """Of a form: what is left empty asks for nothing."""
-Officers = Annotated[int | None, BeforeValidator(lambda text: text or None), Query(ge=1, le=100)]
+_Count = Annotated[int, Field(ge=1, le=100)]  # within: bounds of the whole would be asked of None
+Officers = Annotated[_Count | None, BeforeValidator(lambda text: text or None), Query()]
 
 
 @router.get("/history", dependencies=IN_SCOPE)
