@@ -86,7 +86,7 @@ def test_what_decides_who_can_log_in_needs_a_login_of_just_now(web: Web) -> None
         (zhang, "PUT", "/contacts/mail", {"address": "a@example.org"}), (zhang, "DELETE", "/contacts/mail", None),
         (admin, "POST", "/users", {"name": "wu", "roles": ["inspector"]}),
         (admin, "POST", "/users/zhang/rights", {"roles": []}), (admin, "POST", "/users/zhang/password", None),
-        (admin, "POST", "/users/zhang/factor/remove", None),
+        (admin, "POST", "/users/zhang/factor/remove", None), (admin, "POST", "/users/zhang/enable", None),
     )  # fmt: skip
     for client, method, path, body in stale:
         answer = client.request(method, API + path, json=body)

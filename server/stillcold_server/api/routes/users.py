@@ -81,7 +81,7 @@ def disable(services: Served, who: SecurityAdmin, name: UserInPath) -> None:
         set_disabled(connection, name, True)
 
 
-@router.post("/users/{name}/enable", status_code=status.HTTP_204_NO_CONTENT)
+@router.post("/users/{name}/enable", status_code=status.HTTP_204_NO_CONTENT, dependencies=FRESH)
 def enable(services: Served, who: SecurityAdmin, name: UserInPath) -> None:
     """Open an account again."""
     with managing(services, who, "user.enable", name) as connection:

@@ -70,7 +70,7 @@ def disable(request: Request, services: Served, who: SecurityAdmin, name: UserIn
     return go("/users", request)
 
 
-@router.post("/users/{name}/enable")
+@router.post("/users/{name}/enable", dependencies=FRESH)
 def enable(request: Request, services: Served, who: SecurityAdmin, name: UserInPath) -> Response:
     """Open an account again."""
     api.enable(services, who, name)
