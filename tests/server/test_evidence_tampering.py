@@ -135,6 +135,7 @@ NONSENSE = {
     "another array": b'[[], {"line": 5}]\n',
     "points that are none": b"point = 5\n",
     "a point that is none": b"point = [5, {id = [], line = 'f1'}]\n",
+    "half a character": b'["\\ud800"]\n',
     "words": b"one two three\n",
     "hexadecimal": b"00\n" * 40,
     "PEM": b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
@@ -143,6 +144,7 @@ HARMLESS = {
     "an object",
     "an array of numbers",
     "another array",
+    "half a character",
     "a number",
     "nothing",
     "points that are none",
@@ -173,3 +175,15 @@ def test_a_file_beyond_any_container_is_refused_unread(case: Case, capsys: pytes
     os.truncate(huge, 1 << 36)
     assert main([str(huge), "--trust", str(case.folder / "roots.json")]) == 1
     assert "container: 1 wrong" in capsys.readouterr().out
+
+
+@pytest.mark.requirement("evidence.tampering")
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_what_no_terminal_can_show_is_told_all_the_same(
+    case: Case, capsys: pytest.CaptureFixture[str], form: list[str]
+) -> None:
+    """Half a character, which JSON may hold."""
+    bundle = case.folder / "half.zip"
+    bundle.write_bytes(packed(files_of(case.bundle) | {"alerts.json": b'[{"id": "\\ud800"}]'}))
+    assert main([str(bundle), "--trust", str(case.folder / "roots.json"), *form]) == 1
+    assert "\\ud800 is of another line" in capsys.readouterr().out

@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadFile as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(_json(report) if asked.json else "\n".join(lines_of(report, asked.language)))
+    told = _json(report) if asked.json else "\n".join(lines_of(report, asked.language))
+    print(told.encode(errors="backslashreplace").decode())  # JSON can hold what no terminal takes: half a character
     return 0 if report.good else 1
 
 

@@ -41,11 +41,11 @@ def unattested(said: Mapping[str, Any], line: str, keys: Collection[NoteKey]) ->
     problems = []
     for number, note in enumerate(listed):
         try:
-            content = signed_statement(str(note).encode(), keys)
+            content = signed_statement(str(note).encode("utf-8", "surrogatepass"), keys)
         except (BadNote, BadStatement) as error:
             problems.append(f"{ATTESTATIONS}: number {number}: {error}")
         else:
-            problems += [f"{ATTESTATIONS}: {content['id']} is of another line"] if content.get("line") != line else []
+            problems += [f"{ATTESTATIONS}: number {number} is of another line"] if content.get("line") != line else []
     return problems
 
 
