@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select, update
 from stillcold_core.registry import Registry
 from stillcold_server.duty.reach import Channels
 from stillcold_server.store.database import read, write
-from stillcold_server.store.schema import contact, delivery
+from stillcold_server.store.schema import contact, delivery, handover
 from support.alerts import raise_alert
 from support.story import NOW
 from support.web import API, PASSWORD, Web, get, problem
@@ -186,6 +186,9 @@ def test_a_shift_is_handed_over_at_one_desk_or_two(web: Web, people: dict[str, h
     found: list[dict[str, Any]] = get(people["li"], "/handovers")
     assert [(h["outgoing"], h["incoming"], len(h["content"]["alerts"])) for h in found] == [("desk", "other", 1)] * 2
     assert found[0]["previous"] == found[1]["hash"]
+    with write(web.engine) as connection:  # what was signed before a roster's name and districts were part of it
+        connection.execute(update(handover).values(content='{"alerts": [], "remark": "旧交接"}'))
+    assert "旧交接" in desk.get(where).text
 
 
 def test_the_log_shows_what_a_channel_said_as_text(web: Web, people: dict[str, httpx.Client]) -> None:

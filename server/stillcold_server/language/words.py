@@ -83,6 +83,8 @@ def shown(value: object, texts: Texts, field: str = "") -> str:
     ('—', 'power_cut Sealed', 'Name 轧机')
     >>> shown("2026-01-01T00:00:00Z", texts, "sealed_at"), shown(750000.0, texts, "rated_power")
     ('2026-01-01 08:00', '750,000')
+    >>> shown("2026-13-01T00:00Z", texts, "name"), shown("9999-12-31T23:00Z", texts, "name")
+    ('2026-13-01T00:00Z', '9999-12-31T23:00Z')
     """
     match value:
         case None | "" | []:
@@ -94,9 +96,16 @@ def shown(value: object, texts: Texts, field: str = "") -> str:
         case float():
             return plain(value, 6)
         case str() if _MOMENT.fullmatch(value):
-            return f"{datetime.fromisoformat(value).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+            return _moment(value)
     tables = _VOCABULARIES.get(field, ())
     return next((w for table in tables if (w := texts.known(f"{table}.{value}", ""))), str(value))
+
+
+def _moment(text: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError):  # a name that only looks like one
+        return text
 
 
 def element_id(name: str) -> str:
