@@ -104,15 +104,17 @@ def _digest(key: str) -> bytes:
 
 
 def place_of(address: str) -> str:
-    """An address, or the /64 of an IPv6 address: one subscriber has all of it.
+    """An address, or the /64 of an IPv6 address: one subscriber has all of it, but not of those that stand for IPv4.
 
     Examples
     --------
-    >>> place_of("192.0.2.7"), place_of("2001:db8::7")
-    ('192.0.2.7', '2001:db8::/64')
+    >>> place_of("192.0.2.7"), place_of("2001:db8::7"), place_of("::ffff:192.0.2.7")
+    ('192.0.2.7', '2001:db8::/64', '192.0.2.7')
     """
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return str(ipaddress.ip_network((ip, 64), strict=False)) if ip.version == 6 else str(ip)
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
