@@ -73,8 +73,9 @@ def save_contact(connection: Connection, name: str, channel: str, address: str, 
 
 def _one_more_browser(connection: Connection, name: str, channel: str, subscription: str) -> str:
     mine = (contact.c.user == name) & (contact.c.channel == channel)
+    known = connection.scalar(select(contact.c.address).where(mine).with_for_update())  # two browsers at once are two
     try:
-        return with_browser(connection.scalar(select(contact.c.address).where(mine)) or "", subscription)
+        return with_browser(known or "", subscription)
     except ValueError as error:
         raise ContactError("subscription", str(error)) from error
 

@@ -13,7 +13,7 @@ from stillcold_server.store.schema import session, user
 
 _BYTES = 32
 _MINUTE = 60_000  # ms
-_DEVICE = 200
+_DEVICE = 400
 _ID = 16
 """Hexadecimal digits of the hash by which a session is named: they open nothing."""
 
