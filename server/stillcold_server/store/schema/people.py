@@ -29,8 +29,8 @@ login_failure = Table(
     Column("id", ROW_ID, primary_key=True), Column("key", LargeBinary(32), nullable=False), time("at"),
     Index("ix_login_failure_key_at", "key", "at"), Index("ix_login_failure_at", "at"),
 )  # fmt: skip
-"""Wrong passwords and codes; one that comes deletes what is older than a quarter of an hour. ``key``: SHA-256 of who and
-where (people/throttle.py)."""
+"""Wrong passwords and codes; one that comes deletes what is older than a quarter of an hour. ``key``: SHA-256 of who
+and where (people/throttle.py)."""
 
 totp = Table(
     "totp", metadata,
