@@ -144,3 +144,11 @@ def test_times_are_those_of_shanghai() -> None:
     (turn,) = (t for t in turns(TWO, at("2027-01-01T09:00"), at("2027-01-01T10:00"), Exceptions()))
     assert isinstance(turn, Turn)
     assert datetime.fromtimestamp(turn.begins / 1000, UTC).hour == 0
+
+
+@pytest.mark.requirement("api.bad-input")
+def test_somebody_is_on_duty_on_the_first_and_the_last_day_that_a_date_can_be() -> None:
+    """As a period may be asked for; the day after the last one is none."""
+    always = roster(shift("all", 0, 24, "all", "li"), day_starts=0)
+    for moment in ("0001-01-02T08:00", "9999-12-31T07:59"):
+        assert on_duty(always, at(moment), Exceptions()) == {"first": "li"}
