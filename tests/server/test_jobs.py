@@ -22,7 +22,7 @@ from stillcold_server.cli import main
 from stillcold_server.config import Config
 from stillcold_server.jobs.model import Job, JobContext
 from stillcold_server.jobs.runner import Runner
-from stillcold_server.jobs.runs import LEASE, MOST_QUIET, MOST_TELLING, enqueue, failing, take
+from stillcold_server.jobs.runs import LEASE, MOST_QUIET, MOST_TELLING, enqueue, fail, failing, take
 from stillcold_server.jobs.table import JOBS
 from stillcold_server.metrics import Metrics
 from stillcold_server.store.database import read, write
@@ -232,6 +232,23 @@ def test_a_run_that_takes_too_long_has_failed_and_is_taken_by_another_server(eng
         wait_for(lambda: b'{job="tick",outcome="lost"} 1.0' in metrics.exposition(), what="the end of the first")
     assert [(r.state, r.attempts, r.detail) for r in runs(engine) if r.due_at == 1] == [("done", 2, "in time")]
     assert b'{job="tick",outcome="retried"} 1.0' in metrics.exposition()
+
+
+@pytest.mark.requirement("jobs.too-long")
+def test_what_hangs_is_told_of_while_later_runs_take_the_place_of_the_one_that_failed(engine: Engine) -> None:
+    """Nobody may take them here any more: it must not look as if all were well."""
+    job = every_minute(lambda *_: "")
+    with write(engine) as connection:
+        enqueue(connection, job, [1], 0)
+        row = take(connection, "here", ["tick"], 0)
+        assert row is not None
+        assert fail(connection, "here", row, "ran for too long", 0) == "retried"
+        enqueue(connection, job, [2], 0)
+        assert failing(connection) == ["tick"]
+    assert [r.state for r in runs(engine)] == ["skipped", "waiting"]
+    assert runner(engine, job).run_next() == "done"
+    with read(engine) as connection:
+        assert failing(connection) == []
 
 
 def test_a_later_run_replaces_those_that_wait(engine: Engine) -> None:

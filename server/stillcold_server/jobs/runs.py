@@ -105,8 +105,8 @@ def last_runs(connection: Connection) -> dict[str, Row[Any]]:
 
 
 def failing(connection: Connection) -> list[str]:
-    """Jobs whose newest run has failed, whether it is tried again or not."""
-    return sorted(name for name, row in last_runs(connection).items() if row.state in ("waiting", "failed"))
+    """Jobs whose newest run that has begun has failed, be it tried again, given up, or skipped for a later one."""
+    return sorted(name for name, row in last_runs(connection).items() if row.state in ("waiting", "failed", "skipped"))
 
 
 def last_done(connection: Connection) -> dict[str, int]:
