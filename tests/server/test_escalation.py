@@ -171,6 +171,27 @@ def test_what_had_joined_an_alert_that_is_shelved_is_called_for(open_: Connectio
     assert calls(open_)[2:] == [(0, "", "robot", "waiting"), (0, "li", "sms", "waiting")]
 
 
+@pytest.mark.requirement("duty.incident")
+def test_calls_that_ended_since_another_alert_was_taken_up_begin_again_when_that_is_hidden(open_: Connection) -> None:
+    first, joined = told(open_, NOW, "tamper.ct", "warning"), told(open_, NOW + 1, "tamper.frozen", "warning")
+    acknowledge(open_, joined, actor="li", note="", now=NOW + MINUTE)
+    assert tick(open_, CHANNELS, NOW + 30 * MINUTE) == 0
+    assert called_for(open_) == [(first, "stopped")]
+    at = NOW + 31 * MINUTE
+    shelve(open_, joined, actor="li", reason="待修", until=at + MINUTE, now=at, page=page_by(CHANNELS))
+    assert called_for(open_) == [(first, "running")]
+
+
+@pytest.mark.requirement("duty.incident")
+def test_what_was_taken_up_before_the_clock_was_set_back_holds_nothing(open_: Connection) -> None:
+    first = told(open_, NOW)
+    acknowledge(open_, first, actor="li", note="", now=NOW + MINUTE)
+    joined = told(open_, NOW + 2 * MINUTE, "restart.current")
+    later = told(open_, NOW - 24 * 60 * MINUTE, "restart.energy")
+    assert {name for name, _ in called_for(open_)} == {first, later}
+    assert joined not in {name for name, _ in called_for(open_)}
+
+
 @pytest.mark.requirement("duty.nobody-on")
 def test_where_nobody_is_on_the_next_one_is_called_at_once(open_: Connection) -> None:
     save_roster(open_, roster({"first": [], "second": []}))

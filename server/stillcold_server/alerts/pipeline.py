@@ -133,9 +133,9 @@ def taken_up(connection: Connection, alert_id: str) -> bool:
 
 
 def _uncalled(connection: Connection, line: str) -> Sequence[Row[Any]]:
-    """What waits on a line while others of its incident were called for, the gravest first."""
+    """What waits on a line while others of its incident were called for or taken up, the gravest first."""
     a = alert.c
-    passed_over = a.id.in_(select(escalation.c.alert).where(escalation.c.reason == "graver"))
+    passed_over = a.id.in_(select(escalation.c.alert).where(escalation.c.state == "stopped"))
     waits = select(alert).where(a.line == line, a.state.in_(WAITING), a.stage == "", a.paged_at.is_(None) | passed_over)
     rows = connection.execute(waits.order_by(a.raised_at, a.id)).all()
     return sorted(rows, key=lambda row: (not row.kind.startswith("restart."), SEVERITIES.index(row.severity)))

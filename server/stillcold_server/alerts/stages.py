@@ -146,9 +146,9 @@ def shelved(connection: Connection, situation: Situation) -> Held | None:
 def joined(connection: Connection, situation: Situation) -> Held | None:
     """``joined_incident``: an alert that covers it was told a moment ago, is being called for, or is in hand."""
     a = alert.c
-    told = a.paged_at > situation.now - JOIN_MS
+    told = _lately(a.paged_at, situation.now, JOIN_MS)
     called = a.state.in_(WAITING) & a.id.in_(select(escalation.c.alert).where(escalation.c.state == "running"))
-    in_hand = (a.state != "normal") & (a.acknowledged_at > situation.now - IN_HAND_MS)
+    in_hand = (a.state != "normal") & _lately(a.acknowledged_at, situation.now, IN_HAND_MS)
     covered = select(a.id).where(covering(situation), or_(told, called, in_hand)).limit(1)
     return Held("joined_incident") if connection.scalar(covered) else None
 
@@ -188,6 +188,11 @@ def covering(situation: Situation) -> ColumnElement[bool]:
     others = (a.incident == situation.incident) & (a.id != situation.id) & (a.stage == "") & a.severity.in_(as_grave)
     restart = a.kind.startswith("restart.", autoescape=True)
     return others & restart if situation.family == "restart" else others
+
+
+def _lately(column: ColumnElement[int], now: int, within: int) -> ColumnElement[bool]:
+    """What is further ahead than it may be past was written before the clock was set back, and holds nothing."""
+    return (column > now - within) & (column < now + within)
 
 
 def _of_its_gateway(situation: Situation) -> ColumnElement[bool]:
