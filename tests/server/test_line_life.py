@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from stillcold_core.life import SEALED
 from stillcold_core.registry import Registry
@@ -16,6 +16,7 @@ from stillcold_server.registry.ledger import export_registry, import_registry, r
 from stillcold_server.registry.life import STEPS
 from stillcold_server.store.database import read, write
 from stillcold_server.store.schema import line as line_table
+from stillcold_server.store.schema import point as point_table
 from stillcold_server.store.schema import reminder, statement, verification
 from support.story import NOW
 from support.web import API, Web, get, problem
@@ -140,6 +141,13 @@ def test_a_line_goes_from_its_identification_to_its_dismantling(desk: Desk) -> N
     for file, wrong in (
         (("line.csv", "id,measures,dismantle_by\nmill,power_cut,2029-01-01\n"), ["measures", "dismantle_by"]),
         (("identification.csv", "line,standard,extended_to\nmill,energy,\n"), ["extended_to"]),
+        (
+            (
+                "identification.csv",
+                "line,standard,bureau,identified_on,rectify_by\nmill,safety,x,2027-01-09,2030-01-09\n",
+            ),
+            ["identified_on", "rectify_by"],
+        ),
         (("permit.csv", "line,from,to,reason,approved_by\nmill,2027-10-12,2027-10-13,试车,张\n"), ["line"]),
     ):
         answer = desk.bureau.post(f"{API}/registry", files={"file": (file[0], file[1].encode())}).json()
@@ -155,6 +163,24 @@ def test_a_line_goes_from_its_identification_to_its_dismantling(desk: Desk) -> N
     changed = [(h["field"], h["before"], h["after"]) for h in history if h["kind"] == "line" and h["cause"] == "step"]
     assert ("state", "permitted", "sealed") in changed
     assert ("stage", "ordered", "verified") in changed
+
+
+@pytest.mark.requirement("ledger.life.refused")
+def test_paper_is_no_certificate_where_an_observation_has_failed(desk: Desk) -> None:
+    """Of a line without an electricity meter: its breaker was seen closed."""
+    with write(desk.web.engine) as connection:
+        connection.execute(update(point_table).where(point_table.c.line == "mill").values(role="contacts"))
+    desk.done("identify", standards={"energy": "发改局"})
+    desk.done("order", measures=["power_cut"], dismantle_by="2028-06-30")
+    begin, paper = day(TODAY), {"cut_off_certificate": desk.paper}
+    verified(desk.web, "mill", begin, "failed")
+    assert desk.refused("verify_cut_off", documents=paper) == "no_certificate"
+    verified(desk.web, "mill", begin + 1, "incomplete")
+    desk.done("verify_cut_off", documents=paper)
+    verified(desk.web, "mill", begin + 2, "failed")
+    assert desk.refused("seal") == "no_certificate"
+    verified(desk.web, "mill", begin + 3, "incomplete")
+    desk.done("seal")
 
 
 @pytest.mark.requirement("ledger.life.refused")

@@ -120,7 +120,11 @@ def refusals(connection: Connection, registry: Registry, known: Registry) -> Ite
 
 _SET_BY: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "line": {"measures": ("order",), "dismantle_by": ("order",), "sealed_at": ("seal", "seal_again", "dismantle")},
-    "identification": {"rectify_by": ("begin_rectifying",), "extended_to": ("begin_rectifying",)},
+    "identification": {
+        "identified_on": ("identify",),
+        "rectify_by": ("begin_rectifying",),
+        "extended_to": ("begin_rectifying",),
+    },
 }
 """By table and field, the steps of a line's life that set it: with a document and by whoever may."""
 
@@ -135,7 +139,7 @@ def _stepped(connection: Connection, registry: Registry, known: Registry) -> Ite
         for i, entry in enumerate(entries_of(registry, kind)):
             line = str(getattr(entry, "line", None) or getattr(entry, "id", ""))
             for field, steps in fields.items():
-                old = getattr(before.get(kind.key_of(entry), entry), field)
+                old = getattr(before.get(kind.key_of(entry)), field, None)  # a new one is for a step to bring
                 if getattr(entry, field) != old and any((line, step) in taken for step in steps):
                     shown = " ".join(old) if isinstance(old, tuple) else old or "empty"
                     yield table, i, field, f"must be {shown}, as it is; a step of its life changes it"

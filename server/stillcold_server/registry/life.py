@@ -21,7 +21,7 @@ from stillcold_server.registry.history import Author
 from stillcold_server.registry.kinds import KINDS, moment
 from stillcold_server.registry.ledger import put
 from stillcold_server.store import schema
-from stillcold_server.verification.standing import passed
+from stillcold_server.verification.standing import newest_decided
 
 _PAPER = "cut_off_certificate"
 Right = Literal["ledger", "permit", "verify"]
@@ -187,17 +187,20 @@ def _last_day(case: Case) -> date | None:
 def _certificate(case: Case) -> str | None:
     """Id of the certificate of the cut-off, of an observation that began after the order or the restart.
 
-    Only a line that no electricity meter watches can do with a certificate on paper, which it was verified by.
+    Only a line that no electricity meter watches can do with a certificate on paper, which it was verified by, and
+    only where no observation, of its contacts or its water, has failed since.
     """
     s = schema.line_step.c
     since = select(s.facts).where(s.line == case.line.id, s.step.in_(("order", "report_restart")))
     facts = case.connection.scalar(since.order_by(s.id.desc()).limit(1))
     begin = 0 if facts is None else begin_of(date.fromisoformat(facts["on"]))
-    certificate = passed(case.connection, case.line.id, begin)
+    newest = newest_decided(case.connection, case.line.id, begin)
+    if newest is not None and newest.result == "passed":
+        return newest.certificate
     on_paper = _PAPER in case.given.documents or case.line.stage == "verified"
-    if certificate is None and (not on_paper or _metered(case)):
+    if not on_paper or _metered(case) or (newest is not None and newest.result == "failed"):
         raise Refused("no_certificate", "the cut-off must be verified, by an observation that has passed, first")
-    return certificate
+    return None
 
 
 def _metered(case: Case) -> bool:
