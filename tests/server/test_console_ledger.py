@@ -7,7 +7,7 @@ import pytest
 from stillcold_server.registry.deadlines import remind
 from stillcold_server.store.database import write
 from support.story import NOW
-from support.web import Web
+from support.web import API, Web
 
 PAPER = ("公告.pdf", b"%PDF-1.7 notice")
 
@@ -70,13 +70,15 @@ def test_a_clerk_enters_a_meter_and_later_its_new_certificate(web: Web) -> None:
     """At a point of the line; a meter of another line stays there."""
     clerk = web.browser("bureau_energy")
     meter = {"number": "m-1", "point": "p1", "model": "ADW300", "certificate": "JL-1", "issued": "2026-01-01"}
+    meter |= {"serial": "S-77"}
     assert 'action="/lines/f1/meters"' in clerk.get("/lines/f1/ledger").text
     assert clerk.post("/lines/f1/meters", data=meter | {"expires": "2027-01-01"}).status_code == 303
     assert '<span class="bad">2027-01-01</span>' in clerk.get("/lines/f1/ledger").text
-    renewed = meter | {"certificate": "JL-2", "issued": "2027-01-02", "expires": "2028-01-02"}
+    renewed = {"number": "m-1", "point": "p1", "certificate": "JL-2", "issued": "2027-01-02", "expires": "2028-01-02"}
     assert clerk.post("/lines/f1/meters", data=renewed).status_code == 303
     page = clerk.get("/lines/f1/ledger").text
     assert "JL-2" in page
+    assert "ADW300 S-77" in page, "what is not given stays"
     assert '<span class="">2028-01-02</span>' in page
     for line, given, said in (
         ("f1", renewed | {"expires": "2027-01-02"}, "检定到期须晚于检定日期"),
@@ -85,6 +87,8 @@ def test_a_clerk_enters_a_meter_and_later_its_new_certificate(web: Web) -> None:
     ):
         answer = clerk.post(f"/lines/{line}/meters", data=given)
         assert (answer.status_code, said in answer.text) == (409 if "测点" not in said else 404, True)
+    known = web.program("bureau_energy", "clerk").post(f"{API}/lines/mill/meters", json={"id": "m-1", "point": "p2"})
+    assert "p1" not in known.text, "the other line may be in another district"
     inspector = web.browser("inspector")
     assert 'action="/lines/f1/meters"' not in inspector.get("/lines/f1/ledger").text
     assert inspector.post("/lines/f1/meters", data=renewed).status_code == 403

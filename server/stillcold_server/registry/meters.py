@@ -1,5 +1,6 @@
 """Meters entered by hand: which stands at a point, and its newest certificate of calibration."""
 
+from msgspec.structs import asdict, replace
 from sqlalchemy import Connection, select
 
 from stillcold_core.registry import Meter, Registry
@@ -11,7 +12,7 @@ from stillcold_server.store import schema
 
 
 def enter_meter(connection: Connection, line: str, meter: Meter, author: Author) -> None:
-    """Enter a meter at a point of a line; one that stands on the line already gets what is new of it.
+    """Enter a meter at a point of a line; one that stands on the line already gets what is given, and keeps the rest.
 
     Raises
     ------
@@ -26,10 +27,11 @@ def enter_meter(connection: Connection, line: str, meter: Meter, author: Author)
         raise Refused(
             "unknown_point", f"{line} has no point {meter.point}; expected one of {', '.join(sorted(points))}"
         )
-    if meter.issued and meter.expires and meter.expires <= meter.issued:
-        raise Refused("expiry", f"`expires` must be later than `issued` ({meter.issued})")
     row = connection.execute(select(m).where(m.c.id == meter.id).with_for_update()).one_or_none()
     known = () if row is None else (KINDS["meter"].entry(row),)
     if row is not None and row.point not in points:
-        raise Refused("known_meter", f"meter {meter.id} stands at {row.point}, which is not of this line")
-    put(connection, Registry(meter=(meter,)), Registry(meter=known), author)
+        raise Refused("known_meter", f"meter {meter.id} stands at a point of another line")
+    entered = replace(known[0], **{name: value for name, value in asdict(meter).items() if value}) if known else meter
+    if entered.issued and entered.expires and entered.expires <= entered.issued:
+        raise Refused("expiry", f"`expires` must be later than `issued` ({entered.issued})")
+    put(connection, Registry(meter=(entered,)), Registry(meter=known), author)
