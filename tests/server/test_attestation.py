@@ -151,15 +151,21 @@ def test_a_line_whose_batch_is_broken_keeps_no_other_from_being_stated(
         import_registry(connection, Registry(line=(other,), point=(Point("p3", "f2", "feeder", "gw-1"),)))
     for point in ("p1", "p3"):
         show(engine, gateway, BEGIN, BEGIN + DAY, every=HOUR, point=point)
-    b, newest = schema.batch.c, select(func.max(schema.batch.c.id)).scalar_subquery()
+    b = schema.batch.c
     with write(engine) as connection:
-        body = connection.scalar(select(b.body).where(b.id == newest))
-        connection.execute(update(schema.batch).where(b.id == newest).values(body=b"?"))
+        broken = connection.scalar(select(func.max(b.id)))
+        body = connection.scalar(select(b.body).where(b.id == broken))
+        connection.execute(update(schema.batch).where(b.id == broken).values(body=b"?"))
     config = Config(evidence=Evidence("example.org/stillcold", str(tmp_path / "evidence.key")))
     context = JobContext(engine, config, lambda: NOW)
     with pytest.raises(SomeFailed, match=r"1 failed: f2 2027-01-15 \("):
         attest_lines(context, 0)
     with write(engine) as connection:
         assert [len(days_between(connection, line, BEGIN, BEGIN)) for line in ("f1", "f2")] == [1, 0]
-        connection.execute(update(schema.batch).where(b.id == newest).values(body=body))
-    assert attest_lines(context, 0) == "stated 1 days of lines"
+    show(engine, gateway, BEGIN + MINUTE, BEGIN + 2 * MINUTE)
+    with pytest.raises(SomeFailed, match="f2"):
+        attest_lines(context, 0)
+    with write(engine) as connection:
+        assert [s.version for s in days_between(connection, "f1", BEGIN, BEGIN)] == [2], "what came late is stated"
+        connection.execute(update(schema.batch).where(b.id == broken).values(body=body))
+    assert attest_lines(JobContext(engine, config, lambda: NOW + MINUTE), 0) == "stated 1 days of lines"

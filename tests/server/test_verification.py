@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select, update
 
 from stillcold_core.detect.deadline import DeadLineLimits
 from stillcold_core.evidence.bundle.cli import main as verify
@@ -17,9 +17,11 @@ from stillcold_core.registry import Point, Registry
 from stillcold_server.config import Config, Evidence
 from stillcold_server.evidence.key import Signer
 from stillcold_server.ingest.writer import Writer
+from stillcold_server.jobs.each import SomeFailed
 from stillcold_server.jobs.model import JobContext
 from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
+from stillcold_server.store import schema
 from stillcold_server.store.database import open_database, read, write
 from stillcold_server.verification import procedure
 from stillcold_server.verification.standing import passed
@@ -220,6 +222,27 @@ def test_a_server_that_starts_anew_in_the_middle_changes_nothing(
     with read(again) as connection:
         assert passed(connection, "f1") == "f1:sealing:20270114T160000Z:1"
     again.dispose()
+
+
+@pytest.mark.requirement("jobs.each")
+def test_an_observation_whose_batch_is_broken_keeps_no_other_from_being_decided(
+    engine: Engine, plant: Registry, gateway: SignedGateway, signer: Signer, tmp_path: Path
+) -> None:
+    with write(engine) as connection:
+        other = replace(plant.line[0], id="a1", name="2")
+        import_registry(connection, Registry(line=(other,), point=(Point("p3", "a1", "feeder", "gw-1"),)))
+        procedure.start(connection, "a1", 30, None, "inspector", BEGIN)
+    observed(engine)
+    for point in ("p1", "p3"):
+        show(engine, gateway, BEGIN, END + MINUTE, point=point)
+    with write(engine) as connection:
+        newest_one = select(func.max(schema.batch.c.id)).scalar_subquery()
+        connection.execute(update(schema.batch).where(schema.batch.c.id == newest_one).values(body=b"?"))
+    config = Config(evidence=Evidence("example.org/stillcold", str(tmp_path / "evidence.key")))
+    with pytest.raises(SomeFailed, match=r"1 failed: a1 1 \("):
+        decide_observations(JobContext(engine, config, lambda: END + procedure.WAIT), 0)
+    with read(engine) as connection:
+        assert passed(connection, "f1") == "f1:sealing:20270114T160000Z:1"
 
 
 @pytest.mark.requirement("verification.refused")

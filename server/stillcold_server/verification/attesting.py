@@ -12,7 +12,7 @@ from stillcold_core.proof.day import LEAD, TAIL
 from stillcold_server.days import DAY, HOUR, begin_of, day_of, days_from
 from stillcold_server.evidence.key import Signer
 from stillcold_server.jobs.each import Each
-from stillcold_server.store.database import read, upsert, write
+from stillcold_server.store.database import insert_missing, read, upsert, write
 from stillcold_server.store.schema import batch_point, cursor, line, point, statement
 from stillcold_server.verification.attestation import drafts_of, is_sealed
 from stillcold_server.verification.statements import issue
@@ -50,6 +50,8 @@ def attest(engine: Engine, signer: Signer, now: int) -> int:
     for day in sorted(wanted):
         for group in _groups(sites, wanted[day]):
             made += _state_each(engine, signer, group, day, now, each)
+    with write(engine) as connection:  # from the first time on, as what nobody has stated is missing anyway
+        insert_missing(connection, cursor, [{"name": _CURSOR, "position": covers}])
     each.end()  # what has come late is looked at again then
     with write(engine) as connection:
         upsert(connection, cursor, [{"name": _CURSOR, "position": covers}])

@@ -1,9 +1,12 @@
 """What is done at set times: observations are decided, days are stated."""
 
+from contextlib import suppress
+
+from stillcold_server.jobs.each import Each
 from stillcold_server.jobs.model import JobContext
 from stillcold_server.store.database import read, write
 from stillcold_server.verification.attesting import attest
-from stillcold_server.verification.procedure import Refused, decide, progress, running
+from stillcold_server.verification.procedure import Observation, Refused, decide, progress, running
 from stillcold_server.verification.signer import NoKey, signer_of
 
 SYSTEM = "system"
@@ -21,14 +24,25 @@ def attest_lines(context: JobContext, _due: int) -> str:
 
 def decide_observations(context: JobContext, _due: int) -> str:
     """Decide the observations of which every reading has come, or is waited for no more."""
-    now, decided = context.now(), 0
-    with read(context.engine) as connection:
-        ready = [o.id for o in running(connection) if now >= o.end and progress(connection, o, now).ready]
-    for number in ready:
-        try:
+    now, decided, each = context.now(), 0, Each("deciding observations")
+    for one in _ready(context, now, each):
+        with each.one(_named(one)), suppress(Refused):  # an inspector has ended it meanwhile
             with write(context.engine) as connection:
-                decide(connection, signer_of(context.config), number, SYSTEM, now)
-        except Refused:  # an inspector has ended it meanwhile
-            continue
-        decided += 1
+                decide(connection, signer_of(context.config), one.id, SYSTEM, now)
+            decided += 1
+    each.end()
     return f"decided {decided} observations"
+
+
+def _ready(context: JobContext, now: int, each: Each) -> list[Observation]:
+    found = []
+    with read(context.engine) as connection:
+        for one in running(connection):
+            with each.one(_named(one)):
+                if now >= one.end and progress(connection, one, now).ready:
+                    found.append(one)
+    return found
+
+
+def _named(one: Observation) -> str:
+    return f"{one.line} {one.id}"
