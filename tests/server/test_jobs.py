@@ -1,6 +1,7 @@
 """Jobs: each run is done, by one server, also after a hard exit."""
 
 import pickle
+import re
 import sys
 import threading
 import time
@@ -249,6 +250,18 @@ def test_what_hangs_is_told_of_while_later_runs_take_the_place_of_the_one_that_f
     assert runner(engine, job).run_next() == "done"
     with read(engine) as connection:
         assert failing(connection) == []
+
+
+@pytest.mark.requirement("jobs.too-long")
+def test_how_long_each_job_may_run_is_told() -> None:
+    """An hour where the page of jobs says nothing else."""
+    page = (Path(__file__).parents[2] / "docs/jobs.md").read_text()
+    told = {
+        name: int(time_) * {"min": 1, "h": 60}[unit]
+        for names, time_, unit in re.findall(r"((?:`\w+`(?:, | and )?)+) after (\d+) (min|h)", page)
+        for name in re.findall(r"\w+", names.replace(" and ", " "))
+    }
+    assert {job.name: job.minutes for job in JOBS.values()} == dict.fromkeys(JOBS, 60) | told
 
 
 def test_a_later_run_replaces_those_that_wait(engine: Engine) -> None:

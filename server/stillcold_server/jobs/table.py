@@ -22,7 +22,7 @@ def _daily(hour: int, minute: int = 0) -> CronTrigger:
 
 
 _ALL = (
-    Job("attestation", _daily(2), attest_lines),
+    Job("attestation", _daily(2), attest_lines, minutes=360),
     Job("audit", _daily(2), seal_audit),
     Job("backup", _daily(2, 30), nightly, minutes=360),
     Job("retention", _daily(3, 30), forget),
