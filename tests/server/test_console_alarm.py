@@ -41,6 +41,7 @@ def test_an_alarm_sounds_in_one_tab_until_it_is_acknowledged(screen: Screen, web
 
 
 @pytest.mark.requirement("console.keys")
+@pytest.mark.requirement("console.entering")
 def test_an_officer_acknowledges_by_keys(screen: Screen, web: Web, gateway: SignedGateway) -> None:
     """Past the menu, and only what he has gone to; with the keys switched off nothing happens."""
     web.clock.now = int(time.time() * 1000)
@@ -69,3 +70,9 @@ def test_an_officer_acknowledges_by_keys(screen: Screen, web: Web, gateway: Sign
     page.wait_for_url("**/alerts/**")
     page.keyboard.press("s")
     expect(page.locator("details[data-key=s] [name=reason]")).to_be_focused()
+    page.keyboard.type("tested")
+    raise_alert(web.engine, [], web.clock.now + 1000, found(line="mill", point="p2", severity="warning"))
+    web.hub.publish("alerts")
+    expect(page.locator("#bar")).not_to_contain_text("无待确认告警")
+    expect(page.locator("details[data-key=s] [name=reason]")).to_be_focused()
+    expect(page.locator("details[data-key=s] [name=reason]")).to_have_value("tested")
