@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from stillcold_server.store import schema
-from stillcold_server.store.database import read, write
+from stillcold_server.store.database import read
+from support.database import failing
 from support.web import API, PASSWORD, Web, get, problem
 
 POWER = "f1:p1:restart.power:20270115T080100.000Z"
@@ -222,8 +223,7 @@ def test_every_answer_carries_the_security_headers(restarted: Web) -> None:
 def test_the_database_failing_is_a_503_that_says_try_again(restarted: Web) -> None:
     """Not a crash with a traceback."""
     client = restarted.program("bureau_energy")
-    with write(restarted.engine) as connection:
-        schema.rollup.drop(connection)
-    answer = client.get(f"{API}/lines")
+    with failing(restarted.engine, schema.rollup):
+        answer = client.get(f"{API}/lines")
     assert problem(answer) == (503, "busy", None)
     assert answer.headers["retry-after"] == "5"

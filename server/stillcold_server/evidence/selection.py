@@ -111,10 +111,11 @@ def _teller(connection: Connection, note: int, until: int) -> Run | None:
     loss = connection.execute(select(schema.chain_note).where(schema.chain_note.c.id == note)).one()
     since = and_(b.gateway == loss.gateway, b.received_at >= loss.noted_at)
     query = select(b.epoch, b.sequence, b.body).where(since).order_by(b.id)
-    for row in connection.execute(query, execution_options={"yield_per": _TOGETHER}):
-        for gap in decode_batch(stored_payload(row.body)).gaps:
-            if (gap.epoch or row.epoch, gap.first) == (loss.epoch, loss.sequence) and gap.until >= until:
-                return Run(loss.gateway, row.epoch, row.sequence, row.sequence)
+    with connection.execute(query, execution_options={"yield_per": _TOGETHER}) as rows:
+        for row in rows:
+            for gap in decode_batch(stored_payload(row.body)).gaps:
+                if (gap.epoch or row.epoch, gap.first) == (loss.epoch, loss.sequence) and gap.until >= until:
+                    return Run(loss.gateway, row.epoch, row.sequence, row.sequence)
     return None
 
 
