@@ -2,14 +2,12 @@ import "./style.css";
 import "htmx.org";
 import { keepAges } from "./ages";
 import { drawCharts, refreshCharts } from "./charts";
-import { keepWhatIsEntered } from "./editing";
 import { listenToKeys } from "./keys";
 import { follow } from "./live";
 import { offerPush } from "./push";
 import { soundAlarms } from "./sound";
 
 keepAges();
-keepWhatIsEntered();
 offerPush();
 drawCharts(document);
 document.body.addEventListener("htmx:load", (event) => {
