@@ -101,7 +101,7 @@ class Batcher:
         self._values = 0
         self._quiet_by = float("inf")
         self._moved: dict[str, Importance] = {}
-        """Points at which something happened."""
+        """Points of the open batch at which something happened."""
         self._moved_by, self._reason = float("inf"), ""
 
     def add(self, samples: Sequence[Sample], verdict: Verdict, monotonic: float) -> Collected | None:
@@ -143,30 +143,23 @@ class Batcher:
         return self._close({**dict.fromkeys(self._samples, Importance.QUIET), **self._moved}, reason)
 
     def _close(self, points: Mapping[str, Importance], reason: str) -> Collected | None:
-        found = {point: self._samples.pop(point) for point in points if point in self._samples}
-        importance = max(points.values(), default=Importance.QUIET)
+        if not points:
+            return None
+        collected = Collected({p: self._samples.pop(p) for p in points}, reason, max(points.values()))
+        self._values -= collected.values
         self._moved = {p: i for p, i in self._moved.items() if p not in points}
         if not self._moved:
             self._moved_by = float("inf")
         if not self._samples:
             self._quiet_by = float("inf")
-        if not found:
-            return None
-        collected = Collected(found, reason, importance)
-        self._values -= collected.values
         return collected
 
     def _hasten(self, point: str, verdict: Verdict, monotonic: float) -> None:
-        self._moved[point] = max(self._moved.get(point, Importance.QUIET), _importance(verdict))
+        importance = Importance.LIVE if verdict.live else Importance.CHANGE
+        self._moved[point] = max(self._moved.get(point, importance), importance)
         for happened, period, reason in (
             (verdict.live, self._periods.live, "live"),
             (verdict.change, self._periods.change, "change"),
         ):
             if happened and monotonic + period < self._moved_by:
                 self._moved_by, self._reason = monotonic + period, reason
-
-
-def _importance(verdict: Verdict) -> Importance:
-    if verdict.live:
-        return Importance.LIVE
-    return Importance.CHANGE if verdict.change else Importance.QUIET

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, update
 
 from stillcold_core.readings import Absence, Value
 from stillcold_core.registry import Point, Registry
@@ -23,7 +23,7 @@ from stillcold_server.verification.attestation import attest_day
 from stillcold_server.verification.statements import Statement, days_between
 from stillcold_server.verification.work import attest_lines
 from support.gateway import DEAD, LIVE, SignedGateway
-from support.sealing import BEGIN, HOUR, MINUTE, office_key, show
+from support.sealing import BEGIN, HOUR, MINUTE, add_line, break_newest, office_key, show
 
 THE_DAY = date(2027, 1, 15)
 NOW = BEGIN + DAY + 2 * HOUR
@@ -147,15 +147,11 @@ def test_a_line_whose_batch_is_broken_keeps_no_other_from_being_stated(
 ) -> None:
     """And is stated once it can be read again."""
     with write(engine) as connection:
-        other = replace(plant.line[0], id="f2", name="2")
-        import_registry(connection, Registry(line=(other,), point=(Point("p3", "f2", "feeder", "gw-1"),)))
+        add_line(connection, plant, "f2")
     for point in ("p1", "p3"):
         show(engine, gateway, BEGIN, BEGIN + DAY, every=HOUR, point=point)
-    b = schema.batch.c
     with write(engine) as connection:
-        broken = connection.scalar(select(func.max(b.id)))
-        body = connection.scalar(select(b.body).where(b.id == broken))
-        connection.execute(update(schema.batch).where(b.id == broken).values(body=b"?"))
+        broken, body = break_newest(connection)
     config = Config(evidence=Evidence("example.org/stillcold", str(tmp_path / "evidence.key")))
     context = JobContext(engine, config, lambda: NOW)
     with pytest.raises(SomeFailed, match=r"1 failed: f2 2027-01-15 \("):
@@ -167,5 +163,5 @@ def test_a_line_whose_batch_is_broken_keeps_no_other_from_being_stated(
         attest_lines(context, 0)
     with write(engine) as connection:
         assert [s.version for s in days_between(connection, "f1", BEGIN, BEGIN)] == [2], "what came late is stated"
-        connection.execute(update(schema.batch).where(b.id == broken).values(body=body))
+        connection.execute(update(schema.batch).where(schema.batch.c.id == broken).values(body=body))
     assert attest_lines(JobContext(engine, config, lambda: NOW + MINUTE), 0) == "stated 1 days of lines"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine
 
 from stillcold_core.detect.deadline import DeadLineLimits
 from stillcold_core.evidence.bundle.cli import main as verify
@@ -21,14 +21,13 @@ from stillcold_server.jobs.each import SomeFailed
 from stillcold_server.jobs.model import JobContext
 from stillcold_server.metrics import Metrics
 from stillcold_server.registry.ledger import import_registry
-from stillcold_server.store import schema
 from stillcold_server.store.database import open_database, read, write
 from stillcold_server.verification import procedure
 from stillcold_server.verification.standing import passed
 from stillcold_server.verification.statements import Statement, newest
 from stillcold_server.verification.work import decide_observations
 from support.gateway import DEAD, LIVE, SignedGateway
-from support.sealing import BEGIN, EXPONENTS, HOUR, MINUTE, office_key, show
+from support.sealing import BEGIN, EXPONENTS, HOUR, MINUTE, add_line, break_newest, office_key, show
 
 END = BEGIN + 30 * MINUTE
 LIMITS = DeadLineLimits(750e3)
@@ -229,15 +228,13 @@ def test_an_observation_whose_batch_is_broken_keeps_no_other_from_being_decided(
     engine: Engine, plant: Registry, gateway: SignedGateway, signer: Signer, tmp_path: Path
 ) -> None:
     with write(engine) as connection:
-        other = replace(plant.line[0], id="a1", name="2")
-        import_registry(connection, Registry(line=(other,), point=(Point("p3", "a1", "feeder", "gw-1"),)))
+        add_line(connection, plant, "a1")
         procedure.start(connection, "a1", 30, None, "inspector", BEGIN)
     observed(engine)
     for point in ("p1", "p3"):
         show(engine, gateway, BEGIN, END + MINUTE, point=point)
     with write(engine) as connection:
-        newest_one = select(func.max(schema.batch.c.id)).scalar_subquery()
-        connection.execute(update(schema.batch).where(schema.batch.c.id == newest_one).values(body=b"?"))
+        break_newest(connection)
     config = Config(evidence=Evidence("example.org/stillcold", str(tmp_path / "evidence.key")))
     with pytest.raises(SomeFailed, match=r"1 failed: a1 1 \("):
         decide_observations(JobContext(engine, config, lambda: END + procedure.WAIT), 0)

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine
+from msgspec.structs import replace
+from sqlalchemy import Connection, Engine, select, update
 
 from stillcold_core.readings import Sample, Value
+from stillcold_core.registry import Point, Registry
 from stillcold_server.evidence.key import Signer, new_key
 from stillcold_server.ingest.writer import Writer
 from stillcold_server.metrics import Metrics
+from stillcold_server.registry.ledger import import_registry
+from stillcold_server.store.schema import batch
 from support.gateway import DEAD, SignedGateway
 
 BEGIN = round(datetime(2027, 1, 14, 16, tzinfo=UTC).timestamp() * 1000)
@@ -25,6 +29,19 @@ def office_key(folder: Path) -> Signer:
     """A key of the office, in its file."""
     (folder / "evidence.key").write_bytes(new_key())
     return Signer(folder / "evidence.key", "example.org/stillcold")
+
+
+def add_line(connection: Connection, plant: Registry, name: str) -> None:
+    """One more line like the first, with a feeder ``p3`` of the same gateway."""
+    line = replace(plant.line[0], id=name, name="2")
+    import_registry(connection, Registry(line=(line,), point=(Point("p3", name, "feeder", "gw-1"),)))
+
+
+def break_newest(connection: Connection) -> tuple[int, bytes]:
+    """Make the newest batch one that nobody can read; its id, and what it was."""
+    newest = connection.execute(select(batch.c.id, batch.c.body).order_by(batch.c.id.desc()).limit(1)).one()
+    connection.execute(update(batch).where(batch.c.id == newest.id).values(body=b"?"))
+    return newest.id, newest.body
 
 
 def show(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from stillcold_server.days import DAY
+from stillcold_server.days import DAY, HOUR
 from stillcold_server.people.scope import Scope
 from stillcold_server.store.schema import alert
 
@@ -95,7 +95,7 @@ def measure(connection: Connection, scope: Scope, start: int, end: int, now: int
     waits = sorted((r.acknowledged_at - r.announced_at) / 1000 for r in rows if r.acknowledged_at is not None)
     chattering = {alarm: most_within(at, CHATTER_MS) for alarm, at in times.items()}
     return Performance(
-        hours=(end - start) / 3_600_000,
+        hours=(end - start) / HOUR,
         announced=len(rows),
         by_severity=dict(Counter(r.severity for r in rows)),
         peak=most_within([r.announced_at for r in rows], FLOOD_MS),

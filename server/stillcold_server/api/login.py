@@ -9,6 +9,7 @@ from stillcold_server.api.models.people import Token
 from stillcold_server.api.problems import Problem
 from stillcold_server.api.services import Services
 from stillcold_server.audit.chain import append
+from stillcold_server.days import HOUR
 from stillcold_server.people.accounts import AccountError, check_login, is_user
 from stillcold_server.people.factors import FactorKey, accepts, has_factor
 from stillcold_server.people.sessions import Origin, close_session, open_session
@@ -64,7 +65,7 @@ def log_in(
         raise Problem(401, "bad_login", "name or password is wrong")
     services.throttle.succeeded(name, address)
     services.metrics.login("ok")
-    expires_at = now + round(services.config.http.session_hours * 3_600_000)
+    expires_at = now + round(services.config.http.session_hours * HOUR)
     with write(services.engine) as connection:
         if before:
             close_session(connection, before)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from stillcold_server.alerts.claims import waiting_row
-from stillcold_server.days import DAY
+from stillcold_server.days import DAY, HOUR
 from stillcold_server.duty.browsers import with_browser
 from stillcold_server.duty.reach import Channels, contacts_of
 from stillcold_server.store.database import upsert
@@ -26,7 +26,6 @@ _MOST_CONTACTS = 8
 _TEST_TRIES = 3
 _MOST_TESTS = 10
 """Test pages to one address in an hour: each may cost money, and the address may be somebody else's."""
-_HOUR_MS = 3_600_000
 
 
 class ContactError(ValueError):
@@ -149,7 +148,7 @@ def send_group_tests(connection: Connection, channels: Channels, now: int) -> in
 
 def _check_often(connection: Connection, name: str, channel: str, now: int) -> None:
     d = delivery.c
-    tests = d.alert.is_(None) & (d.recipient == name) & (d.channel == channel) & (d.created_at > now - _HOUR_MS)
+    tests = d.alert.is_(None) & (d.recipient == name) & (d.channel == channel) & (d.created_at > now - HOUR)
     if (connection.scalar(select(func.count()).where(tests)) or 0) >= _MOST_TESTS:
         raise ContactError("often", f"{_MOST_TESTS} test pages an hour are enough; {name or channel} had as many")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
+from stillcold_server.days import HOUR
 from stillcold_server.duty.roster import LEVELS, Roster
 from stillcold_server.duty.rosters import load_rosters, roster_of, turns_between
 from stillcold_server.people.scope import Scope
@@ -28,7 +29,7 @@ def officer_hours(connection: Connection, rosters: Sequence[Roster], begins: int
         for turn in turns_between(connection, one, begins, ends):
             if turn.user is not None and turn.level == LEVELS[0]:
                 on.setdefault(turn.user, []).append((max(turn.begins, begins), min(turn.ends, ends)))
-    return sum(map(covered, on.values())) / 3_600_000
+    return sum(map(covered, on.values())) / HOUR
 
 
 def covered(spans: Iterable[tuple[int, int]]) -> int:

@@ -26,10 +26,11 @@ from stillcold_server.store.database import read
 router = APIRouter(include_in_schema=False)
 _PAGE = 50
 _FAMILIES = ("restart", "furnace", "tamper", "silence", "quality")
-Chosen = Annotated[Id | None, BeforeValidator(lambda text: text or None), Query()]
+_LEFT_EMPTY = BeforeValidator(lambda text: text or None)
 """Of a form: what is left empty asks for nothing."""
+Chosen = Annotated[Id | None, _LEFT_EMPTY, Query()]
 _Count = Annotated[int, Field(ge=1, le=100)]  # within: bounds of the whole would be asked of None
-Officers = Annotated[_Count | None, BeforeValidator(lambda text: text or None), Query()]
+Officers = Annotated[_Count | None, _LEFT_EMPTY, Query()]
 
 
 @router.get("/history", dependencies=IN_SCOPE)
@@ -91,7 +92,7 @@ def take_out(
     line: Annotated[Id, Form()],
     reason: Annotated[Reasoned, Form()],
     days: Annotated[int, Form(ge=1, le=31)],
-    point: Annotated[Id | None, BeforeValidator(lambda text: text or None), Form()] = None,
+    point: Annotated[Id | None, _LEFT_EMPTY, Form()] = None,
 ) -> Response:
     """Take a line, or one of its points, out of service for some days."""
     until = services.now() + days * DAY
