@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 import stillcold_agent
+from stillcold_agent import loop
 from stillcold_agent.app import Agent, make_data_dir, sole_use
 from stillcold_agent.counts import Counts
 from stillcold_agent.identity import load_or_make_key, registry_lines
@@ -48,7 +49,7 @@ def run(path: Path) -> None:
     counts = Counts()
     set_up_log(config.log_level, config.log_format, counts)
     with sole_use(Path(config.data_dir)):
-        asyncio.run(_run(Agent(config, counts)))
+        loop.run(_run(Agent(config, counts)))
 
 
 @main.command("check-config")

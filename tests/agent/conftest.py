@@ -1,8 +1,11 @@
 """Parts that the agent's tests share."""
 
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from stillcold_core.profiles import Profile, load_profile, load_profile_file
 
@@ -30,6 +33,11 @@ type = "uint16"
 unit = "W"
 source = "test"
 """
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], AbstractEventLoop]]:
+    """The loop in which the agent runs."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

@@ -297,7 +297,10 @@ def test_nothing_but_a_question_reaches_a_meter() -> None:
     assert packs
     assert all(c.startswith("self._framer.encode(asked.pdu, ") for c in packs)
     assert [name for name, found in calls.items() for c in found if c.startswith("Question(")] == ["modbus/frames.py"]
-    assert sends == {("modbus/connection.py", "self._write(frame)")}
+    assert sends == {
+        ("modbus/connection.py", "transport.write(frame)"),
+        ("modbus/port.py", "os.write(self._descriptor, data)"),
+    }
 
 
 @pytest.mark.requirement("agent.bus.babble")

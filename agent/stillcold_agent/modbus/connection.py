@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from typing import Protocol
 
 from stillcold_agent.meters import Answer
 from stillcold_agent.modbus.frames import Framing, OutOfStep, Question
@@ -20,6 +20,25 @@ _KEEPALIVE = (
     (socket.TCP_KEEPCNT, 3),
     (socket.TCP_USER_TIMEOUT, 20_000),  # ms that bytes may stay unacknowledged
 )
+
+
+class Transport(Protocol):
+    """What a connection sends on."""
+
+    def is_closing(self) -> bool:
+        """Whether nothing can be sent any more."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+    def write(self, data: bytes) -> None:
+        """Send.
+
+        Raises
+        ------
+        OSError
+            When the device is gone.
+        """
 
 
 class Connection(asyncio.Protocol):
@@ -42,8 +61,7 @@ class Connection(asyncio.Protocol):
         self._character = _CHARACTER / baud_rate if baud_rate else 0.0
         self._silence = max(3.5 * self._character, _SHORTEST_SILENCE) if baud_rate else 0.0
         self._quiet_since = 0.0
-        self._transport: asyncio.BaseTransport | None = None
-        self._write: Callable[[bytes], object] = _nowhere
+        self._transport: Transport | None = None
         self._waiter: asyncio.Future[Answer] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = 0.0
@@ -68,7 +86,8 @@ class Connection(asyncio.Protocol):
         """
         if self._silence:
             await self._wait_for_silence()
-        if not self.open:
+        transport = self._transport
+        if transport is None or transport.is_closing():
             return Absence.DISCONNECTED
         self._waiter = self._loop.create_future()
         frame = self._framing.ask(asked)
@@ -76,7 +95,7 @@ class Connection(asyncio.Protocol):
         self._quiet_since = now + self._character * len(frame)
         self._expire_at(now + self._timeout + self._character * (len(frame) + asked.size + _ENVELOPE))
         try:
-            self._write(frame)
+            transport.write(frame)
             return await self._waiter
         except OSError as error:  # a serial adapter that was pulled out
             log.debug("cannot send: %s", error)
@@ -94,15 +113,14 @@ class Connection(asyncio.Protocol):
             self._timer = None
         self._answer(Absence.DISCONNECTED)
 
-    def opened(self, transport: asyncio.BaseTransport, write: Callable[[bytes], object]) -> None:
-        """Begin to use a transport, and how to send on it."""
-        self._transport, self._write = transport, write
+    def opened(self, transport: Transport) -> None:
+        """Begin to use a transport."""
+        self._transport = transport
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See :class:`asyncio.Protocol`. A serial line's transport only reads; see :meth:`opened`."""
-        if isinstance(transport, asyncio.Transport):
-            self.opened(transport, transport.write)
-            _keep_alive(transport.get_extra_info("socket"))
+    def opened_socket(self, transport: asyncio.Transport) -> None:
+        """Begin to use a socket's transport."""
+        self.opened(transport)
+        _keep_alive(transport.get_extra_info("socket"))
 
     def connection_lost(self, _: Exception | None) -> None:
         """See :class:`asyncio.Protocol`. A request that waits ends at once, not at its timeout."""
@@ -163,7 +181,3 @@ def _keep_alive(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _KEEPALIVE:
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
-
-
-def _nowhere(_: bytes) -> None:
-    """Where a connection sends that is not open."""

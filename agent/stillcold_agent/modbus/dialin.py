@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import logging
 import time
+from typing import cast
 
 from stillcold_agent.config import DialInBus, wire_bytes
 from stillcold_agent.modbus.connection import Connection
@@ -93,7 +94,7 @@ class DialInLine:
                 old.close()
         connection = self._current = self._new = self._connection()
         transport.set_protocol(connection)
-        connection.connection_made(transport)
+        connection.opened_socket(transport)
         if rest:
             connection.data_received(rest)
 
@@ -122,7 +123,7 @@ class _Caller(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a stream server makes no other
+        transport = cast("asyncio.Transport", transport)  # a stream server makes no other
         self._transport, self._address = transport, str(transport.get_extra_info("peername")[0])
         if not self._line.called(self, self._address):
             transport.abort()

@@ -1,8 +1,6 @@
 """How the connections of a bus come about, one class a kind; whoever asks for one decides when to ask again."""
 
 import asyncio
-import functools
-import os
 import termios
 from typing import Protocol
 
@@ -12,6 +10,7 @@ from stillcold_agent.config import Bus, DialInBus, RtuBus, RtuOverTcpBus, TcpBus
 from stillcold_agent.modbus.connection import Connection
 from stillcold_agent.modbus.dialin import DialInLine
 from stillcold_agent.modbus.frames import RtuFraming, TcpFraming
+from stillcold_agent.modbus.port import Port
 
 
 class Line(Protocol):
@@ -66,9 +65,10 @@ class TcpLine:
         loop, settings = asyncio.get_running_loop(), self._settings
         try:
             async with asyncio.timeout(settings.timeout):
-                _, connection = await loop.create_connection(self._make, settings.host, settings.port)
+                transport, connection = await loop.create_connection(self._make, settings.host, settings.port)
         except UnicodeError as error:  # a name that no name server can be asked for
             raise OSError(str(error)) from error
+        connection.opened_socket(transport)
         return connection
 
     def _make(self) -> Connection:
@@ -97,22 +97,20 @@ class SerialLine:
 
     async def connect(self) -> Connection | None:
         """See :class:`Line`."""
-        await asyncio.sleep(0)  # a device that was just closed is let go of in the loop's next round
         settings = self._settings
         try:
-            port = serial.Serial(
+            device = serial.Serial(
                 settings.device,
                 settings.baud_rate,
                 parity=settings.parity,
                 stopbits=settings.stop_bits,
                 exclusive=True,
             )
-            port.timeout = 0  # sets it once more: what took only some of the settings refuses now
+            device.timeout = 0  # sets it once more: what took only some of the settings refuses now
         except (termios.error, ValueError) as error:  # an adapter that refuses its settings
             raise OSError(str(error)) from error
         connection = Connection(RtuFraming(), settings.timeout, settings.baud_rate)
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: connection, port)
-        connection.opened(transport, functools.partial(os.write, port.fileno()))
+        connection.opened(Port(device, connection))
         return connection
 
     def close(self) -> None:

@@ -1,6 +1,5 @@
 """The installer's commands put together; the command line loads them when one is asked for."""
 
-import asyncio
 import sys
 import time
 from contextlib import suppress
@@ -10,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from stillcold_agent import loop
 from stillcold_agent.app import make_data_dir
 from stillcold_agent.config import Config, load_config
 from stillcold_agent.enrolment.authority import NoAnswer, NotApproved, NotReached
@@ -138,7 +138,7 @@ def probe(
     search = Search(Task(buses, units_of(units), function, profiles, orders), progress.say, progress.tell)
     opened = True
     with suppress(KeyboardInterrupt):
-        opened = asyncio.run(search.run())
+        opened = loop.run(search.run())
     if not opened:
         raise BadFile(target, "cannot be opened; expected a line or host that no other program, nor the agent, uses")
     search.conclude()
@@ -174,7 +174,7 @@ def watch_command(path: Path, every: float, once: bool) -> None:
     set_up_log("error")
     in_place = _CLEAR_SCREEN if sys.stdout.isatty() and not once else ""
     with suppress(KeyboardInterrupt):
-        asyncio.run(watch(config, every, once, lambda lines: click.echo(in_place + "\n".join(lines))))
+        loop.run(watch(config, every, once, lambda lines: click.echo(in_place + "\n".join(lines))))
 
 
 @click.command("read-once")
@@ -186,7 +186,7 @@ def read_once_command(path: Path) -> None:
     if agent_runs(Path(config.data_dir)):
         raise BadFile(config.data_dir, "an agent runs; two masters would disturb each other, see stillcold-agent watch")
     set_up_log("error")
-    readings = asyncio.run(read_once(config))
+    readings = loop.run(read_once(config))
     click.echo("\n".join(table(readings)))
     sys.exit(0 if all(r.answered for r in readings) else 1)
 

@@ -1,6 +1,5 @@
 """The way to the broker, step by step: name, connection, certificates, login."""
 
-import asyncio
 import socket
 import ssl
 import threading
@@ -11,6 +10,7 @@ from typing import Any
 
 from cryptography import x509
 
+from stillcold_agent import loop
 from stillcold_agent.config import Config, Mqtt
 from stillcold_agent.enrolment.certificate import load_certificates, problem_of
 from stillcold_agent.enrolment.request import load_key
@@ -101,7 +101,7 @@ def _of_agent(data_dir: Path) -> Finding | None:
     if not agent_runs(data_dir):
         return None
     try:
-        state = asyncio.run(look_in(data_dir))
+        state = loop.run(look_in(data_dir))
     except OSError as error:
         return warn("broker login", f"the agent runs and does not tell ({error})", "journalctl --unit stillcold-agent")
     logged_in = state.uplink is not None and state.uplink.connected

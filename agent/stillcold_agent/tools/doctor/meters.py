@@ -1,10 +1,10 @@
 """The meters: one reading of each, or what the agent that owns the buses has read."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from stillcold_agent import loop
 from stillcold_agent.config import Config
 from stillcold_agent.meters import Meter
 from stillcold_agent.observe.live import LiveBus, LiveMeter
@@ -31,10 +31,10 @@ def meters(config: Config) -> Iterator[Finding]:
     """Whether each meter answers, and what is missing; what the agent knows of its buses where it runs."""
     data_dir = Path(config.data_dir)
     if not agent_runs(data_dir):
-        yield from (_meter(_where(r.meter), r.sample.values) for r in asyncio.run(read_once(config)))
+        yield from (_meter(_where(r.meter), r.sample.values) for r in loop.run(read_once(config)))
         return
     try:
-        state = asyncio.run(look_in(data_dir))
+        state = loop.run(look_in(data_dir))
     except OSError as error:
         yield warn("meters", f"the agent runs and does not tell ({error})", "journalctl --unit stillcold-agent")
         return
