@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from stillcold_agent import loop
 from stillcold_agent.batcher import Batcher, Collected
 from stillcold_agent.boot import now
 from stillcold_agent.clock import Clock
@@ -41,7 +42,9 @@ from stillcold_core.files import BadFile
 from stillcold_core.readings import Sample
 
 log = logging.getLogger(__name__)
-_LOOK = 1.0  # s between looks at the wall clock
+_LOOK = 1.0
+"""s between looks at the wall clock, at whole seconds: most meters are read then, and to wake a core that sleeps costs
+more than to look."""
 _DRAIN = 5.0  # s that the server gets to acknowledge what is left
 
 
@@ -138,11 +141,12 @@ class Agent:
         log.info("stopped; counted: %s", self._counts.totals() or "nothing")
 
     def _take(self, sample: Sample) -> None:
-        self._progress.take(sample, now().monotonic)
-        self._live.take(sample)
+        monotonic = now().monotonic
         verdict = self._watches[sample.point].judge(sample)
+        self._progress.take(sample, monotonic, answered=verdict.answered)
+        self._live.take(sample)
         self._outputs.take(sample, verdict)
-        self._hand_over(self._batcher.add(self._kept(sample, verdict), verdict, now().monotonic))
+        self._hand_over(self._batcher.add(self._kept(sample, verdict), verdict, monotonic))
 
     def _kept(self, sample: Sample, verdict: Verdict) -> Sequence[Sample]:
         thinner = self._thinners.get(sample.point)
@@ -160,7 +164,7 @@ class Agent:
 
     async def _watch_clock(self) -> None:
         while True:
-            await asyncio.sleep(_LOOK)
+            await loop.sleep(_LOOK - now().time % _LOOK)
             if self._clock.look():
                 self._hand_over(self._batcher.close("clock"))
 

@@ -6,14 +6,16 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STA_UNSYNC = 0x0040  # linux/timex.h
 _STA_NANO = 0x2000  # linux/timex.h
 _TIME_ERROR = 5  # linux/timex.h
+_LIBC = ctypes.CDLL(None)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True):
     """One moment by both clocks, in seconds: ``time`` is UTC since 1970, ``monotonic`` counts since the boot."""
 
     time: float
@@ -72,7 +74,7 @@ def clock_state() -> ClockState:
     is 0 with it.
     """
     timex = _Timex()  # modes = 0: only asks
-    state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    state = _LIBC.adjtimex(ctypes.byref(timex))
     synced = state not in (-1, _TIME_ERROR) and not timex.status & _STA_UNSYNC
     unit = 1e-9 if timex.status & _STA_NANO else 1e-6
     return ClockState(synced, timex.offset * unit, timex.maxerror * 1e-6)

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from stillcold_agent.batcher import Collected
 from stillcold_agent.boot import Moment, clock_is_synchronised, now
 from stillcold_agent.counts import Counts
@@ -116,4 +118,4 @@ class Clock:
 
 def _dated(sample: Sample, offset: float) -> Sample:
     time = sample.monotonic + offset
-    return sample if abs(sample.time - time) <= _BACK else replace(sample, time=time)
+    return sample if abs(sample.time - time) <= _BACK else msgspec.structs.replace(sample, time=time)

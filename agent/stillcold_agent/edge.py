@@ -1,7 +1,9 @@
 """The rules at the edge: which sample must go out at once, and which soon."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
+
+import msgspec
 
 from stillcold_agent.meters import Meter
 from stillcold_agent.witnesses import AGAIN, Witnesses
@@ -12,9 +14,9 @@ from stillcold_core.detect.deadline import (
     FLOW_DELAY,
     ON_DELAY,
     DeadLineLimits,
+    Seen,
     energised,
-    power_of,
-    voltage_of,
+    seen,
 )
 from stillcold_core.readings import Sample
 
@@ -46,8 +48,7 @@ class Change(StrEnum):
     """A sealed line shows no life any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What a sample means for the open batch.
 
     Attributes
@@ -94,6 +95,8 @@ class Watch:
         self._decides = max(_DECIDING_POWER, _NEXT * meter.interval)
         self._energy: float | None = None
         self._power: float | None = None
+        self._contacts = [c for c in CONTACTS if c in meter.exponents]
+        self._has_witnesses = not _WITNESSES.isdisjoint(meter.exponents)
         self._witnesses = Witnesses(meter.limits) if meter.limits else None
         self._witness: str | None = None
         self._told: dict[str, float] = {}
@@ -101,24 +104,23 @@ class Watch:
 
     def judge(self, sample: Sample) -> Verdict:
         """What ``sample`` means, after those before it."""
-        limits = self._limits(sample)
-        live = energised(sample, limits, self._energy) if limits else None
+        shown = seen(sample)
+        limits = self._limits(shown, sample.monotonic)
+        live = energised(shown, limits, self._energy) if limits else None
         answered = any(isinstance(v, float) for v in sample.values.values())
-        change = self._change(sample, live, answered)
+        change = self._change(sample, shown, live, answered)
         began = live is not None and (self._live is None or not self._answered)
         if began:
             self._since = sample.monotonic
         if answered:
             self._live = live
         self._last, self._answered = sample, answered
-        energy = sample.number("active_energy_import")
-        self._energy = self._energy if energy is None else energy
+        self._energy = self._energy if shown.energy is None else shown.energy
         deciding = live is not None and sample.monotonic - self._since <= self._decides
-        may_show = self._witness or not _WITNESSES.isdisjoint(sample.values)
-        witness, first = self._witnessing(sample) if may_show else (None, False)
+        witness, first = self._witnessing(sample) if self._has_witnesses else (None, False)
         return Verdict(live or witness, began or first, deciding or witness is not None, change, answered)
 
-    def _limits(self, sample: Sample) -> DeadLineLimits | None:
+    def _limits(self, shown: Seen, monotonic: float) -> DeadLineLimits | None:
         """Those of the line; without voltage where it proves nothing, as the server has it.
 
         A meter in front of the cut shows voltage on a dead line, and its return after a grid outage is no restart:
@@ -127,12 +129,12 @@ class Watch:
         limits = self._meter.limits
         if limits is None or self._without_voltage is None or self._off:
             return limits
-        volts = voltage_of(sample)
+        volts = shown.voltage
         if volts is not None and volts >= limits.voltage_dead * limits.nominal_voltage:
             self._off, self._gone = False, None
         elif volts is not None:
-            self._gone = sample.monotonic if self._gone is None else self._gone
-            self._off = self._off is None or sample.monotonic - self._gone >= ARM_VOLTAGE
+            self._gone = monotonic if self._gone is None else self._gone
+            self._off = self._off is None or monotonic - self._gone >= ARM_VOLTAGE
         return limits if self._off else self._without_voltage
 
     def _witnessing(self, sample: Sample) -> tuple[str | None, bool]:
@@ -147,20 +149,23 @@ class Watch:
             return begun, True
         return (self._witness if at <= self._witnessed_until else None), False
 
-    def _change(self, sample: Sample, live: str | None, answered: bool) -> Change | None:
+    def _change(self, sample: Sample, shown: Seen, live: str | None, answered: bool) -> Change | None:
         if self._last is None:
             return Change.FIRST
         if answered != self._answered:
             return Change.BACK if answered else Change.SILENT
-        if any(sample.number(c) != self._last.number(c) for c in CONTACTS if c in sample.values):
+        if self._contacts and self._moved(sample, self._last):
             return Change.CONTACT
         if self._live and not live and answered:
             return Change.DEAD
-        return Change.STEP if self._stepped(sample) else None
+        return Change.STEP if self._stepped(shown.power) else None
 
-    def _stepped(self, sample: Sample) -> bool:
+    def _moved(self, sample: Sample, before: Sample) -> bool:
+        """Whether a contact that is in this sample shows something else."""
+        return any(sample.number(c) != before.number(c) for c in self._contacts if c in sample.values)
+
+    def _stepped(self, power: float | None) -> bool:
         """Compares with the power that was last told, so that a slow rise is told too."""
-        power = power_of(sample)
         if self._meter.rated_power is None or power is None:
             return False
         if self._power is None:

@@ -1,5 +1,6 @@
 """The event loop that everything of the agent runs in."""
 
+import asyncio
 import os
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -7,6 +8,7 @@ from typing import Any, TypeVar
 import uvloop
 
 T = TypeVar("T")
+_TICK = 0.001  # s; libuv's timers count milliseconds, from one that has begun
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -27,3 +29,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     # Read by libuv when it makes a loop: its ring would save calls of epoll_ctl, of which one a connection is made.
     os.environ.setdefault("UV_USE_IO_URING", "0")
     return uvloop.run(work)
+
+
+async def sleep(seconds: float) -> None:
+    """Sleep for no less than that, where :func:`asyncio.sleep` may end up to a millisecond too early."""
+    await asyncio.sleep(seconds + _TICK)

@@ -47,7 +47,6 @@ class Thinner:
         self._kept: Sample | None = None
         self._within: dict[str, tuple[float, float]] = {}
         self._absent: dict[str, Absence] = {}
-        self._digits: tuple[float, ...] = ()
         self._most, self._full_until = 0.0, 0.0
 
     def take(self, sample: Sample, verdict: Verdict) -> list[Sample]:
@@ -93,12 +92,12 @@ class Thinner:
         if pause < self._quiet.interval / 2:
             return False
         digits = _digits(sample)
-        return digits != self._digits and hash(digits) % _CHOSEN == 0  # of numbers: the same in each process
+        return hash(digits) % _CHOSEN == 0 and digits != _digits(kept)  # the hash of numbers is that of each process
 
     def _keep(self, sample: Sample) -> None:
         if self._kept is not None:
             self._intervals.append(sample.monotonic - self._kept.monotonic)
-        self._kept, self._digits = sample, _digits(sample)
+        self._kept = sample
         for quantity, band in self._bands:
             value = sample.values.get(quantity)
             if isinstance(value, Absence):

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from stillcold_agent.batcher import MOST_VALUES, Batcher, Importance
 from stillcold_agent.config import Batch
 from stillcold_agent.edge import Change, Verdict, Watch
-from stillcold_core.profiles import Profile
+from stillcold_core.detect.deadline import CONTACTS
+from stillcold_core.profiles import Profile, Register
 from stillcold_core.readings import Absence, Sample, Value
 from support.meters import meter
 
@@ -20,6 +22,15 @@ TEASED = DEAD | {"voltage_l1": 228.0}
 
 def judged(watch: Watch, *values: Mapping[str, Value]) -> list[Verdict]:
     return [watch.judge(Sample("p1", float(t), v, float(t))) for t, v in enumerate(values)]
+
+
+@pytest.fixture
+def sdm630(sdm630: Profile) -> Profile:
+    """With inputs for contacts and pulses, as transmitters of the trade have them."""
+    units = {"water_flow": "m³/h", "water_volume": "m³"}
+    shown = (*CONTACTS, *units)
+    more = [Register(q, 9000 + n, "uint16", units.get(q, "1"), "made for tests") for n, q in enumerate(shown)]
+    return msgspec.structs.replace(sdm630, register=(*sdm630.register, *more))
 
 
 @pytest.fixture

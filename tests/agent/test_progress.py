@@ -42,7 +42,7 @@ def test_a_breaker_is_open_from_the_first_rest_to_the_next_number(tmp_path: Path
     meter = one.meters["p1"]
     seen = []
     for value in (Absence.TIMEOUT, Absence.BREAKER_OPEN, Absence.TIMEOUT, Absence.BREAKER_OPEN, 1.0):
-        one.take(sample("p1", value), 101.0)
+        one.take(sample("p1", value), 101.0, answered=value == 1.0)
         seen.append((meter.answers, meter.resting))
     assert seen == [(False, False), (False, True), (False, True), (False, True), (True, False)]
     assert meter.answered == 1000.0
@@ -54,7 +54,7 @@ def test_a_bus_is_stuck_when_nothing_ends_for_longer_than_anything_may_take(tmp_
     one = progress(tmp_path)
     limits = {bus: view.limit for bus, view in one.buses.items()}
     assert limits == {"a": 5 + 2 * 2 + 30, "b": 1 + 1 * 3 + 30}  # interval, connecting and requests, slack
-    one.take(sample("p1", Absence.DISCONNECTED), 130.0)
+    one.take(sample("p1", Absence.DISCONNECTED), 130.0, answered=False)
     assert one.buses["a"].connected is False
     assert [view.stuck(135.0) for view in one.buses.values()] == [False, True]
     assert one.gets_on(135.0)

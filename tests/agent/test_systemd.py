@@ -88,7 +88,7 @@ async def test_the_watchdog_starves_when_no_bus_gets_on(
     feeding = asyncio.create_task(Systemd(environment, Counts()).feed(progress))
     await wait_for_async(lambda: "the watchdog is not fed" in caplog.text)
     assert manager.hear() == []
-    progress.take(Sample("p1", 0.0, {"voltage_l1": Absence.TIMEOUT}), float("inf"))
+    progress.take(Sample("p1", 0.0, {"voltage_l1": Absence.TIMEOUT}), float("inf"), answered=False)
     await wait_for_async(lambda: len(manager.hear()) > 1)
     feeding.cancel()
     assert set(manager.heard) == {"WATCHDOG=1"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillcold_core.detect.deadline import DeadLineLimits, energised
+from stillcold_core.detect.deadline import DeadLineLimits, energised, seen
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.restart import RestartState, SealedLine, condition, restore, save, step
 from stillcold_core.readings import Absence, Sample, Value
@@ -283,7 +283,7 @@ def test_a_state_of_another_version_is_refused() -> None:
     ],
 )
 def test_the_edge_names_what_shows_life(values: dict[str, Value], before: float | None, reason: str | None) -> None:
-    assert energised(Sample("p", 0.0, values), LINE.limits, before) == reason
+    assert energised(seen(Sample("p", 0.0, values)), LINE.limits, before) == reason
 
 
 @pytest.mark.requirement("restart.single-bad-reading")

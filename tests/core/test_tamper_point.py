@@ -1,13 +1,14 @@
 """Tampering at one point, on streams made by hand."""
 
+import dataclasses
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from itertools import islice
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.tamper.point import PointState, advance, restore, save, step
@@ -170,7 +171,7 @@ def test_a_roll_over_is_no_rollback(modulus: float) -> None:
 @pytest.mark.requirement("tamper.rollover")
 def test_a_rollback_that_is_no_roll_over_of_a_known_modulus_is_found() -> None:
     samples = stream(honest(), stop=200 * 60)
-    watched = replace(WATCHED, register_modulus=1e9)
+    watched = dataclasses.replace(WATCHED, register_modulus=1e9)
     assert kinds(run(with_values(samples, 100, 200, active_energy_import=1000.0), watched)[1]) == ["tamper.rollback"]
 
 
@@ -197,7 +198,7 @@ def test_what_ran_in_a_blackout_is_no_other_meter() -> None:
 
 @pytest.mark.requirement("tamper.reported-change")
 def test_a_reported_change_of_the_meter_raises_nothing() -> None:
-    watched = replace(WATCHED, reported=((5000.0, 7000.0),))
+    watched = dataclasses.replace(WATCHED, reported=((5000.0, 7000.0),))
     samples = with_values(stream(honest(), stop=200 * 60), 0, 100, meter_serial=4711.0, ct_ratio=40.0)
     samples = with_values(samples, 100, 200, meter_serial=815.0, ct_ratio=60.0, active_energy_import=12e3)
     assert kinds(run(samples, watched)[1]) == []

@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from stillcold_core.detect.findings import Finding
 from stillcold_core.detect.tamper import fleet, point, site
@@ -244,7 +246,7 @@ def _halved(sample: Sample, halved: bool) -> Sample:
     if not halved:
         return sample
     values = {q: v if isinstance(v, Absence) or not q.startswith(_SCALED) else v / 2 for q, v in sample.values.items()}
-    return replace(sample, values=values)
+    return msgspec.structs.replace(sample, values=values)
 
 
 def _forget(_record: Record) -> None:

@@ -13,7 +13,6 @@ from stillcold_agent.modbus.connection import Connection
 from stillcold_agent.modbus.frames import Question, question
 from stillcold_agent.modbus.lines import line_of
 from stillcold_agent.modbus.stats import BusStats
-from stillcold_core.profiles import Read
 from stillcold_core.readings import Absence, Sample
 
 log = logging.getLogger(__name__)
@@ -47,6 +46,7 @@ class Bus:
         # Where frames have no number, a late answer may still come in that time and be taken for the next one's.
         rest = settings.timeout if speaks_rtu(settings) else 0.0
         self._breakers = {m.unit: Breaker(rest) for m in meters}
+        self._questions = {m.point: _questions(m) for m in meters}
         self._probes = {m.unit: _probe(m) for m in meters}
         self._silent, self._was_connected, self._probe_after = 0, False, 0.0
         self._connect_after, self._wait, self._complained = 0.0, 1.0, False
@@ -69,7 +69,8 @@ class Bus:
         if not self._connected:
             await self._connect_if_due()
         moment = now()
-        answers = await self._ask(meter, meter.all_reads if slow else meter.reads, moment.monotonic)
+        questions = self._questions[meter.point]
+        answers = await self._ask(meter, questions if slow else questions[: len(meter.reads)], moment.monotonic)
         self._say(meter, answers)
         return moment, answers
 
@@ -78,13 +79,12 @@ class Bus:
         self._hang_up()
         self._line.close()
 
-    async def _ask(self, meter: Meter, reads: Sequence[Read], monotonic: float) -> list[Answer]:
+    async def _ask(self, meter: Meter, questions: Sequence[Question], monotonic: float) -> list[Answer]:
         breaker = self._breakers[meter.unit]
         if not self._connected:
-            return [Absence.DISCONNECTED] * len(reads)
+            return [Absence.DISCONNECTED] * len(questions)
         if not breaker.allows(monotonic) or (breaker.is_open and monotonic < self._probe_after):
-            return [Absence.BREAKER_OPEN] * len(reads)
-        questions = [question(meter.unit, r.function, r.address, r.count) for r in reads]
+            return [Absence.BREAKER_OPEN] * len(questions)
         # One small request tells whether a meter that was silent answers again.
         last: Answer | None = await self._request(self._probes[meter.unit]) if breaker.is_open else None
         answers: list[Answer] = []
@@ -95,7 +95,7 @@ class Bus:
             last = await self._request(asked)
             answers.append(last)
         self._judge(breaker, last, monotonic)
-        return answers + [last or Absence.TIMEOUT] * (len(reads) - len(answers))
+        return answers + [last or Absence.TIMEOUT] * (len(questions) - len(answers))
 
     async def _request(self, asked: Question) -> Answer:
         if self._connection is None:
@@ -176,6 +176,11 @@ class Bus:
         self._said[meter.unit] = cause
         said = {"bus": self._settings.id, "unit": meter.unit, "point": meter.point, "said": cause or "answers"}
         log.log(logging.WARNING if cause else logging.INFO, "bus %(bus)s unit %(unit)d (%(point)s): %(said)s", said)
+
+
+def _questions(meter: Meter) -> list[Question]:
+    """One for each of its requests."""
+    return [question(meter.unit, r.function, r.address, r.count) for r in meter.all_reads]
 
 
 def _probe(meter: Meter) -> Question:

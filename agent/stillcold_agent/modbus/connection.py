@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import socket
+import time
 from typing import Protocol
 
+from stillcold_agent import loop
 from stillcold_agent.meters import Answer
 from stillcold_agent.modbus.frames import Framing, OutOfStep, Question
 from stillcold_core.readings import Absence
@@ -91,7 +93,7 @@ class Connection(asyncio.Protocol):
             return Absence.DISCONNECTED
         self._waiter = self._loop.create_future()
         frame = self._framing.ask(asked)
-        now = self._loop.time()
+        now = time.monotonic()
         self._quiet_since = now + self._character * len(frame)
         self._expire_at(now + self._timeout + self._character * (len(frame) + asked.size + _ENVELOPE))
         try:
@@ -129,7 +131,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See :class:`asyncio.Protocol`."""
-        self._quiet_since = self._loop.time()
+        self._quiet_since = time.monotonic()
         try:
             answer = self._framing.feed(data)
         except OutOfStep as error:
@@ -149,11 +151,11 @@ class Connection(asyncio.Protocol):
 
         A line on which somebody never falls silent is waited for no longer than the longest frame takes.
         """
-        end = self._loop.time() + _LONGEST * self._character
-        while (  # noqa: ASYNC110  # waits for nothing to happen
-            pause := self._quiet_since + self._silence - (now := self._loop.time())
+        end = time.monotonic() + _LONGEST * self._character
+        while (  # waits for nothing to happen
+            pause := self._quiet_since + self._silence - (now := time.monotonic())
         ) > 0 and now < end:
-            await asyncio.sleep(pause)
+            await loop.sleep(pause)
 
     def _expire_at(self, deadline: float) -> None:
         """One timer for all requests: it is set again when it fires before its time, not with each request."""
@@ -161,13 +163,13 @@ class Connection(asyncio.Protocol):
         if self._timer is None or self._timer.when() > deadline:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(deadline, self._expire)
+            self._timer = self._loop.call_later(deadline - time.monotonic(), self._expire)
 
     def _expire(self) -> None:
         self._timer = None
         if self._waiter is None or self._waiter.done():
             return
-        if self._loop.time() < self._deadline:
+        if time.monotonic() < self._deadline:
             self._expire_at(self._deadline)
             return
         midway = self._framing.midway

@@ -6,7 +6,7 @@ alone, which knows the four reading functions and no other: there is no way to w
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -45,6 +45,8 @@ class Question:
         Function code and what follows.
     size : int
         Bytes of data in a right answer.
+    words : callable
+        From that data to the words.
     """
 
     unit: int
@@ -53,6 +55,7 @@ class Question:
     count: int
     pdu: bytes
     size: int
+    words: Callable[[bytes], tuple[int, ...]]
 
 
 @lru_cache(4096)
@@ -78,7 +81,8 @@ def question(unit: int, function: int, address: int, count: int) -> Question:
     if not (0 <= unit <= 255 and 0 <= address < address + count <= 65536 and count <= _MOST[function]):
         raise ValueError(f"unit {unit}, {count} from {address} are beyond what function {function} can ask for")
     size = math.ceil(count / 8) if function in (1, 2) else 2 * count
-    return Question(unit, function, address, count, _PDU.pack(function, address, count), size)
+    words = struct.Struct(f">{count}H").unpack
+    return Question(unit, function, address, count, _PDU.pack(function, address, count), size, words)
 
 
 class Framing(Protocol):
@@ -140,6 +144,9 @@ class TcpFraming:
 
     def feed(self, data: bytes) -> Answer | None:
         """See :class:`Framing`."""
+        if self._open and not self._buffer and (pdu := self._whole(data)) is not None:
+            self._open = False
+            return _content(self._asked, pdu)
         self._buffer += data
         answer: Answer | None = None
         while len(self._buffer) >= _MBAP.size:
@@ -156,6 +163,14 @@ class TcpFraming:
             answer = self._sort(number, unit, pdu) or answer
         _without(self._buffer, self._noise)
         return answer
+
+    def _whole(self, data: bytes) -> bytes | None:
+        """The content of an answer that came alone and in one piece, as nearly all do; None of anything else."""
+        if len(data) <= _MBAP.size:
+            return None
+        number, protocol, length, unit = _MBAP.unpack_from(data)
+        whole = not protocol and len(data) == 6 + length and number == self._number and unit == self._asked.unit
+        return data[_MBAP.size :] if whole and length <= _LONGEST else None
 
     def _sort(self, number: int, unit: int, pdu: bytes) -> Answer | None:
         """The content of the answer; None of what belongs to another request."""
@@ -255,4 +270,4 @@ def _content(asked: Question, pdu: bytes) -> Answer:
         return Absence.BAD_REPLY
     if asked.function in (1, 2):
         return tuple(pdu[2 + i // 8] >> i % 8 & 1 for i in range(asked.count))
-    return struct.unpack(f">{asked.count}H", pdu[2:])
+    return asked.words(pdu[2:])

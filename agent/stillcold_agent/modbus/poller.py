@@ -3,10 +3,10 @@
 What changes slowly is asked for now and then, with one of these readings.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from stillcold_agent import loop
 from stillcold_agent.counts import Counts
 from stillcold_agent.meters import Meter
 from stillcold_agent.modbus.bus import GIVEN_UP, Bus
@@ -52,7 +52,7 @@ class Poller:
                 for meter in self._pace.order():
                     if self._pace.wait(meter, time.monotonic()) <= 0 and self._is_due(meter):
                         self._take(await self._read(meter))
-                await asyncio.sleep(self._until_next())
+                await loop.sleep(self._until_next())
         finally:
             self._bus.close()
 

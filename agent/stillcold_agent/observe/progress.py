@@ -33,10 +33,10 @@ class MeterView:
     answers: bool | None = None
     resting: bool = False
 
-    def take(self, sample: Sample) -> None:
-        """Learn from a sample."""
-        self.answers = any(isinstance(v, float) for v in sample.values.values())
-        if self.answers:
+    def take(self, sample: Sample, *, answered: bool) -> None:
+        """Learn from a sample, and whether it has a number."""
+        self.answers = answered
+        if answered:
             self.answered, self.resting = sample.time, False
         elif Absence.BREAKER_OPEN in sample.values.values():
             self.resting = True
@@ -95,13 +95,13 @@ class Progress:
             if (mine := [m for m in found if m.bus == bus.id])
         }
 
-    def take(self, sample: Sample, monotonic: float) -> None:
+    def take(self, sample: Sample, monotonic: float, *, answered: bool) -> None:
         """A reading has ended."""
         meter = self.meters[sample.point]
-        meter.take(sample)
+        meter.take(sample, answered=answered)
         bus = self.buses[meter.bus]
         bus.moved = monotonic
-        bus.connected = meter.answers or Absence.DISCONNECTED not in sample.values.values()
+        bus.connected = answered or Absence.DISCONNECTED not in sample.values.values()
 
     def gets_on(self, monotonic: float) -> bool:
         """Whether any bus does: one that hangs must not cost the others a restart."""

@@ -39,7 +39,8 @@ log = logging.getLogger(__name__)
 WINDOW = 16
 """Batches on the way at a time; the journal is the queue."""
 _MOST_WAITING = 256
-_IDLE = 1.0  # s between looks at the deadlines when nothing else happens
+_IDLE = 5.0  # s between looks at the deadlines when nothing else happens
+_AGAIN = 1.0  # s after which the journal is asked again that did not answer
 _KEEPALIVE = 30  # s
 _NO_SUBSCRIBER = 0x10
 """Reason in a receipt: the message went to nobody (MQTT 5, section 3.4.2.1)."""
@@ -209,7 +210,7 @@ class Uplink:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._wake.wait(min(_IDLE, self._pace.next_in() or _IDLE))
+            self._wake.wait(self._until_next())
             self._wake.clear()
             try:
                 self._work()
@@ -217,7 +218,13 @@ class Uplink:
                 # Nothing is forgotten and nothing is taken for sent: what was not noted comes again.
                 self._counts.add("journal_error")
                 log.exception("the journal does not answer")
-                self._stopping.wait(_IDLE)
+                self._stopping.wait(_AGAIN)
+
+    def _until_next(self) -> float:
+        """Seconds until there may be something to do of which nobody says that it is there."""
+        now = time.monotonic()
+        moments = [self._rests_until, *(sent.deadline for sent in self._window.values())]
+        return min(_IDLE, self._pace.next_in() or _IDLE, *(m - now for m in moments if m > now))
 
     def _work(self) -> None:
         connected = self.stats.connected  # first: what is sent before a reconnection is noted is sent twice

@@ -139,7 +139,7 @@ def words_of(samples: Sequence[Sample], quantities: Iterable[str]) -> dict[str, 
 
 
 def _column(values: Sequence[Value | None], exponent: int) -> Packed:
-    numbers = [v for v in values if v is not None and not isinstance(v, Absence)]
+    numbers = [v for v in values if v is not None and not isinstance(v, str)]  # a string is an Absence
     causes = bytes(len(values))
     if len(numbers) < len(values):
         causes = bytes(_cause_number(v) for v in values)

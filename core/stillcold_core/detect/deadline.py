@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from stillcold_core.quantities import LINE_PAIRS, PHASES
 from stillcold_core.readings import Sample
@@ -103,21 +104,38 @@ def power_of(sample: Sample) -> float | None:
 
 def current_of(sample: Sample) -> float | None:
     """Largest phase current, A."""
-    return max(map(abs, sample.numbers(*CURRENTS)), default=None)
+    currents = sample.numbers(*CURRENTS)
+    return max(map(abs, currents)) if currents else None
 
 
 def voltage_of(sample: Sample) -> float | None:
     """Largest voltage, V phase to neutral; of a meter that shows only line voltages, those over √3."""
-    lines = [v / math.sqrt(3) for v in sample.numbers(*LINE_VOLTAGES)]
-    return max([*sample.numbers(*VOLTAGES), *lines], default=None)
+    volts, lines = sample.numbers(*VOLTAGES), sample.numbers(*LINE_VOLTAGES)
+    if lines:
+        volts.append(max(lines) / math.sqrt(3))
+    return max(volts) if volts else None
 
 
-def energised(sample: Sample, limits: DeadLineLimits, energy_before: float | None = None) -> str | None:
+class Seen(NamedTuple):
+    """What one sample shows of a line, None where it does not show it: W, A, V phase to neutral, and Wh."""
+
+    power: float | None
+    current: float | None
+    voltage: float | None
+    energy: float | None
+
+
+def seen(sample: Sample) -> Seen:
+    """What a sample shows; see :func:`power_of`, :func:`current_of` and :func:`voltage_of`."""
+    return Seen(power_of(sample), current_of(sample), voltage_of(sample), sample.number("active_energy_import"))
+
+
+def energised(shown: Seen, limits: DeadLineLimits, energy_before: float | None = None) -> str | None:
     """Why a sample shows that a sealed line is not dead.
 
     Parameters
     ----------
-    sample : Sample
+    shown : Seen
         One moment of the line.
     limits : DeadLineLimits
         Of the line.
@@ -132,16 +150,15 @@ def energised(sample: Sample, limits: DeadLineLimits, energy_before: float | Non
     Examples
     --------
     >>> limits = DeadLineLimits(rated_power=750e3)
-    >>> energised(Sample("p", 0.0, {"active_power": 90e3}), limits)
+    >>> energised(seen(Sample("p", 0.0, {"active_power": 90e3})), limits)
     'power'
     """
-    if (power_of(sample) or 0) > limits.power:
+    if (shown.power or 0) > limits.power:
         return "power"
-    if (current_of(sample) or 0) > limits.current:
+    if (shown.current or 0) > limits.current:
         return "current"
-    if limits.power_cut and (voltage_of(sample) or 0) > limits.voltage_live * limits.nominal_voltage:
+    if limits.power_cut and (shown.voltage or 0) > limits.voltage_live * limits.nominal_voltage:
         return "voltage"
-    energy = sample.number("active_energy_import")
-    if energy is not None and energy_before is not None and energy - energy_before > limits.energy:
+    if shown.energy is not None and energy_before is not None and shown.energy - energy_before > limits.energy:
         return "energy"
     return None
