@@ -1,7 +1,6 @@
 """The event loop that everything of the agent runs in."""
 
 import asyncio
-import os
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -26,8 +25,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     >>> run(asyncio.sleep(0, "done"))
     'done'
     """
-    # Read by libuv when it makes a loop: its ring would save calls of epoll_ctl, of which one a connection is made.
-    os.environ.setdefault("UV_USE_IO_URING", "0")
     return uvloop.run(work)
 
 

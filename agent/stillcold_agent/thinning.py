@@ -47,7 +47,8 @@ class Thinner:
         self._kept: Sample | None = None
         self._within: dict[str, tuple[float, float]] = {}
         self._absent: dict[str, Absence] = {}
-        self._most, self._full_until = 0.0, 0.0
+        self._most: float | None = None  # s from one kept reading to the next; worked out where it is asked for
+        self._full_until = 0.0
 
     def take(self, sample: Sample, verdict: Verdict) -> list[Sample]:
         """What is to be recorded now that ``sample`` has come, oldest first; the sample is the last if it is kept."""
@@ -87,6 +88,8 @@ class Thinner:
 
     def _due(self, kept: Sample, sample: Sample) -> bool:
         pause = sample.monotonic - kept.monotonic
+        if self._most is None:
+            self._most = min(self._quiet.interval + self._interval / 2, longest_between(self._intervals))
         if pause + 1.25 * self._interval > self._most or len(sample.values) > len(kept.values):
             return True  # the second: it has what is read more rarely
         if pause < self._quiet.interval / 2:
@@ -97,16 +100,17 @@ class Thinner:
     def _keep(self, sample: Sample) -> None:
         if self._kept is not None:
             self._intervals.append(sample.monotonic - self._kept.monotonic)
-        self._kept = sample
+        self._kept, self._most = sample, None
+        get, within, absent = sample.values.get, self._within, self._absent
         for quantity, band in self._bands:
-            value = sample.values.get(quantity)
-            if isinstance(value, Absence):
-                self._absent[quantity] = value
-                self._within.pop(quantity, None)
+            value = get(quantity)
+            if isinstance(value, str):
+                absent[quantity] = value
+                within.pop(quantity, None)
             elif value is not None:
-                self._within[quantity] = value - band, value + band
-                self._absent.pop(quantity, None)
-        self._most = min(self._quiet.interval + self._interval / 2, longest_between(self._intervals))
+                within[quantity] = value - band, value + band
+                if absent:
+                    absent.pop(quantity, None)
 
 
 def _digits(sample: Sample) -> tuple[float, ...]:

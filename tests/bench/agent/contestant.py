@@ -113,7 +113,7 @@ def environment_with(folder: Path, *packages: str) -> None:
     uv = str(ROOT / ".uv" / "uv")
     subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], check=True)
     python = str(folder / "bin" / "python")
-    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *packages], check=True)
+    subprocess.run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *packages], check=True)
 
 
 def version_in(site: Path, package: str) -> str:
