@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 import uvloop
 
 T = TypeVar("T")
-_TICK = 0.001  # s; libuv's timers count milliseconds, from one that has begun
+TICK = 0.001
+"""s that the loop's timers count in, from one that has begun, and round to."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -29,5 +30,5 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def sleep(seconds: float) -> None:
-    """Sleep for no less than that, where :func:`asyncio.sleep` may end up to a millisecond too early."""
-    await asyncio.sleep(seconds + _TICK)
+    """Sleep for no less than that, where :func:`asyncio.sleep` may end up to a tick and a half too early."""
+    await asyncio.sleep(seconds + 1.5 * TICK if seconds > 0 else 0)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.bus_line import SLOW
+from stillcold_agent import loop
 from stillcold_agent.config import Bus as Settings
 from stillcold_agent.config import RtuBus, RtuOverTcpBus
 from stillcold_agent.counts import Counts
@@ -123,7 +124,7 @@ def saturation(folder: Path) -> None:
     for baud_rate in (9600, 38_400):
         with line("pty", baud_rate) as device:
             meters = [meter(profile(folder), unit) for unit in range(1, 41)]
-            reached = asyncio.run(saturate(RtuBus("b", device, baud_rate, timeout=TIMEOUT), meters))
+            reached = loop.run(saturate(RtuBus("b", device, baud_rate, timeout=TIMEOUT), meters))
         most = limit(baud_rate)
         print(f"| {baud_rate} | {most:.1f} | {reached:.1f} | {reached / most:.1%} |", flush=True)
 
@@ -139,7 +140,7 @@ def neighbours(folder: Path) -> None:
         with line("tcp", _FAST) as port:
             meters = [meter(profile(folder), unit) for unit in units]
             settings = RtuOverTcpBus("b", "127.0.0.1", int(port), _FAST, TIMEOUT + SLOW)
-            samples, bus, _ = asyncio.run(poll(settings, meters))
+            samples, bus, _ = loop.run(poll(settings, meters))
         late = 1000 * lateness_of(samples, [f"p{u}" for u in range(1, 49)])
         slow = sum(s.point == "p49" for s in samples)
         print(

@@ -152,10 +152,10 @@ class Connection(asyncio.Protocol):
         A line on which somebody never falls silent is waited for no longer than the longest frame takes.
         """
         end = time.monotonic() + _LONGEST * self._character
-        while (  # waits for nothing to happen
+        while (  # noqa: ASYNC110  # waits for nothing to happen
             pause := self._quiet_since + self._silence - (now := time.monotonic())
         ) > 0 and now < end:
-            await loop.sleep(pause)
+            await asyncio.sleep(max(pause, loop.TICK))  # and look again: to sleep for longer costs a fast line much
 
     def _expire_at(self, deadline: float) -> None:
         """One timer for all requests: it is set again when it fires before its time, not with each request."""
