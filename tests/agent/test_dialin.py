@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+import socket
 import struct
 from collections.abc import AsyncIterator
 
@@ -144,6 +146,20 @@ async def test_callers_that_never_register_cannot_pile_up(two_blocks: Profile) -
         for transmitter in silent:
             await stack.enter_async_context(dialled(transmitter, RawRtu()))
         await wait_for_async(lambda: sum(t.ended.is_set() for t in silent) == 4)
+
+
+@pytest.mark.requirement("agent.dial-in.refused")
+async def test_a_scanner_that_resets_at_once_is_nothing_to_tell(
+    two_blocks: Profile, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is gone before anybody can say who it was."""
+    bus, one = settings(), meter(two_blocks)
+    async with listening(bus, one):
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", bus.listen_port)) as scanner:
+                scanner.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            await asyncio.sleep(0.01)
+    assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
 
 
 @pytest.mark.requirement("agent.dial-in.refused")

@@ -2,9 +2,11 @@
 
 import itertools
 import math
+import random
 import re
 import struct
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -15,6 +17,7 @@ from stillcold_core.files import BadFile
 from stillcold_core.profiles import (
     Profile,
     Ratios,
+    Read,
     Register,
     block_decoder,
     decode,
@@ -25,6 +28,7 @@ from stillcold_core.profiles import (
     profile_names,
 )
 from stillcold_core.profiles.codec import modulus
+from stillcold_core.profiles.model import Type
 from stillcold_core.quantities import PHASES, QUANTITIES
 from stillcold_core.readings import Absence
 
@@ -146,6 +150,42 @@ def test_a_whole_answer_is_decoded_as_its_registers_are(profile: Profile, data: 
         words = data.draw(st.lists(WORD, min_size=read.count, max_size=read.count))
         expected = {r.quantity: decode(profile, r, words[at : at + r.words], ratios) for r, at in read.registers}
         assert block_decoder(profile, read, ratios)(words) == expected
+
+
+@pytest.mark.requirement("profile.block")
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("quantity", "unit", "scale", "ratios"),
+    [
+        ("active_energy_import", "Wh", 0.1, Ratios(ct=842_741)),
+        ("active_energy_import", "Wh", 0.001, Ratios(ct=567_524, pt=455)),
+        ("active_power", "W", 1e-7, Ratios(ct=618_037)),
+        ("active_power", "W", 0.1, Ratios(ct=1 / 3)),
+        ("active_power", "kW", 0.25, Ratios(ct=40, pt=100)),
+        ("voltage_l1", "V", 0.001, Ratios(pt=110.5)),
+        ("frequency", "Hz", 0.01, Ratios()),
+    ],
+)
+@pytest.mark.parametrize("kind", ["uint16", "int16", "uint32", "int32"])
+def test_an_integer_of_any_profile_is_decoded_in_a_block_as_alone(
+    quantity: str, unit: str, scale: float, ratios: Ratios, sign: Literal[1, -1], kind: Type
+) -> None:
+    """To the bit, however odd its scale and however large the ratio of its transformers."""
+    profile = load_profile("eastron-sdm630")
+    register = msgspec.structs.replace(
+        profile.register_of(quantity),
+        address=0,
+        type=kind,
+        scale=scale,
+        sign=sign,
+        unit=unit,
+        resolution=0.0,
+        ratio="ct*pt",
+    )
+    decoded, rng = block_decoder(profile, Read(3, 0, register.words, ((register, 0),)), ratios), random.Random(1)
+    for _ in range(3000):
+        words = [rng.getrandbits(rng.choice((4, 16, 16))) for _ in range(register.words)]
+        assert repr(decoded(words)[quantity]) == repr(decode(profile, register, words, ratios))
 
 
 @pytest.mark.requirement("profile.nan-is-absent")

@@ -124,7 +124,11 @@ class _Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast("asyncio.Transport", transport)  # a stream server makes no other
-        self._transport, self._address = transport, str(transport.get_extra_info("peername")[0])
+        peer = transport.get_extra_info("peername")
+        if peer is None:  # gone already: a scanner that resets at once
+            transport.abort()
+            return
+        self._transport, self._address = transport, str(peer[0])
         if not self._line.called(self, self._address):
             transport.abort()
             return

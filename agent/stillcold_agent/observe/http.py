@@ -61,7 +61,7 @@ class Listener:
         said = False
         while True:
             try:
-                # A short backlog: so many connections are taken up before the meters have their turn again.
+                # A short backlog: more than are served at a time need not wait.
                 return await asyncio.start_server(
                     self._serve, self._host, self._port, limit=MOST_HEAD, backlog=MOST_CLIENTS
                 )

@@ -26,6 +26,6 @@ class Pace:
         """Use one."""
         self._tokens -= 1
 
-    def next_in(self) -> float:
-        """s until there is a whole one, from the last :meth:`available` on; 0 where there is."""
-        return max(1 - self._tokens, 0.0) / self._rate
+    def next_in(self, now: float) -> float:
+        """s until there is a whole one; 0 where there is."""
+        return 0.0 if self.available(now) else (1 - self._tokens) / self._rate

@@ -40,7 +40,7 @@ WINDOW = 16
 """Batches on the way at a time; the journal is the queue."""
 _MOST_WAITING = 256
 _IDLE = 5.0  # s between looks at the deadlines when nothing else happens
-_AGAIN = 1.0  # s after which the journal is asked again that did not answer
+_AGAIN = 1.0  # s between attempts at what did not succeed
 _KEEPALIVE = 30  # s
 _NO_SUBSCRIBER = 0x10
 """Reason in a receipt: the message went to nobody (MQTT 5, section 3.4.2.1)."""
@@ -223,8 +223,9 @@ class Uplink:
     def _until_next(self) -> float:
         """Seconds until there may be something to do of which nobody says that it is there."""
         now = time.monotonic()
-        moments = [self._rests_until, *(sent.deadline for sent in self._window.values())]
-        return min(_IDLE, self._pace.next_in() or _IDLE, *(m - now for m in moments if m > now))
+        deadlines = [max(sent.deadline - now, _AGAIN) for sent in self._window.values()]
+        rest = self._rests_until - now
+        return min(_IDLE, self._pace.next_in(now) or _IDLE, rest if rest > 0 else _IDLE, *deadlines)
 
     def _work(self) -> None:
         connected = self.stats.connected  # first: what is sent before a reconnection is noted is sent twice

@@ -15,6 +15,8 @@ _MOST = 1e18
 """Beyond every bound; such a number need not be rounded."""
 _SHORT = ("uint16", "int16", "uint32", "int32")
 _SHORT_COUNTS = 2**32
+_WHOLE = 2**49
+"""Steps up to which three roundings of a float64 add up to less than another quarter of a step."""
 _SURELY = 0.25
 """Steps by which a value may differ from a whole number of them and is rounded to it for sure."""
 _Place = tuple[Register, int]
@@ -141,7 +143,7 @@ def _exact(register: Register, step: _Step) -> tuple[int, float] | None:
     """What a count is multiplied and divided by where that gives the rounded value for each count that there is."""
     steps_a_count = step.factor * step.fine if step.fine else step.factor / step.coarse
     whole = round(steps_a_count)
-    if step.shape or register.type not in _SHORT or whole * _SHORT_COUNTS >= 2**52:
+    if step.shape or register.type not in _SHORT or abs(whole) * _SHORT_COUNTS >= _WHOLE:
         return None
     if abs(steps_a_count - whole) * _SHORT_COUNTS >= _SURELY:
         return None
