@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stillcold_core.detect.findings import Finding
@@ -275,6 +275,13 @@ SAMPLES = st.lists(
 @pytest.mark.requirement("furnace.contract")
 @settings(max_examples=100, deadline=None)
 @given(SAMPLES, st.integers(0, 400))
+@example(
+    [
+        (60.0, {"active_power": 600e3, "current_thd_l1": 20.0}, 15),
+        (60.0, {"active_power": 20.0, "current_thd_l1": -600e3}, 4),
+    ],
+    0,
+)
 def test_cutting_the_stream_and_moving_the_state_changes_nothing(
     moves: list[tuple[float, dict[str, Value], int]], cut: int
 ) -> None:

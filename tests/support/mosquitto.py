@@ -1,6 +1,9 @@
 """A real mosquitto, plain or with the configuration that ``render-broker`` writes."""
 
+import contextlib
 import os
+import signal
+import subprocess
 from pathlib import Path
 from typing import Self
 
@@ -8,7 +11,7 @@ from support.authority import Authority, Certificate
 from support.firmware import rendered_broker
 from support.ports import accepts, free_port
 from support.process import Process, require_program
-from support.waiting import wait_for
+from support.waiting import LONG, wait_for
 
 _PLAIN = """\
 listener {port} 127.0.0.1
@@ -89,6 +92,15 @@ class Mosquitto(Process):
         super().start()
         wait_for(lambda: accepts(self.port) or not self.alive, what=f"mosquitto on port {self.port}")
         assert self.alive, f"mosquitto ended:\n{self.output}"
+
+    def end(self, sent: signal.Signals, *, seconds: float = LONG) -> int:
+        """End it. A signal is sent again each second: it forgets one that comes just before its main loop begins."""
+        assert self._running is not None, "not started"
+        for _ in range(round(seconds)):
+            self._running.send_signal(sent)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return self._running.wait(1.0)
+        return self._running.wait(0)
 
     def restart(self) -> None:
         """Stop it in good order, and start it again."""

@@ -84,7 +84,7 @@ def _measured(values: Mapping[str, Value], fundamental: float, product: float | 
     if share is None:
         harmonics = [h for names in _HARMONICS if (h := _mean(values, names)) is not None]
         share = math.hypot(*harmonics) if harmonics else None
-    if share is None:
+    if share is None or share < 0:  # a negative one says nothing
         return None
     if product is not None:
         fundamental = product / math.hypot(1, share / 100)
