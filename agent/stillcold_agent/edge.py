@@ -96,8 +96,8 @@ class Watch:
         self._energy: float | None = None
         self._power: float | None = None
         self._contacts = [c for c in CONTACTS if c in meter.exponents]
-        self._has_witnesses = not _WITNESSES.isdisjoint(meter.exponents)
-        self._witnesses = Witnesses(meter.limits) if meter.limits else None
+        has_witnesses = not _WITNESSES.isdisjoint(meter.exponents)
+        self._witnesses = Witnesses(meter.limits) if meter.limits and has_witnesses else None
         self._witness: str | None = None
         self._told: dict[str, float] = {}
         self._witnessed_until = 0.0
@@ -117,7 +117,7 @@ class Watch:
         self._last, self._answered = sample, answered
         self._energy = self._energy if shown.energy is None else shown.energy
         deciding = live is not None and sample.monotonic - self._since <= self._decides
-        witness, first = self._witnessing(sample) if self._has_witnesses else (None, False)
+        witness, first = self._witnessing(self._witnesses, sample) if self._witnesses else (None, False)
         return Verdict(live or witness, began or first, deciding or witness is not None, change, answered)
 
     def _limits(self, shown: Seen, monotonic: float) -> DeadLineLimits | None:
@@ -137,9 +137,9 @@ class Watch:
             self._off = self._off is None or monotonic - self._gone >= ARM_VOLTAGE
         return limits if self._off else self._without_voltage
 
-    def _witnessing(self, sample: Sample) -> tuple[str | None, bool]:
+    def _witnessing(self, witnesses: Witnesses, sample: Sample) -> tuple[str | None, bool]:
         """What contacts or water show, while it may decide, and whether this sample is the first to show it."""
-        begun = self._witnesses.began(sample) if self._witnesses else None
+        begun = witnesses.began(sample)
         at = sample.monotonic
         if begun and at - self._told.get(begun, -AGAIN) >= AGAIN:
             self._witness = begun

@@ -16,9 +16,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     Notes
     -----
-    What a reading costs beside its decoding is mostly the loop's: asyncio's own takes 41 µs for a request and its
-    answer where nothing else has used the caches and 87 µs at one reading a second, uvloop's 9 and 15
-    (``docs/agent-benchmark.md``).
+    What a reading costs beside its decoding is mostly the loop's: see ``docs/decisions/0027-event-loop.md``.
 
     Examples
     --------

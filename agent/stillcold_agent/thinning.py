@@ -95,7 +95,7 @@ class Thinner:
         if pause < self._quiet.interval / 2:
             return False
         digits = _digits(sample)
-        return hash(digits) % _CHOSEN == 0 and digits != _digits(kept)  # the hash of numbers is that of each process
+        return hash(digits) % _CHOSEN == 0 and digits != _digits(kept)  # of numbers: alike in each process
 
     def _keep(self, sample: Sample) -> None:
         if self._kept is not None:

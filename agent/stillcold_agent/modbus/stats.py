@@ -41,9 +41,9 @@ class BusStats:
         """One request: why it gave nothing (None: it was answered), and how long it took."""
         self.requests += 1
         self.busy += seconds
-        if cause is None:
-            return
         match cause:
+            case None:
+                pass
             case Absence.TIMEOUT:
                 self.timeouts += 1
             case Absence.EXCEPTION:
